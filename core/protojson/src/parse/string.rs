@@ -1,0 +1,154 @@
+//! Strings: escapes and UTF-8.
+
+use super::error::{ParseErrorKind, StringFault};
+use super::scan::{self, peek};
+use super::{Failed, Parser};
+
+/// The content of a string.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Text<'a> {
+    /// As it stands in the document.
+    Plain(&'a [u8]),
+    /// Unescaped, in the parser's scratch space, until the next string.
+    Scratch,
+}
+
+/// What is wrong at an escape.
+enum BadEscape {
+    Fault(StringFault),
+    End,
+}
+
+impl<'a> Parser<'a> {
+    /// Reads the string whose quote stands at `at`: its content, which is UTF-8, and where it ends.
+    #[inline(always)]
+    pub(super) fn string(&mut self, at: usize) -> Result<(Text<'a>, usize), Failed> {
+        let start = at + 1;
+        if let Some(chunk) = scan::chunk(self.json, start)
+            && let Some(len) = scan::short_string(chunk)
+        {
+            let raw = self.json.get(start..start + len).unwrap_or_default();
+            return Ok((Text::Plain(raw), start + len + 1));
+        }
+        self.long_string(start)
+    }
+
+    /// As [`string`](Self::string), from behind the quote, for strings that are not short and plain.
+    #[inline(never)]
+    pub(super) fn long_string(&mut self, start: usize) -> Result<(Text<'a>, usize), Failed> {
+        let run = scan::run(self.json, start);
+        if peek(self.json, run.end) != b'"' {
+            let end = self.unescape(start)?;
+            return Ok((Text::Scratch, end));
+        }
+        let raw = self.json.get(start..run.end).unwrap_or_default();
+        if run.high {
+            self.check_utf8(raw, start)?;
+        }
+        Ok((Text::Plain(raw), run.end + 1))
+    }
+
+    /// The bytes of a text that [`string`](Self::string) returned last.
+    #[inline]
+    pub(super) fn text<'t>(&'t self, text: Text<'t>) -> &'t [u8] {
+        match text {
+            Text::Plain(raw) => raw,
+            Text::Scratch => &self.scratch,
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn check_utf8(&mut self, raw: &[u8], start: usize) -> Result<(), Failed> {
+        match std::str::from_utf8(raw) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.bad_string(StringFault::Utf8, start + error.valid_up_to())),
+        }
+    }
+
+    /// Reads a string with escapes, from behind its quote, into the scratch space.
+    #[inline(never)]
+    fn unescape(&mut self, mut at: usize) -> Result<usize, Failed> {
+        let json = self.json;
+        self.scratch.clear();
+        loop {
+            let run = scan::run(json, at);
+            let raw = json.get(at..run.end).unwrap_or_default();
+            if run.high {
+                self.check_utf8(raw, at)?;
+            }
+            self.scratch.extend_from_slice(raw);
+            at = run.end;
+            match json.get(at) {
+                Some(b'"') => return Ok(at + 1),
+                Some(b'\\') => {
+                    let (character, end) = match escape(json, at + 1) {
+                        Ok(found) => found,
+                        Err(BadEscape::Fault(fault)) => return Err(self.bad_string(fault, at)),
+                        Err(BadEscape::End) => return Err(self.unterminated()),
+                    };
+                    self.scratch.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    at = end;
+                }
+                Some(&control) => return Err(self.bad_string(StringFault::Control(control), at)),
+                None => return Err(self.unterminated()),
+            }
+        }
+    }
+
+    #[cold]
+    fn bad_string(&mut self, fault: StringFault, at: usize) -> Failed {
+        self.fail(at, ParseErrorKind::BadString(fault))
+    }
+
+    #[cold]
+    fn unterminated(&mut self) -> Failed {
+        self.syntax(self.json.len(), "`\"` at the end of a string")
+    }
+}
+
+/// Reads an escape from behind its backslash.
+fn escape(json: &[u8], at: usize) -> Result<(char, usize), BadEscape> {
+    let character = match json.get(at).ok_or(BadEscape::End)? {
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return unicode(json, at + 1),
+        _ => return Err(BadEscape::Fault(StringFault::Escape)),
+    };
+    Ok((character, at + 1))
+}
+
+/// Reads the hexadecimal digits of a `\u`, and of a second one for the other half of a pair.
+fn unicode(json: &[u8], at: usize) -> Result<(char, usize), BadEscape> {
+    let first = hex(json, at)?;
+    let lone = BadEscape::Fault(StringFault::Surrogate);
+    match first {
+        0xd800..0xdc00 => {
+            if json.get(at + 4..at + 6) != Some(b"\\u") {
+                return Err(if json.len() < at + 6 { BadEscape::End } else { lone });
+            }
+            let second = hex(json, at + 6)?;
+            let (0xdc00..0xe000, code) = (second, 0x10000 + ((first & 0x3ff) << 10) + (second & 0x3ff)) else {
+                return Err(lone);
+            };
+            char::from_u32(code).map(|character| (character, at + 10)).ok_or(lone)
+        }
+        // The second half of a pair alone is no character.
+        code => char::from_u32(code).map(|character| (character, at + 4)).ok_or(lone),
+    }
+}
+
+fn hex(json: &[u8], at: usize) -> Result<u32, BadEscape> {
+    let mut code = 0;
+    for offset in 0..4 {
+        let byte = *json.get(at + offset).ok_or(BadEscape::End)?;
+        let digit = char::from(byte).to_digit(16).ok_or(BadEscape::Fault(StringFault::Escape))?;
+        code = code << 4 | digit;
+    }
+    Ok(code)
+}

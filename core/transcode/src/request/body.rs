@@ -1,0 +1,119 @@
+//! The HTTP body.
+
+use crate::binding::{Binding, Body};
+use crate::options::{Strictness, TranscodeOptions};
+use crate::refusal::Refusal;
+use http::StatusCode;
+use tidegate_protojson::schema::{Cardinality, Kind};
+use tidegate_protojson::wire::{WireType, put_len_prefixed, put_tag};
+use tidegate_protojson::{FieldId, ParseError, ParseErrorKind, ParseOptions, Schema, json_to_field, json_to_wire};
+
+/// Appends what the body says.
+pub(super) fn write(
+    binding: &Binding,
+    schema: &Schema,
+    content_type: Option<&str>,
+    body: &[u8],
+    options: &TranscodeOptions,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
+    if binding.raw_body {
+        write_raw(binding, schema, content_type, body, out);
+        return Ok(());
+    }
+    let is_empty = body.iter().all(u8::is_ascii_whitespace);
+    match binding.body {
+        Body::None if is_empty || options.unexpected_body == Strictness::Ignore => Ok(()),
+        Body::None => Err(Refusal::bad_field("body", "", "this method takes no body")),
+        Body::Whole if is_empty => Ok(()),
+        Body::Field(field) if is_empty => {
+            write_empty(schema, field, out);
+            Ok(())
+        }
+        Body::Whole | Body::Field(_) if !is_json(content_type) => {
+            let found = content_type.unwrap_or_default();
+            let found = super::query::shorten(found);
+            let message = format!("content type `{found}` is not JSON in UTF-8: send application/json");
+            Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+        }
+        // What the body lacks may come from the path or the query: that is checked at the end.
+        _ if binding.required && !options.parse.allow_partial => {
+            let partial = ParseOptions { allow_partial: true, ..options.parse.clone() };
+            write_json(binding, schema, body, &partial, out)
+        }
+        Body::Whole | Body::Field(_) => write_json(binding, schema, body, &options.parse, out),
+    }
+}
+
+fn write_json(
+    binding: &Binding,
+    schema: &Schema,
+    body: &[u8],
+    options: &ParseOptions,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
+    match binding.body {
+        Body::None => Ok(()),
+        Body::Whole => json_to_wire(schema, binding.input, body, options, out).map_err(|error| refuse("", &error)),
+        Body::Field(field) => {
+            json_to_field(schema, field, body, options, out).map_err(|error| refuse(&schema.field(field).name, &error))
+        }
+    }
+}
+
+/// `google.api.HttpBody`: the content type and the bytes.
+fn write_raw(binding: &Binding, schema: &Schema, content_type: Option<&str>, body: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    if let Some(content_type) = content_type.filter(|value| !value.is_empty()) {
+        put_tag(out, 1, WireType::Len);
+        put_len_prefixed(out, content_type.as_bytes());
+    }
+    if !body.is_empty() {
+        put_tag(out, 2, WireType::Len);
+        put_len_prefixed(out, body);
+    }
+    if let Body::Field(field) = binding.body {
+        super::wrap(schema, &[field], start, out);
+    }
+}
+
+/// No content: an empty message. A field that can hold no empty message stays unset.
+fn write_empty(schema: &Schema, field: FieldId, out: &mut Vec<u8>) {
+    let singular = schema.field(field).cardinality == Cardinality::Singular;
+    if singular && matches!(schema.field(field).kind, Kind::Message(_) | Kind::Group(_)) {
+        super::wrap(schema, &[field], out.len(), out);
+    }
+}
+
+/// Names the place: the byte of the document, and the path in the request message.
+fn refuse(prefix: &str, error: &ParseError) -> Refusal {
+    if let ParseErrorKind::TooLarge(_) = error.kind {
+        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("body: {error}"));
+    }
+    let mut field = String::from(prefix);
+    if !prefix.is_empty() && !error.path.is_empty() && !error.path.starts_with('[') {
+        field.push('.');
+    }
+    field.push_str(&error.path);
+    Refusal::bad_field("body", &field, &error.to_string())
+}
+
+/// `application/json` or `application/*+json`, in no other charset than UTF-8; nothing is JSON.
+fn is_json(content_type: Option<&str>) -> bool {
+    let Some(value) = content_type.map(str::trim).filter(|value| !value.is_empty()) else { return true };
+    if value.eq_ignore_ascii_case("application/json") {
+        return true;
+    }
+    let mut parts = value.split(';');
+    let essence = parts.next().unwrap_or_default().trim_end();
+    let Some((kind, subtype)) = essence.split_once('/') else { return false };
+    let suffix = subtype.len().checked_sub(5).and_then(|at| subtype.get(at..));
+    let json = subtype.eq_ignore_ascii_case("json") || suffix.is_some_and(|s| s.eq_ignore_ascii_case("+json"));
+    let utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+            charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    };
+    kind.eq_ignore_ascii_case("application") && json && parts.all(utf8)
+}

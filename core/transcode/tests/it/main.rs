@@ -1,0 +1,16 @@
+//! The mapping, from outside.
+
+mod body;
+mod conflicts;
+mod frames;
+mod harness;
+mod overrides;
+mod paths;
+mod queries;
+mod replies;
+mod robustness;
+mod router_property;
+mod routing;
+mod status;
+mod streams;
+mod templates;

@@ -1,0 +1,232 @@
+//! The shop as one tower service, and that service on a port.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+    time::{Duration, SystemTime},
+};
+
+use http::{Request, Response};
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tonic::{
+    Status,
+    body::Body,
+    server::NamedService,
+    transport::{Server, server::TcpIncoming},
+};
+use tower_service::Service;
+
+use crate::{
+    generated::shop::v1::{
+        customers_server::CustomersServer, inventory_server::InventoryServer, orders_server::OrdersServer,
+        short_links_server::ShortLinksServer,
+    },
+    services::{Clock, Context, Customers, Inventory, Orders, ShortLinks},
+    store::{Store, seed},
+};
+
+/// Streams of one connection. tonic has no bound of its own; a gateway that needs more opens another connection.
+const STREAMS_MAX: u32 = 256;
+
+/// What [`Running::shutdown`] waits for calls that are under way.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How a shop is opened.
+#[derive(Clone)]
+pub struct ShopConfig {
+    /// The database file, created if need be; `None` keeps everything in memory.
+    pub db: Option<PathBuf>,
+    /// Fill a new database with the customers, SKUs, orders and the link that the tour expects.
+    pub seed: bool,
+    /// Tells wall time. The shop makes it strictly growing.
+    pub clock: Clock,
+}
+
+/// An open shop: the state and its four services.
+///
+/// Clones share the state, which is closed with the last of them.
+#[derive(Clone)]
+pub struct Shop {
+    context: Context,
+}
+
+/// All services of a shop behind one [`tower_service::Service`], told apart by the first segment of the path.
+///
+/// Takes requests with any body, so a test or a layer can call it in the same process, without a socket. A service
+/// that the shop does not have is answered with UNIMPLEMENTED.
+#[derive(Clone)]
+pub struct Routes {
+    customers: CustomersServer<Customers>,
+    inventory: InventoryServer<Inventory>,
+    orders: OrdersServer<Orders>,
+    links: ShortLinksServer<ShortLinks>,
+}
+
+/// A shop that listens. Dropping it closes the port at once; [`shutdown`](Self::shutdown) is the polite way.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+// === impl ShopConfig ===
+
+impl Default for ShopConfig {
+    /// In memory, seeded, by the system's clock.
+    fn default() -> Self {
+        Self { db: None, seed: true, clock: Arc::new(SystemTime::now) }
+    }
+}
+
+impl fmt::Debug for ShopConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShopConfig").field("db", &self.db).field("seed", &self.seed).finish_non_exhaustive()
+    }
+}
+
+// === impl Shop ===
+
+impl Shop {
+    /// Opens the database and starts its threads.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, is no SQLite database, or a thread cannot be started.
+    pub fn open(config: ShopConfig) -> io::Result<Self> {
+        let store = Store::open(config.db.as_deref(), |tx| if config.seed { seed::fill(tx) } else { Ok(()) })?;
+        let clock = config.clock;
+        Ok(Self { context: Context { store, clock } })
+    }
+
+    /// Opens a seeded shop in the file `db` (`None`: in memory) and serves it on `addr`.
+    ///
+    /// Must be called within a tokio runtime. Port 0 takes a free one; [`Running::addr`] tells which.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) and [`serve`](Self::serve).
+    pub fn start(db: Option<&Path>, addr: SocketAddr) -> io::Result<Running> {
+        let shop = Self::open(ShopConfig { db: db.map(Path::to_owned), ..ShopConfig::default() })?;
+        shop.serve(addr)
+    }
+
+    /// The services, to be called in this process.
+    pub fn routes(&self) -> Routes {
+        let context = || self.context.clone();
+        Routes {
+            customers: CustomersServer::new(Customers(context())),
+            inventory: InventoryServer::new(Inventory(context())),
+            orders: OrdersServer::new(Orders(context())),
+            links: ShortLinksServer::new(ShortLinks(context())),
+        }
+    }
+
+    /// Serves the shop on `addr`: gRPC over cleartext HTTP/2.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on.
+    pub fn serve(&self, addr: SocketAddr) -> io::Result<Running> {
+        let incoming = TcpIncoming::bind(addr)?.with_nodelay(Some(true));
+        let addr = incoming.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let server = Server::builder().max_concurrent_streams(Some(STREAMS_MAX)).serve_with_incoming_shutdown(
+            self.routes(),
+            incoming,
+            async {
+                // A dropped sender stops it as well.
+                let _told_or_dropped = stopped.await;
+            },
+        );
+        Ok(Running { addr, stop: Some(stop), task: tokio::spawn(server) })
+    }
+}
+
+impl fmt::Debug for Shop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shop").finish_non_exhaustive()
+    }
+}
+
+// === impl Routes ===
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes").finish_non_exhaustive()
+    }
+}
+
+impl<B> Service<Request<B>> for Routes
+where
+    B: http_body::Body + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+        // So are the four: what waits, waits in the store's queue.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = request.uri().path().split('/').nth(1).unwrap_or_default();
+        match service {
+            CustomersServer::<Customers>::NAME => self.customers.call(request),
+            InventoryServer::<Inventory>::NAME => self.inventory.call(request),
+            OrdersServer::<Orders>::NAME => self.orders.call(request),
+            ShortLinksServer::<ShortLinks>::NAME => self.links.call(request),
+            _ => {
+                let status = Status::unimplemented(format!("no service {service:?} here"));
+                Box::pin(async move { Ok(status.into_http()) })
+            }
+        }
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Where it listens, with the port it really got.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Waits until it ends, which it does by itself only if it fails.
+    ///
+    /// # Errors
+    /// What it failed with.
+    pub async fn wait(&mut self) -> io::Result<()> {
+        match (&mut self.task).await {
+            Ok(ended) => ended.map_err(io::Error::other),
+            Err(lost) => Err(io::Error::other(lost)),
+        }
+    }
+
+    /// Takes no more calls and waits for those under way, five seconds at most; what is left by then ends with the
+    /// runtime.
+    ///
+    /// # Errors
+    /// What it had failed with before.
+    pub async fn shutdown(mut self) -> io::Result<()> {
+        drop(self.stop.take());
+        match timeout(GRACE, self.wait()).await {
+            Ok(ended) => ended,
+            Err(_grace_is_over) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,67 @@
+//! Stock as rows: the counts are columns, the rest a document.
+
+use prost::Message;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::{fault::Fault, generated::shop::v1::Stock};
+
+/// One SKU, if the shop carries it.
+pub(crate) fn find(tx: &Transaction<'_>, sku: &str) -> Result<Option<Stock>, Fault> {
+    let row: Option<(i64, i64, Vec<u8>)> = tx
+        .prepare_cached("SELECT on_hand, reserved, document FROM stock WHERE sku = ?1")?
+        .query_row([sku], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((on_hand, reserved, document)) = row else {
+        return Ok(None);
+    };
+    let mut stock = Stock::decode(document.as_slice())?;
+    stock.sku = sku.to_owned();
+    (stock.on_hand, stock.reserved) = (on_hand, reserved);
+    Ok(Some(stock))
+}
+
+/// One SKU.
+pub(crate) fn get(tx: &Transaction<'_>, sku: &str) -> Result<Stock, Fault> {
+    find(tx, sku)?.ok_or_else(|| not_found(sku))
+}
+
+/// Adds `stock`, whose fields are checked, or replaces what was known of it; reservations stay.
+pub(crate) fn put(tx: &Transaction<'_>, stock: Stock) -> Result<Stock, Fault> {
+    let reserved = find(tx, &stock.sku)?.map_or(0, |known| known.reserved);
+    if stock.on_hand < reserved {
+        return Err(Fault::Precondition {
+            reason: "STOCK_RESERVED",
+            subject: stock.sku,
+            description: format!("{reserved} are reserved, so {} cannot be all there are", stock.on_hand),
+        });
+    }
+    let stock = Stock { reserved, ..stock };
+    let document = Stock { sku: String::new(), on_hand: 0, reserved: 0, ..stock.clone() };
+    tx.prepare_cached(
+        "INSERT INTO stock (sku, on_hand, document) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (sku) DO UPDATE SET on_hand = excluded.on_hand, document = excluded.document",
+    )?
+    .execute(params![stock.sku, stock.on_hand, document.encode_to_vec()])?;
+    Ok(stock)
+}
+
+/// Sets `quantity` (at least 1) aside if that many are available.
+pub(crate) fn reserve(tx: &Transaction<'_>, sku: &str, quantity: i64) -> Result<Stock, Fault> {
+    let mut stock = get(tx, sku)?;
+    let available = stock.on_hand - stock.reserved;
+    if quantity > available {
+        return Err(Fault::Precondition {
+            reason: "OUT_OF_STOCK",
+            subject: stock.sku,
+            description: format!("{quantity} asked for, {available} available"),
+        });
+    }
+    stock.reserved += quantity;
+    tx.prepare_cached("UPDATE stock SET reserved = ?2 WHERE sku = ?1")?.execute(params![sku, stock.reserved])?;
+    Ok(stock)
+}
+
+/// That the shop does not carry it.
+pub(crate) fn not_found(sku: &str) -> Fault {
+    Fault::NotFound { kind: "Stock", name: sku.to_owned() }
+}

@@ -1,0 +1,192 @@
+//! `upstreams`: named sets of endpoints and their descriptors.
+
+use super::http_rules;
+use crate::diagnostics::Span;
+use crate::fields::{Context, Fields, Located};
+use crate::value;
+use crate::yaml::{Entry, Kind, Node};
+use std::path::{Path, PathBuf};
+use tidegate_gateway::config::{Schema, SchemaSource, Upstream};
+
+const LATER: &[&str] = &["protocol", "balance", "health", "outlier", "retry_budget", "concurrency", "tls"];
+
+/// An upstream that the file declares.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) name: String,
+    pub(super) name_span: Span,
+    /// `None` if something is wrong with it; its name is known all the same.
+    pub(super) config: Option<Upstream>,
+    /// The place of `schema.like`.
+    like: Option<Span>,
+}
+
+pub(super) fn read(fields: &mut Fields<'_>, folder: &Path, cx: &mut Context) -> Vec<Declared> {
+    let Some(node) = fields.required_node("upstreams", cx) else { return Vec::new() };
+    let Some(names) = Fields::of(node, "`upstreams`", cx) else { return Vec::new() };
+    if names.entries().is_empty() {
+        cx.error(node.span, "`upstreams` is empty: there is nothing to route to");
+    }
+    let upstreams: Vec<Declared> = names.entries().iter().map(|entry| declared(entry, folder, cx)).collect();
+    check_likes(&upstreams, cx);
+    upstreams
+}
+
+fn declared(entry: &Entry, folder: &Path, cx: &mut Context) -> Declared {
+    if let Err(wrong) = value::name(&entry.key) {
+        cx.error_with(entry.key_span, format!("`{}` cannot name an upstream", entry.key), |d| d.label(wrong.hint));
+    }
+    let mut like = None;
+    let config = upstream(entry, folder, &mut like, cx);
+    Declared { name: entry.key.clone(), name_span: entry.key_span, config, like }
+}
+
+fn upstream(entry: &Entry, folder: &Path, like: &mut Option<Span>, cx: &mut Context) -> Option<Upstream> {
+    let mut fields = Fields::of(&entry.value, "an upstream", cx)?.not_yet(LATER);
+    let endpoints = fields.required_node("endpoints", cx).and_then(|node| endpoints(node, cx));
+    let schema = match fields.node("schema", cx) {
+        Some(node) => schema(node, folder, like, cx),
+        None => Some(Schema::default()),
+    };
+    fields.finish(cx);
+    let endpoints = endpoints?.into_iter().map(|(host, port)| tidegate_upstream::Endpoint { host, port }).collect();
+    Some(Upstream {
+        name: entry.key.clone(),
+        pool: tidegate_upstream::Config::new(entry.key.clone(), endpoints),
+        schema: schema?,
+        place: entry.key_span.place(),
+    })
+}
+
+fn endpoints(node: &Node, cx: &mut Context) -> Option<Vec<(String, u16)>> {
+    if let Kind::Map(entries) = &node.kind
+        && let Some(entry) = entries.iter().find(|entry| matches!(entry.key.as_str(), "dns" | "etcd"))
+    {
+        cx.error_with(entry.key_span, format!("`{}` is not supported yet", entry.key), |d| {
+            d.label("list the endpoints: `[127.0.0.1:50051]`")
+        });
+        return None;
+    }
+    let endpoints = cx.scalars("endpoints", node, value::endpoint)?;
+    if matches!(&node.kind, Kind::List(items) if items.is_empty()) {
+        cx.error(node.span, "`endpoints` is empty: an upstream needs at least one");
+    }
+    let mut distinct: Vec<Located<(String, u16)>> = Vec::new();
+    for endpoint in endpoints {
+        if let Some(first) = distinct.iter().find(|other| other.value == endpoint.value) {
+            let (source, first) = (cx.source.clone(), first.span);
+            let (host, port) = &endpoint.value;
+            cx.error_with(endpoint.span, format!("the endpoint {host}:{port} is listed twice"), |d| {
+                d.label("again here").related(&source, first, "first here")
+            });
+        } else {
+            distinct.push(endpoint);
+        }
+    }
+    Some(distinct.into_iter().map(|endpoint| endpoint.value).collect())
+}
+
+// === schema ===
+
+fn schema(node: &Node, folder: &Path, like_span: &mut Option<Span>, cx: &mut Context) -> Option<Schema> {
+    let mut fields = Fields::of(node, "`schema`", cx)?.not_yet(&["reflection"]);
+    let span = fields.span();
+    let proto = fields.node("proto", cx).and_then(|node| folders(node, folder, cx));
+    let set = fields.optional("descriptor_set", cx, value::text);
+    let like = fields.optional("like", cx, value::text);
+    let http_rules = match fields.node("http_rules", cx) {
+        Some(node) => http_rules::read_all(node, folder, cx),
+        None => Vec::new(),
+    };
+    let present = |key: &&str| fields.entries().iter().any(|entry| entry.key == *key);
+    let given: Vec<&str> = ["proto", "descriptor_set", "like", "reflection"].into_iter().filter(present).collect();
+    match given.as_slice() {
+        [] => cx.error(span, "`schema` needs one of `proto`, `descriptor_set` and `like`"),
+        [_] => {}
+        [_, second, ..] => cx.error_with(fields.key_span(second), "`schema` has more than one source", |d| {
+            d.help("keep one of `proto`, `descriptor_set` and `like`")
+        }),
+    }
+    fields.finish(cx);
+    let source = if let Some(folders) = proto {
+        SchemaSource::Proto(folders)
+    } else if let Some(set) = set {
+        SchemaSource::DescriptorSet(existing_file(&set, folder, cx)?)
+    } else {
+        let like = like?;
+        *like_span = Some(like.span);
+        SchemaSource::Like(like.value)
+    };
+    Some(Schema { source, place: span.place(), http_rules })
+}
+
+/// Folders of `.proto` files, as paths.
+fn folders(node: &Node, folder: &Path, cx: &mut Context) -> Option<Vec<PathBuf>> {
+    let names = cx.scalars("proto", node, value::text)?;
+    if matches!(&node.kind, Kind::List(items) if items.is_empty()) {
+        cx.error(node.span, "`proto` is empty: name at least one folder");
+    }
+    let mut paths = Vec::new();
+    for name in names {
+        let path = folder.join(&name.value);
+        match std::fs::metadata(&path) {
+            Ok(meta) if meta.is_dir() => paths.push(path),
+            Ok(_) => cx.error_with(name.span, format!("`{}` is a file, not a folder", name.value), |d| {
+                d.help("name the folder that imports are relative to; all .proto files below it are compiled")
+            }),
+            Err(error) => cannot_read(&name, &path, &error, "folder", cx),
+        }
+    }
+    Some(paths)
+}
+
+/// The path of a file that must be there.
+pub(super) fn existing_file(name: &Located<String>, folder: &Path, cx: &mut Context) -> Option<PathBuf> {
+    let path = folder.join(&name.value);
+    match std::fs::metadata(&path) {
+        Ok(meta) if meta.is_file() => return Some(path),
+        Ok(_) => cx.error(name.span, format!("`{}` is no file", name.value)),
+        Err(error) => cannot_read(name, &path, &error, "file", cx),
+    }
+    None
+}
+
+fn cannot_read(name: &Located<String>, path: &Path, error: &std::io::Error, what: &str, cx: &mut Context) {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        cx.error_with(name.span, format!("there is no {what} `{}`", path.display()), |d| {
+            d.help("paths are relative to the folder of the config file")
+        });
+    } else {
+        cx.error(name.span, format!("cannot read `{}`: {error}", path.display()));
+    }
+}
+
+// === like ===
+
+/// `like` must name another upstream, and chains must end.
+fn check_likes(upstreams: &[Declared], cx: &mut Context) {
+    for upstream in upstreams {
+        let Some(SchemaSource::Like(other)) = upstream.config.as_ref().map(|config| &config.schema.source) else {
+            continue;
+        };
+        let name = Located { value: other.clone(), span: upstream.like.unwrap_or(upstream.name_span) };
+        if !upstreams.iter().any(|upstream| upstream.name == *other) {
+            cx.unknown_name("upstream", &name, upstreams.iter().map(|upstream| upstream.name.as_str()));
+        } else if never_ends(&upstream.name, upstreams) {
+            cx.error(name.span, format!("the schema of `{}` is like itself", upstream.name));
+        }
+    }
+}
+
+/// Follows `like` from upstream to upstream; a chain longer than there are upstreams goes in a circle.
+fn never_ends(name: &str, upstreams: &[Declared]) -> bool {
+    let mut name = name;
+    for _ in 0..=upstreams.len() {
+        let found = upstreams.iter().find(|upstream| upstream.name == name).and_then(|found| found.config.as_ref());
+        match found.map(|config| &config.schema.source) {
+            Some(SchemaSource::Like(other)) => name = other,
+            _ => return false,
+        }
+    }
+    true
+}

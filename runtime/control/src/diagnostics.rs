@@ -1,0 +1,222 @@
+//! What is wrong, where, and what to do about it: one form and one rendering for every error that a
+//! config file, a `.proto` file or the compiled snapshot can have.
+
+mod render;
+mod suggest;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use tidegate_gateway::config::{Place, Problem};
+
+pub use suggest::nearest;
+
+/// A text file that diagnostics point into.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// As the user named it.
+    pub name: String,
+    /// Its content; empty if it could not be read, and then diagnostics show no lines.
+    pub text: String,
+}
+
+/// A stretch of one line; line and column count from 1, column and width in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// Line.
+    pub line: u32,
+    /// Column.
+    pub column: u32,
+    /// Number of characters; 0 is "the word that begins there".
+    pub width: u32,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The config cannot be used.
+    Error,
+    /// The config can be used, but probably not as meant.
+    Warning,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The file.
+    pub source: Arc<Source>,
+    /// Where in it; `None` is the file as a whole.
+    pub span: Option<Span>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence, lower case, no full stop.
+    pub message: String,
+    /// Where; `None` if no file is at fault.
+    pub site: Option<Site>,
+    /// Stands beside the caret.
+    pub label: Option<String>,
+    /// A second place that belongs to it, with its own label.
+    pub related: Option<(Site, String)>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// All that is wrong, in the order of the places; `Display` is what the user reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What is wrong, errors and warnings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Reads `path`; a file that cannot be read, is no UTF-8, or is larger than `limit` bytes has no text.
+    pub(crate) fn read_for_display(path: &Path, limit: u64) -> Arc<Self> {
+        let readable = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= limit);
+        let text = if readable { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+        Arc::new(Self { name: path.display().to_string(), text })
+    }
+
+    /// Where `word` stands for the first time with neither a letter, a digit nor a dot behind it.
+    pub(crate) fn find_word(&self, word: &str) -> Option<Span> {
+        let goes_on = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+        let width = u32::try_from(word.chars().count()).ok()?;
+        self.text.lines().zip(1..).find_map(|(text, line)| {
+            let (at, _) = text.match_indices(word).find(|(at, _)| !text[at + word.len()..].starts_with(goes_on))?;
+            Some(Span { line, column: u32::try_from(text[..at].chars().count()).ok()? + 1, width })
+        })
+    }
+
+    /// The line with this number, counted from 1, without its end.
+    pub(crate) fn line(&self, number: u32) -> Option<&str> {
+        self.text.lines().nth((number as usize).checked_sub(1)?)
+    }
+}
+
+// === impl Span ===
+
+impl Span {
+    /// The form in which the gateway's config carries places.
+    #[must_use]
+    pub const fn place(self) -> Place {
+        Place { line: self.line, column: self.column }
+    }
+}
+
+impl From<Place> for Span {
+    fn from(place: Place) -> Self {
+        Self { line: place.line, column: place.column, width: 0 }
+    }
+}
+
+// === impl Diagnostic ===
+
+impl Diagnostic {
+    /// An error that no file is at fault for, until [`Self::at`] says so.
+    #[must_use]
+    pub fn error(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, message: message.into(), site: None, label: None, related: None, help: None }
+    }
+
+    /// The same as a warning.
+    #[must_use]
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    /// A problem that the gateway found in the config file `source`.
+    #[must_use]
+    pub fn from_problem(problem: Problem, source: &Arc<Source>) -> Self {
+        let site = problem.place.map(|place| Site { source: Arc::clone(source), span: Some(place.into()) });
+        Self { site, help: problem.help, ..Self::error(problem.message) }
+    }
+
+    /// Points at a place.
+    #[must_use]
+    pub fn at(self, source: &Arc<Source>, span: Span) -> Self {
+        Self { site: Some(Site { source: Arc::clone(source), span: Some(span) }), ..self }
+    }
+
+    /// Points at a whole file.
+    #[must_use]
+    pub fn in_file(self, source: &Arc<Source>) -> Self {
+        Self { site: Some(Site { source: Arc::clone(source), span: None }), ..self }
+    }
+
+    /// Puts text beside the caret.
+    #[must_use]
+    pub fn label(self, label: impl Into<String>) -> Self {
+        Self { label: Some(label.into()), ..self }
+    }
+
+    /// Points at a second place.
+    #[must_use]
+    pub fn related(self, source: &Arc<Source>, span: Span, label: impl Into<String>) -> Self {
+        let site = Site { source: Arc::clone(source), span: Some(span) };
+        Self { related: Some((site, label.into())), ..self }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        render::diagnostic(self, f)
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    /// A report of these, sorted by file and place; those of the same place stay in order.
+    #[must_use]
+    pub fn new(mut diagnostics: Vec<Diagnostic>) -> Self {
+        diagnostics.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
+        Self { diagnostics }
+    }
+
+    /// What the gateway found in the config file `source`.
+    #[must_use]
+    pub fn from_problems(problems: Vec<Problem>, source: &Arc<Source>) -> Self {
+        Self::new(problems.into_iter().map(|problem| Diagnostic::from_problem(problem, source)).collect())
+    }
+
+    /// How many errors it has, warnings not counted.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|d| d.severity == Severity::Error).count()
+    }
+}
+
+/// Files by name, within a file by place; what has no file comes first.
+fn sort_key(diagnostic: &Diagnostic) -> (Option<&str>, Option<Span>) {
+    let site = diagnostic.site.as_ref();
+    (site.map(|site| site.source.name.as_str()), site.and_then(|site| site.span))
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Report {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,28 @@
+//! The control plane of the gateway: its config file and its admin port.
+//!
+//! **Owns** the config file: reading it ([`load`]), its keys, substitution of environment variables,
+//! every error about it with file, line and caret ([`Report`]), the schemas that it names ([`schemas`]);
+//! and the [admin port](admin) with metrics and health.
+//!
+//! **Does not** listen for the clients of the gateway, route, transcode, or compile `.proto` files
+//! (that is behind [`tidegate_transcode::ports::SchemaCompiler`]), and does not read the environment of
+//! the process: it is handed in.
+//!
+//! **Invariant**: a config that is wrong in several ways is reported in all of them at once, and
+//! nothing of it comes into force. serde occurs in this crate alone.
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod config;
+pub mod diagnostics;
+
+mod fields;
+mod interpolate;
+mod schemas;
+mod value;
+mod yaml;
+
+pub use config::{Loaded, load, parse};
+pub use diagnostics::{Diagnostic, Report, Severity, Source};
+pub use interpolate::Environment;
+pub use schemas::schemas;

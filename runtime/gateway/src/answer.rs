@@ -1,0 +1,175 @@
+//! Answers of the gateway's own: one table pairs each with its HTTP status and its gRPC code.
+
+use http::StatusCode;
+use http::header::{ALLOW, HeaderMap, HeaderValue, RETRY_AFTER};
+use tidegate_transcode::{Code, Status};
+
+/// A situation in which the gateway itself answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing is bound to this host and path.
+    NoRoute,
+    /// The path exists under other methods; comes with `Allow`.
+    MethodNotAllowed,
+    /// Path, query, headers or body are not what the rule asks for.
+    BadRequest,
+    /// The body's content type is not JSON.
+    UnsupportedMediaType,
+    /// None of the media types in `Accept` can carry the reply.
+    NotAcceptable,
+    /// The body is above the limit.
+    BodyTooLarge,
+    /// The client stopped sending its body.
+    BodyAborted,
+    /// The rule is bound to a kind of call that REST cannot carry here.
+    NotImplemented,
+    /// The upstream's reply is no gRPC, or JSON cannot say it.
+    BadReply,
+    /// No endpoint can be reached, or it broke the call off.
+    Unavailable,
+    /// The deadline passed.
+    Deadline,
+    /// The client left before its answer was complete.
+    ClientGone,
+    /// Something here is broken.
+    Internal,
+}
+
+/// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
+/// [`Code::of_answer`]'s: there is one table for the pairs.
+const TABLE: [(Answer, StatusCode, &str); 13] = [
+    (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
+    (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+    (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
+    (Answer::UnsupportedMediaType, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+    (Answer::NotAcceptable, StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
+    (Answer::BodyTooLarge, StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+    (Answer::BodyAborted, StatusCode::BAD_REQUEST, "body_aborted"),
+    (Answer::NotImplemented, StatusCode::NOT_IMPLEMENTED, "not_implemented"),
+    (Answer::BadReply, StatusCode::BAD_GATEWAY, "bad_reply"),
+    (Answer::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable"),
+    (Answer::Deadline, StatusCode::GATEWAY_TIMEOUT, "deadline"),
+    (Answer::ClientGone, CLIENT_CLOSED_REQUEST, "client_gone"),
+    (Answer::Internal, StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+];
+
+/// 499, nginx's: the client left before its answer was complete. Nobody receives it; logs and metrics show it.
+const CLIENT_CLOSED_REQUEST: StatusCode = match StatusCode::from_u16(499) {
+    Ok(status) => status,
+    Err(_) => panic!("invariant: 499 lies in 100..=999"),
+};
+
+impl Answer {
+    const fn row(self) -> &'static (Self, StatusCode, &'static str) {
+        &TABLE[self as usize]
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn http_status(self) -> StatusCode {
+        self.row().1
+    }
+
+    /// The gRPC code.
+    #[must_use]
+    pub fn code(self) -> Code {
+        Code::of_answer(self.http_status())
+    }
+
+    /// The word for it in logs and metrics.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        self.row().2
+    }
+
+    /// The answer to a request that the transcoder refuses with this HTTP status.
+    #[must_use]
+    pub fn of_refused_request(http: StatusCode) -> Self {
+        if http == StatusCode::UNSUPPORTED_MEDIA_TYPE { Self::UnsupportedMediaType } else { Self::BadRequest }
+    }
+}
+
+/// A request that ends without a reply from upstream, or with one that says no.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The status line.
+    pub http_status: StatusCode,
+    /// The body, as `google.rpc.Status`.
+    pub status: Status,
+    /// Headers that belong to the answer, as `Allow`.
+    pub headers: HeaderMap,
+    /// The word for it in logs and metrics; `None` when an upstream said it.
+    pub reason: Option<&'static str>,
+}
+
+impl Refusal {
+    /// An answer of our own with a sentence for the caller.
+    #[must_use]
+    pub fn new(answer: Answer, message: impl Into<String>) -> Self {
+        Self::with_status(answer, Status::new(answer.code(), message))
+    }
+
+    /// An answer of our own whose status says more than a sentence.
+    #[must_use]
+    pub fn with_status(answer: Answer, status: Status) -> Self {
+        Self { http_status: answer.http_status(), status, headers: HeaderMap::new(), reason: Some(answer.reason()) }
+    }
+
+    /// What an upstream said.
+    #[must_use]
+    pub fn from_upstream(status: Status) -> Self {
+        Self { http_status: status.http_status(), status, headers: HeaderMap::new(), reason: None }
+    }
+
+    /// 405, with the methods that the path has.
+    #[must_use]
+    pub fn method_not_allowed(method: &http::Method, path: &str, allow: &str) -> Self {
+        let message = format!("{path} has no method {method}; it has {allow}");
+        let mut refusal = Self::new(Answer::MethodNotAllowed, message);
+        if let Ok(value) = HeaderValue::from_str(allow) {
+            refusal.headers.insert(ALLOW, value);
+        }
+        refusal
+    }
+
+    /// Tells the caller when to come back.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, TABLE};
+
+    #[test]
+    fn every_row_stands_at_its_own_answer() {
+        for (index, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.0 as usize, index, "{:?}", row.0);
+        }
+    }
+
+    #[test]
+    fn pairs_are_what_the_documentation_says() {
+        let pairs: Vec<_> =
+            TABLE.iter().map(|(answer, http, reason)| (http.as_u16(), answer.code() as u8, *reason)).collect();
+        let want = [
+            (404, 5, "no_route"),
+            (405, 12, "method_not_allowed"),
+            (400, 3, "bad_request"),
+            (415, 3, "unsupported_media_type"),
+            (406, 3, "not_acceptable"),
+            (413, 8, "body_too_large"),
+            (400, 3, "body_aborted"),
+            (501, 12, "not_implemented"),
+            (502, 13, "bad_reply"),
+            (503, 14, "upstream_unavailable"),
+            (504, 4, "deadline"),
+            (499, 1, "client_gone"),
+            (500, 13, "internal"),
+        ];
+        assert_eq!(pairs, want);
+    }
+}

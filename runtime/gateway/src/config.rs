@@ -1,0 +1,141 @@
+//! What the data plane is told to do: plain, validated, without serde. `tidegate_control` fills it in
+//! from the config file; [`crate::snapshot`] compiles it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tidegate_transcode::TranscodeOptions;
+
+/// How long a whole unary call may take where neither route nor caller says less.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a stream may be silent.
+pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long requests in flight may go on after SIGTERM.
+pub const DEFAULT_DRAIN: Duration = Duration::from_secs(10);
+
+/// Everything in force at one time.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Threads of the data plane; 0 is one per core.
+    pub workers: usize,
+    /// How long requests in flight may go on after SIGTERM.
+    pub drain: Duration,
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// Named sets of endpoints.
+    pub upstreams: Vec<Upstream>,
+    /// In the order of the file.
+    pub routes: Vec<Route>,
+    /// Which request headers become metadata.
+    pub metadata: MetadataPolicy,
+}
+
+/// A place in the config file, for errors found after parsing; both count from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Line.
+    pub line: u32,
+    /// Column, in characters.
+    pub column: u32,
+}
+
+/// Something wrong with the config, or with what it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where in the config file; `None` when another file is at fault.
+    pub place: Option<Place>,
+    /// One sentence, lower case, no full stop. Names the other file and line if it is elsewhere.
+    pub message: String,
+    /// What to do about it, if that can be told.
+    pub help: Option<String>,
+}
+
+/// A socket that accepts h1 and h2c.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// `listeners[i].bind` in the file.
+    pub place: Place,
+}
+
+/// A named set of endpoints that serve the same gRPC services.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// As routes name it.
+    pub name: String,
+    /// Pool settings and endpoints.
+    pub pool: tidegate_upstream::Config,
+    /// Where its descriptors come from.
+    pub schema: Schema,
+    /// `upstreams.<name>` in the file.
+    pub place: Place,
+}
+
+/// Where descriptors come from.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    /// The source.
+    pub source: SchemaSource,
+    /// The place of `schema` in the file.
+    pub place: Place,
+    /// Service-config YAML files whose `http.rules` override the annotations, read by control:
+    /// (path of the file, rules).
+    pub http_rules: Vec<(String, Vec<tidegate_transcode::HttpRule>)>,
+}
+
+/// The kinds of schema source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SchemaSource {
+    /// None: nothing can be transcoded.
+    #[default]
+    None,
+    /// A serialized `FileDescriptorSet` (`protoc --include_imports -o`).
+    DescriptorSet(PathBuf),
+    /// Folders of `.proto` files, compiled in process.
+    Proto(Vec<PathBuf>),
+    /// That of another upstream, by name.
+    Like(String),
+}
+
+/// Match + policies + upstream.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Full name of a gRPC service: all its `google.api.http` bindings.
+    pub service: String,
+    /// Which hosts.
+    pub host: HostPattern,
+    /// Name of the upstream.
+    pub upstream: String,
+    /// The whole call; `None` is [`DEFAULT_TIMEOUT`] for unary calls and no limit for streams.
+    pub timeout: Option<Duration>,
+    /// How JSON, queries and bodies are read and written.
+    pub transcode: TranscodeOptions,
+    /// `routes[i].service` in the file.
+    pub place: Place,
+}
+
+/// Which hosts a route is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HostPattern {
+    /// Every host.
+    #[default]
+    Any,
+    /// This name, lower case, without port.
+    Exact(String),
+    /// `*.example.com`, kept as `.example.com`: at least one label in front.
+    Suffix(String),
+}
+
+/// Which request headers become gRPC metadata, beside the request id and the trace headers, which always do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataPolicy {
+    /// Lower-case names; a trailing or leading `*` matches any ending or beginning.
+    pub allow: Vec<String>,
+}
+
+impl Default for MetadataPolicy {
+    fn default() -> Self {
+        Self { allow: ["authorization", "accept-language", "x-*", "*-bin"].map(String::from).to_vec() }
+    }
+}

@@ -1,0 +1,71 @@
+//! How long a call may take: what the caller asks for, capped by the route.
+
+use std::time::Duration;
+
+/// `grpc-timeout` holds at most eight digits.
+const GRPC_TIMEOUT_DIGITS: usize = 8;
+
+/// Reads a `grpc-timeout` header: one to eight digits and a unit of `H M S m u n`.
+///
+/// Source: gRPC over HTTP/2, "Timeout".
+///
+/// # Errors
+/// The value does not have that form.
+pub(crate) fn parse_grpc_timeout(value: &[u8]) -> Result<Duration, BadTimeout> {
+    let (unit, digits) = value.split_last().ok_or(BadTimeout)?;
+    if digits.is_empty() || digits.len() > GRPC_TIMEOUT_DIGITS || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(BadTimeout);
+    }
+    let count = digits.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    Ok(match unit {
+        b'H' => Duration::from_secs(count * 3600),
+        b'M' => Duration::from_secs(count * 60),
+        b'S' => Duration::from_secs(count),
+        b'm' => Duration::from_millis(count),
+        b'u' => Duration::from_micros(count),
+        b'n' => Duration::from_nanos(count),
+        _ => return Err(BadTimeout),
+    })
+}
+
+/// Reads an `x-request-timeout` header: seconds, as `2`, `0.25`, or with a unit of `ms`, `s`, `m`.
+///
+/// # Errors
+/// The value does not have that form, or is above 10⁹ of its unit.
+pub(crate) fn parse_request_timeout(value: &[u8]) -> Result<Duration, BadTimeout> {
+    let text = std::str::from_utf8(value).map_err(|_| BadTimeout)?.trim();
+    let (number, scale) = match text {
+        _ if text.ends_with("ms") => (&text[..text.len() - 2], 0.001),
+        _ if text.ends_with('s') => (&text[..text.len() - 1], 1.0),
+        _ if text.ends_with('m') => (&text[..text.len() - 1], 60.0),
+        _ => (text, 1.0),
+    };
+    // `f64::from_str` takes `inf`, `nan`, signs and exponents as well.
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(BadTimeout);
+    }
+    let number: f64 = number.parse().map_err(|_| BadTimeout)?;
+    if number > 1e9 {
+        return Err(BadTimeout);
+    }
+    Ok(Duration::from_secs_f64(number * scale))
+}
+
+/// A timeout header that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadTimeout;
+
+/// Writes a `grpc-timeout` in the finest unit that fits eight digits; rounds down, so that the
+/// upstream never believes to have more time than is left. Zero becomes `1n`.
+pub(crate) fn grpc_timeout(left: Duration, buffer: &mut Vec<u8>) {
+    const LARGEST: u128 = 10u128.pow(GRPC_TIMEOUT_DIGITS as u32) - 1;
+    let nanos = left.as_nanos().max(1);
+    let units = [(1, b'n'), (1_000, b'u'), (1_000_000, b'm'), (1_000_000_000, b'S'), (60_000_000_000, b'M')];
+    let fitting = units.into_iter().find(|(size, _)| nanos / size <= LARGEST);
+    let (count, unit) = fitting.map_or((LARGEST, b'M'), |(size, unit)| (nanos / size, unit));
+    buffer.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+    buffer.push(unit);
+}
+
+#[cfg(test)]
+mod tests;

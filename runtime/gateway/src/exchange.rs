@@ -1,0 +1,318 @@
+//! One request from begin to end: its ids, its deadline, and its single line in metrics and log.
+
+use crate::answer::{Answer, Refusal};
+use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT};
+use crate::deadline::{grpc_timeout, parse_grpc_timeout, parse_request_timeout};
+use crate::gateway::Gateway;
+use crate::peer::Peer;
+use crate::pipeline::ReplyBody;
+use crate::pipeline::stream::Source;
+use crate::snapshot::{Routed, Snapshot};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, Response, StatusCode, Uri, Version, request};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tidegate_telemetry::access_log::Record;
+use tidegate_telemetry::metrics::requests;
+use tidegate_telemetry::request_id::{self, RequestId};
+use tidegate_telemetry::trace_context::TraceContext;
+use tidegate_telemetry::{clock, random};
+use tidegate_transcode::Code;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
+
+/// What is known of a request, and what must be told when it ends.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    gateway: Arc<Gateway>,
+    snapshot: Arc<Snapshot>,
+    started: Instant,
+    request_id: HeaderValue,
+    trace: TraceContext,
+    deadline: Option<Instant>,
+    series: Arc<requests::Route>,
+    log: Option<Box<LogFields>>,
+    bytes_in: u64,
+    bytes_out: u64,
+    ended: bool,
+}
+
+/// What only the access log wants to know.
+#[derive(Debug)]
+struct LogFields {
+    began: SystemTime,
+    method: Method,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    version: Version,
+    user_agent: Option<HeaderValue>,
+    peer: Option<SocketAddr>,
+    route: Option<Box<str>>,
+    rpc: Option<Arc<str>>,
+    upstream: Option<Box<str>>,
+    upstream_started: Option<Instant>,
+    upstream_took: Option<Duration>,
+}
+
+// === begin ===
+
+impl Exchange {
+    /// Request id, trace, clock, and the config that holds for this request.
+    pub(crate) fn begin(gateway: &Arc<Gateway>, head: &request::Parts, peer: &Peer) -> Self {
+        let snapshot = gateway.snapshot();
+        let wall = clock::wall();
+        let telemetry = gateway.telemetry();
+        telemetry.metrics.in_flight().begin();
+        let log = telemetry.access_log.is_some().then(|| Box::new(LogFields::new(head, peer, wall)));
+        Self {
+            gateway: Arc::clone(gateway),
+            started: clock::now(),
+            request_id: request_id(&head.headers, wall),
+            trace: trace_context(&head.headers),
+            deadline: None,
+            series: Arc::clone(&snapshot.unrouted),
+            snapshot,
+            log,
+            bytes_in: 0,
+            bytes_out: 0,
+            ended: false,
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// The route is known: from here on the request counts under its name.
+    pub(crate) fn routed(&mut self, routed: &Routed<'_>) {
+        self.series = Arc::clone(&routed.target.metrics);
+        if let Some(log) = &mut self.log {
+            let binding = routed.matched.binding;
+            log.rpc = Some(Arc::clone(&binding.rpc));
+            log.route = Some(binding.template.as_str().into());
+            log.upstream = Some(self.snapshot.config.upstreams[routed.route.upstream].name.as_str().into());
+        }
+    }
+
+    /// The deadline: what the caller asks for (`grpc-timeout`, `x-request-timeout`), capped by the
+    /// route's timeout. A stream has none unless either says so.
+    ///
+    /// # Errors
+    /// 400 for a header that cannot be read.
+    pub(crate) fn set_deadline(&mut self, head: &request::Parts, routed: &Routed<'_>) -> Result<(), Refusal> {
+        let default = (!routed.matched.binding.server_streaming).then_some(DEFAULT_TIMEOUT);
+        let cap = routed.route.timeout.or(default);
+        let asked = asked_timeout(&head.headers)?;
+        let timeout = match (asked, cap) {
+            (Some(asked), Some(cap)) => Some(asked.min(cap)),
+            (asked, cap) => asked.or(cap),
+        };
+        self.deadline = timeout.and_then(|timeout| self.started.checked_add(timeout));
+        Ok(())
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// What is left of the deadline, as the upstream is told.
+    pub(crate) fn grpc_timeout(&self) -> Option<HeaderValue> {
+        let left = self.deadline?.saturating_duration_since(clock::now());
+        let mut text = Vec::with_capacity(9);
+        grpc_timeout(left, &mut text);
+        HeaderValue::from_bytes(&text).ok()
+    }
+
+    /// Request id and trace context, as metadata.
+    pub(crate) fn write_ids(&self, metadata: &mut HeaderMap) {
+        metadata.insert(REQUEST_ID, self.request_id.clone());
+        if let Ok(traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
+            metadata.insert(TRACEPARENT, traceparent);
+        }
+    }
+
+    pub(crate) fn received(&mut self, bytes: usize) {
+        self.bytes_in += bytes as u64;
+    }
+
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.bytes_out += bytes as u64;
+    }
+
+    pub(crate) fn calling(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.upstream_started = Some(clock::now());
+        }
+    }
+
+    pub(crate) fn upstream_answered(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.upstream_took = log.upstream_started.map(|started| clock::now().saturating_duration_since(started));
+        }
+    }
+}
+
+// === end ===
+
+impl Exchange {
+    /// Ends with a reply that is complete.
+    pub(crate) fn end_whole<R>(mut self, response: Response<Bytes>) -> Response<ReplyBody<R>> {
+        let mut response = response.map(|body| {
+            self.sent(body.len());
+            ReplyBody::whole(body)
+        });
+        response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
+        self.end(response.status(), Code::Ok, None);
+        response
+    }
+
+    /// Hands itself to the stream, which ends it.
+    pub(crate) fn end_with_stream<R>(self, response: Response<Source<R>>) -> Response<ReplyBody<R>> {
+        let request_id = self.request_id.clone();
+        let mut response = response.map(|source| ReplyBody::stream(source, self, DEFAULT_IDLE_TIMEOUT));
+        response.headers_mut().insert(REQUEST_ID, request_id);
+        response
+    }
+
+    /// Ends with a `google.rpc.Status` as body.
+    pub(crate) fn end_refused<R>(mut self, refusal: Refusal) -> Response<ReplyBody<R>> {
+        let mut body = Vec::with_capacity(128);
+        let schema = self.snapshot.status_schema();
+        refusal.status.to_json(schema, &mut body);
+        self.sent(body.len());
+        let mut response = Response::new(ReplyBody::whole(body.into()));
+        *response.status_mut() = refusal.http_status;
+        *response.headers_mut() = refusal.headers;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
+        self.end(refusal.http_status, refusal.status.code, refusal.reason);
+        response
+    }
+
+    /// Ends with the last piece of a stream. The status line went out long ago: it was 200.
+    pub(crate) fn end_stream(&mut self, code: Code, reason: Option<&'static str>) {
+        self.end(StatusCode::OK, code, reason);
+    }
+
+    fn end(&mut self, status: StatusCode, code: Code, reason: Option<&'static str>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let took = clock::now().saturating_duration_since(self.started);
+        let telemetry = self.gateway.telemetry();
+        telemetry.metrics.in_flight().end();
+        self.series.observe(status.as_u16(), code as u8, took);
+        if let (Some(log), Some(access_log)) = (&self.log, &telemetry.access_log) {
+            access_log.write(&log.record(self, status, code, reason, took));
+        }
+    }
+}
+
+impl Drop for Exchange {
+    /// Whoever drops it before its end has left: a client that closed its connection or its stream.
+    fn drop(&mut self) {
+        if !self.ended {
+            let gone = Answer::ClientGone;
+            self.end(gone.http_status(), gone.code(), Some(gone.reason()));
+        }
+    }
+}
+
+// === impl LogFields ===
+
+impl LogFields {
+    fn new(head: &request::Parts, peer: &Peer, began: SystemTime) -> Self {
+        Self {
+            began,
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            host: head.headers.get(HOST).cloned(),
+            version: head.version,
+            user_agent: head.headers.get(USER_AGENT).cloned(),
+            peer: peer.address,
+            route: None,
+            rpc: None,
+            upstream: None,
+            upstream_started: None,
+            upstream_took: None,
+        }
+    }
+
+    fn record<'r>(
+        &'r self,
+        exchange: &'r Exchange,
+        status: StatusCode,
+        code: Code,
+        reason: Option<&'r str>,
+        took: Duration,
+    ) -> Record<'r> {
+        let host = self.uri.authority().map(|authority| authority.as_str().as_bytes());
+        Record {
+            began: self.began,
+            request_id: exchange.request_id.to_str().unwrap_or_default(),
+            trace_id: Some(exchange.trace.trace_id),
+            span_id: None,
+            peer: self.peer,
+            host: host.or(self.host.as_ref().map(HeaderValue::as_bytes)),
+            method: self.method.as_str(),
+            path: self.uri.path_and_query().map_or("/", |path| path.as_str()),
+            protocol: protocol(self.version),
+            route: self.route.as_deref(),
+            rpc: self.rpc.as_deref().map(|rpc| rpc.trim_start_matches('/')),
+            upstream: self.upstream.as_deref(),
+            endpoint: None,
+            status: status.as_u16(),
+            grpc_status: Some(code as u8),
+            duration: took,
+            upstream_duration: self.upstream_took,
+            bytes_in: exchange.bytes_in,
+            bytes_out: exchange.bytes_out,
+            reason,
+            user_agent: self.user_agent.as_ref().map(HeaderValue::as_bytes),
+        }
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_11 => "HTTP/1.1",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP",
+    }
+}
+
+/// The client's request id if it is well-formed, else one of our own.
+fn request_id(headers: &HeaderMap, wall: SystemTime) -> HeaderValue {
+    match headers.get(&REQUEST_ID) {
+        Some(id) if request_id::is_well_formed(id.as_bytes()) => id.clone(),
+        _ => {
+            let id = RequestId::generate(clock::unix_ms(wall), random::u128());
+            HeaderValue::from_bytes(id.as_str().as_bytes()).unwrap_or(HeaderValue::from_static("-"))
+        }
+    }
+}
+
+/// The client's trace context if it sent a valid one, else a new trace that is not sampled.
+fn trace_context(headers: &HeaderMap) -> TraceContext {
+    let sent = headers.get(&TRACEPARENT).and_then(|value| TraceContext::parse(value.as_bytes()).ok());
+    sent.unwrap_or_else(|| TraceContext::generate(random::u128(), random::u64()))
+}
+
+fn asked_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let refuse =
+        |name: &HeaderName, want: &str| Refusal::new(Answer::BadRequest, format!("header `{name}` is not {want}"));
+    let grpc = headers.get(&GRPC_TIMEOUT).map(|value| parse_grpc_timeout(value.as_bytes())).transpose();
+    let grpc = grpc.map_err(|_| refuse(&GRPC_TIMEOUT, "one to eight digits and a unit of H, M, S, m, u or n"))?;
+    let plain = headers.get(&REQUEST_TIMEOUT).map(|value| parse_request_timeout(value.as_bytes())).transpose();
+    let plain = plain.map_err(|_| refuse(&REQUEST_TIMEOUT, "a number of seconds, or a number with ms, s or m"))?;
+    Ok(match (grpc, plain) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    })
+}

@@ -1,0 +1,43 @@
+//! What all workers share: the config in force, and the instruments.
+
+use crate::snapshot::Snapshot;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use tidegate_telemetry::access_log::AccessLog;
+use tidegate_telemetry::metrics::Metrics;
+
+/// The data plane's shared state. One per process; share it by `Arc`.
+#[derive(Debug)]
+pub struct Gateway {
+    snapshot: ArcSwap<Snapshot>,
+    telemetry: Telemetry,
+}
+
+/// Where requests are counted and logged.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// Counters and histograms, scraped by the admin port.
+    pub metrics: Arc<Metrics>,
+    /// One line per request; `None` is off and costs nothing.
+    pub access_log: Option<AccessLog>,
+}
+
+impl Gateway {
+    /// A gateway that serves `snapshot`.
+    #[must_use]
+    pub fn new(snapshot: Snapshot, telemetry: Telemetry) -> Self {
+        Self { snapshot: ArcSwap::from_pointee(snapshot), telemetry }
+    }
+
+    /// The config in force now. Take it once per request and keep it to the end.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The instruments.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+}

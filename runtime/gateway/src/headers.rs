@@ -1,0 +1,142 @@
+//! Which headers cross: request headers → metadata, and metadata → response headers.
+
+use crate::answer::{Answer, Refusal};
+use crate::config::MetadataPolicy;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// A compiled [`MetadataPolicy`].
+#[derive(Debug, Default)]
+pub(crate) struct HeaderRules {
+    exact: Vec<HeaderName>,
+    prefixes: Vec<Box<str>>,
+    suffixes: Vec<Box<str>>,
+}
+
+impl HeaderRules {
+    pub(crate) fn new(policy: &MetadataPolicy) -> Self {
+        let mut rules = Self::default();
+        for pattern in &policy.allow {
+            let pattern = pattern.to_ascii_lowercase();
+            if let Some(prefix) = pattern.strip_suffix('*') {
+                rules.prefixes.push(prefix.into());
+            } else if let Some(suffix) = pattern.strip_prefix('*') {
+                rules.suffixes.push(suffix.into());
+            } else if let Ok(name) = HeaderName::try_from(pattern) {
+                rules.exact.push(name);
+            }
+        }
+        rules
+    }
+
+    /// Copies the request headers that the policy lets pass into `metadata`.
+    ///
+    /// Hop-by-hop headers, those that `Connection` names, what belongs to the protocols (`grpc-*`,
+    /// `content-*`, `host`), our own (`tidegate-*`) and forwarding headers never pass: the latter are
+    /// written anew from what we know of the peer.
+    ///
+    /// # Errors
+    /// 400 for a value that metadata cannot carry, naming the header.
+    pub(crate) fn copy_request(&self, headers: &HeaderMap, metadata: &mut HeaderMap) -> Result<(), Refusal> {
+        let nominated = headers.get(header::CONNECTION).map(|_| Nominated::new(headers));
+        for (name, value) in headers {
+            if !self.passes(name) || nominated.as_ref().is_some_and(|nominated| nominated.holds(name)) {
+                continue;
+            }
+            check_value(name, value)?;
+            metadata.append(name.clone(), value.clone());
+        }
+        Ok(())
+    }
+
+    fn passes(&self, name: &HeaderName) -> bool {
+        let text = name.as_str();
+        let allowed = self.exact.contains(name)
+            || self.prefixes.iter().any(|prefix| text.starts_with(&**prefix))
+            || self.suffixes.iter().any(|suffix| text.ends_with(&**suffix));
+        allowed && !is_protocol(text) && !is_forwarding(text)
+    }
+}
+
+/// The headers that a request's `Connection` fields name: they are for the next hop only.
+struct Nominated(Vec<Box<str>>);
+
+impl Nominated {
+    fn new(headers: &HeaderMap) -> Self {
+        let fields = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+        Self(fields.flat_map(|field| field.split(',')).map(|name| name.trim().to_ascii_lowercase().into()).collect())
+    }
+
+    fn holds(&self, name: &HeaderName) -> bool {
+        self.0.iter().any(|nominated| **nominated == *name.as_str())
+    }
+}
+
+/// Headers of HTTP, of gRPC and of the gateway that mean something to this hop alone.
+fn is_protocol(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "host"
+            | "expect"
+            | "date"
+            | "server"
+            | "x-request-timeout"
+            | "x-request-id"
+            | "traceparent"
+    ) || name.starts_with("content-")
+        || name.starts_with("grpc-")
+        || name.starts_with("tidegate-")
+}
+
+/// Headers in which a proxy tells where a request came from; from a client they are hearsay.
+fn is_forwarding(name: &str) -> bool {
+    name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-") || name.starts_with("x-envoy-")
+}
+
+/// Metadata is printable ASCII; what ends in `-bin` is base64.
+///
+/// Source: gRPC over HTTP/2, "Custom-Metadata".
+fn check_value(name: &HeaderName, value: &HeaderValue) -> Result<(), Refusal> {
+    let bytes = value.as_bytes();
+    let problem = if !bytes.iter().all(|byte| (0x20..=0x7e).contains(byte)) {
+        "holds a character that gRPC metadata cannot carry (printable ASCII only)"
+    } else if name.as_str().ends_with("-bin") && !is_base64(bytes) {
+        "is not base64, as the name's ending `-bin` says"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(Answer::BadRequest, format!("header `{name}` {problem}")))
+}
+
+/// Standard alphabet, padded or not; several values may be joined by commas.
+fn is_base64(value: &[u8]) -> bool {
+    value.split(|&byte| byte == b',').all(|part| {
+        let part = part.trim_ascii();
+        let digits = part.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
+        let (digits, padding) = part.split_at(digits);
+        digits.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+            && digits.len() % 4 != 1
+            && (padding.is_empty() || (digits.len() + padding.len()).is_multiple_of(4))
+            && padding.len() <= 2
+    })
+}
+
+/// Copies an upstream's metadata (headers, or the trailers of a unary reply) into response headers.
+pub(crate) fn copy_reply(metadata: &HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in metadata {
+        if !is_protocol(name.as_str()) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! The data plane: from a client's request to an upstream's reply and back.
+//!
+//! **Owns** the listeners and workers ([`server`]), the compiled config ([`snapshot`]) and the
+//! request pipeline ([`pipeline`]), which is one function: without a socket it serves the embedded
+//! mode and the tests.
+//!
+//! **Does not** read config files, know YAML, open upstream connections by itself, or name an adapter.
+//!
+//! **Invariant**: a request sees one [`snapshot::Snapshot`] from begin to end; every request ends
+//! exactly once, with a status, in metrics and access log, 499 if the client left.
+
+pub mod answer;
+pub mod config;
+mod deadline;
+mod exchange;
+mod gateway;
+mod headers;
+mod peer;
+pub mod pipeline;
+pub mod server;
+pub mod snapshot;
+mod upstreams;
+
+pub use gateway::{Gateway, Telemetry};
+pub use peer::Peer;
+pub use snapshot::Snapshot;
+pub use upstreams::{Pools, Single, Upstreams};

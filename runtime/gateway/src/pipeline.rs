@@ -1,0 +1,112 @@
+//! Life of a request, top to bottom: begin, match, admit, choose, open, call, close, end.
+//!
+//! [`handle`] is the whole of it. It knows neither sockets nor workers: whoever has a request and
+//! something to call gets a response, in a proxy, in a tower layer and in a test.
+
+mod admit;
+mod close;
+mod open;
+mod reply;
+pub(crate) mod stream;
+
+use crate::answer::{Answer, Refusal};
+use crate::exchange::Exchange;
+use crate::gateway::Gateway;
+use crate::peer::Peer;
+use crate::snapshot::{Routed, Snapshot};
+use crate::upstreams::Upstreams;
+use bytes::Bytes;
+use http::{Request, Response, request};
+use std::error::Error;
+use std::sync::Arc;
+use tidegate_transcode::Miss;
+use tidegate_upstream::{Call, CallError};
+
+pub use reply::{ReplyBody, ReplyError};
+
+/// The body of a reply from these upstreams.
+pub type BodyOf<U> = <<U as Upstreams>::Call as Call>::Body;
+
+/// Serves one request.
+///
+/// Never fails: what goes wrong becomes a `google.rpc.Status` body under the HTTP status that
+/// [`crate::answer`] pairs with it.
+///
+/// # Cancel safety
+/// Dropping the future before it is ready, or the response body before its end, resets the upstream
+/// stream (`RST_STREAM(CANCEL)`) and records status 499.
+pub async fn handle<U, B>(
+    gateway: &Arc<Gateway>,
+    upstreams: &U,
+    request: Request<B>,
+    peer: &Peer,
+) -> Response<ReplyBody<BodyOf<U>>>
+where
+    U: Upstreams,
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let mut exchange = Exchange::begin(gateway, &head, peer);
+    match serve(upstreams, &head, body, peer, &mut exchange).await {
+        Ok(Served::Whole(response)) => exchange.end_whole(response),
+        Ok(Served::Stream(response)) => exchange.end_with_stream(response),
+        Err(refusal) => exchange.end_refused(refusal),
+    }
+}
+
+/// A reply that is complete, or one that begins.
+pub(crate) enum Served<R> {
+    Whole(Response<Bytes>),
+    Stream(Response<stream::Source<R>>),
+}
+
+async fn serve<U, B>(
+    upstreams: &U,
+    head: &request::Parts,
+    body: B,
+    peer: &Peer,
+    exchange: &mut Exchange,
+) -> Result<Served<BodyOf<U>>, Refusal>
+where
+    U: Upstreams,
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let snapshot = Arc::clone(exchange.snapshot());
+    let routed = match_route(&snapshot, head)?;
+    exchange.routed(&routed);
+    admit::all(head, &routed)?;
+    let upstream = upstreams.get(&snapshot, routed.route.upstream);
+    exchange.set_deadline(head, &routed)?;
+    let request = open::request(head, body, peer, &routed, exchange).await?;
+    exchange.calling();
+    let reply = upstream.call(request, exchange.deadline()).await.map_err(|error| refuse_call(&error))?;
+    if routed.matched.binding.server_streaming {
+        close::stream(reply, head, &routed, exchange).await.map(Served::Stream)
+    } else {
+        close::whole(reply, &routed, exchange).await.map(Served::Whole)
+    }
+}
+
+fn match_route<'s>(snapshot: &'s Snapshot, head: &'s request::Parts) -> Result<Routed<'s>, Refusal> {
+    snapshot.find(&head.method, &head.uri, &head.headers).map_err(|miss| match miss {
+        Miss::NotFound => Refusal::new(Answer::NoRoute, format!("nothing is served at {}", head.uri.path())),
+        Miss::MethodNotAllowed { allow } => Refusal::method_not_allowed(&head.method, head.uri.path(), &allow),
+        Miss::BadPath(status) => Refusal::with_status(Answer::BadRequest, status),
+    })
+}
+
+/// A call that failed without a reply: what the caller is told says whose fault it was, not where
+/// the endpoint is.
+pub(crate) fn refuse_call(error: &CallError) -> Refusal {
+    if error.is_deadline() {
+        Refusal::new(Answer::Deadline, "the deadline passed before the upstream answered")
+    } else if error.is_request_body() {
+        Refusal::new(Answer::BodyAborted, "the request's body ended early")
+    } else if error.is_bad_reply() {
+        Refusal::new(Answer::BadReply, "the upstream's reply broke the protocol")
+    } else {
+        Refusal::new(Answer::Unavailable, format!("the upstream cannot serve the call: {}", error.reason()))
+    }
+}

@@ -1,0 +1,164 @@
+//! Close: the upstream's reply becomes the client's. Nothing is sent before the first message or
+//! the status is known, so that an early failure gets a real status line.
+
+use super::refuse_call;
+use super::stream::Source;
+use crate::answer::{Answer, Refusal};
+use crate::exchange::Exchange;
+use crate::headers::copy_reply;
+use crate::snapshot::Routed;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Response, StatusCode, request, response};
+use http_body::Body;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use tidegate_transcode::frame::{self, Deframer, Frame, FrameError};
+use tidegate_transcode::stream::Framing;
+use tidegate_transcode::{Code, Status};
+use tidegate_upstream::CallError;
+
+/// The longest message of a reply, before and after decompression.
+pub(super) const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A unary reply: one message and an OK status, or a status that says no.
+pub(super) async fn whole<R>(
+    reply: Response<R>,
+    routed: &Routed<'_>,
+    exchange: &mut Exchange,
+) -> Result<Response<Bytes>, Refusal>
+where
+    R: Body<Data = Bytes, Error = CallError> + Unpin,
+{
+    let (head, mut body) = reply.into_parts();
+    check_head(&head, exchange)?;
+    let mut deframer = Deframer::new(MAX_MESSAGE_BYTES);
+    let mut message = None;
+    let mut trailers = HeaderMap::new();
+    while let Some(next) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        match next.map_err(|error| refuse_call(&error))?.into_data() {
+            Ok(data) => {
+                deframer.push(data);
+                take_single(&mut deframer, &head.headers, &mut message)?;
+            }
+            Err(other) => trailers = other.into_trailers().unwrap_or_default(),
+        }
+    }
+    exchange.upstream_answered();
+    match Status::from_trailers(&trailers) {
+        Some(Ok(())) => deframer.finish().map_err(|error| bad_frame(&error))?,
+        Some(Err(status)) => return Err(with_metadata(Refusal::from_upstream(status), &head.headers, &trailers)),
+        None => return Err(bad_reply("the upstream's reply has no grpc-status")),
+    }
+    let message = message.ok_or_else(|| bad_reply("the upstream answered OK without a message"))?;
+    let mut response = reply_head(&head, JSON);
+    copy_reply(&trailers, response.headers_mut());
+    *response.body_mut() = write_whole(&message, routed, response.headers_mut())?;
+    Ok(response)
+}
+
+/// The body of a unary reply; `google.api.HttpBody` is its data under its own content type.
+fn write_whole(message: &Bytes, routed: &Routed<'_>, headers: &mut HeaderMap) -> Result<Bytes, Refusal> {
+    let (binding, route) = (routed.matched.binding, routed.route);
+    if let Some(raw) = binding.http_body_reply(&route.schema, message) {
+        headers.insert(CONTENT_TYPE, raw.content_type);
+        return Ok(raw.data);
+    }
+    let mut json = Vec::with_capacity(message.len() * 2 + 64);
+    match binding.write_reply(&route.schema, message, &route.transcode, &mut json) {
+        Ok(()) => Ok(json.into()),
+        Err(error) => Err(bad_reply(&format!("the upstream's reply cannot be written as JSON: {error}"))),
+    }
+}
+
+/// A stream of replies: waits for the first message or the status, then hands over.
+pub(super) async fn stream<R>(
+    reply: Response<R>,
+    request: &request::Parts,
+    routed: &Routed<'_>,
+    exchange: &mut Exchange,
+) -> Result<Response<Source<R>>, Refusal>
+where
+    R: Body<Data = Bytes, Error = CallError> + Unpin,
+{
+    let accept = request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let framing = Framing::from_accept(accept).ok_or_else(|| {
+        Refusal::new(
+            Answer::NotAcceptable,
+            "a stream is sent as application/json, application/x-ndjson or text/event-stream",
+        )
+    })?;
+    let (head, body) = reply.into_parts();
+    check_head(&head, exchange)?;
+    let encoding = grpc_encoding(&head.headers);
+    let mut source =
+        Source::new(body, Deframer::new(MAX_MESSAGE_BYTES), encoding, framing, routed, Arc::clone(exchange.snapshot()));
+    poll_fn(|context| source.poll_begin(context)).await?;
+    exchange.upstream_answered();
+    let content_type = source.content_type();
+    Ok(reply_head(&head, content_type).map(|()| source))
+}
+
+/// A reply that is no gRPC, or that is a status and nothing else ("trailers-only").
+fn check_head(head: &response::Parts, exchange: &mut Exchange) -> Result<(), Refusal> {
+    if let Some(Err(status)) = Status::from_trailers(&head.headers) {
+        exchange.upstream_answered();
+        return Err(with_metadata(Refusal::from_upstream(status), &head.headers, &HeaderMap::new()));
+    }
+    if head.status != StatusCode::OK {
+        return Err(Refusal::from_upstream(Status::from_http(head.status)));
+    }
+    let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !content_type.starts_with(b"application/grpc") {
+        return Err(bad_reply("the upstream's reply is not gRPC"));
+    }
+    Ok(())
+}
+
+/// Takes the one message of a unary reply when it is whole; a second one is an error.
+fn take_single(deframer: &mut Deframer, headers: &HeaderMap, message: &mut Option<Bytes>) -> Result<(), Refusal> {
+    while let Some(frame) = deframer.next().map_err(|error| bad_frame(&error))? {
+        if message.is_some() {
+            return Err(bad_reply("the upstream answered a unary call with more than one message"));
+        }
+        *message = Some(payload(frame, grpc_encoding(headers).as_deref())?);
+    }
+    Ok(())
+}
+
+/// The payload of a frame, decompressed if its flag says so.
+pub(super) fn payload(frame: Frame, encoding: Option<&str>) -> Result<Bytes, Refusal> {
+    if !frame.compressed {
+        return Ok(frame.payload);
+    }
+    let unpacked = frame::decompress(encoding.unwrap_or("identity"), frame.payload, MAX_MESSAGE_BYTES);
+    unpacked.map_err(|error| bad_reply(&format!("the upstream's reply: {error}")))
+}
+
+fn grpc_encoding(headers: &HeaderMap) -> Option<Box<str>> {
+    headers.get("grpc-encoding").and_then(|value| value.to_str().ok()).map(Box::from)
+}
+
+fn reply_head<T: Default>(head: &response::Parts, content_type: HeaderValue) -> Response<T> {
+    let mut response = Response::new(T::default());
+    copy_reply(&head.headers, response.headers_mut());
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+fn with_metadata(mut refusal: Refusal, headers: &HeaderMap, trailers: &HeaderMap) -> Refusal {
+    copy_reply(headers, &mut refusal.headers);
+    copy_reply(trailers, &mut refusal.headers);
+    refusal
+}
+
+pub(super) fn bad_frame(error: &FrameError) -> Refusal {
+    bad_reply(&format!("the upstream's reply: {error}"))
+}
+
+pub(super) fn bad_reply(message: &str) -> Refusal {
+    Refusal::with_status(Answer::BadReply, Status::new(Code::Internal, message))
+}

@@ -1,0 +1,111 @@
+//! Open: the client's request becomes a gRPC call.
+
+use super::admit::{MAX_BODY_BYTES, too_large};
+use crate::answer::{Answer, Refusal};
+use crate::exchange::Exchange;
+use crate::peer::Peer;
+use crate::snapshot::Routed;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
+use http::{Method, Request, Version, request};
+use http_body::Body;
+use std::error::Error;
+use std::future::poll_fn;
+use std::pin::pin;
+use tidegate_upstream::RequestBody;
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+const OUR_USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION")));
+
+/// A body is at most this much larger on the wire than its JSON is (`0,` as a `double` is four times).
+const WIRE_SLACK: usize = 64;
+
+/// Reads the body, translates the request, and writes the call's metadata.
+pub(super) async fn request<B>(
+    head: &request::Parts,
+    body: B,
+    peer: &Peer,
+    routed: &Routed<'_>,
+    exchange: &mut Exchange,
+) -> Result<Request<RequestBody>, Refusal>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let body = if body.is_end_stream() { Bytes::new() } else { read(body).await? };
+    exchange.received(body.len());
+    let mut frame = Vec::with_capacity(body.len() + WIRE_SLACK);
+    let content_type = head.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+    let route = routed.route;
+    routed
+        .matched
+        .write_request(&route.schema, head.uri.query(), content_type, &body, &route.transcode, &mut frame)
+        .map_err(|refusal| Refusal::with_status(Answer::of_refused_request(refusal.http), refusal.status))?;
+    let mut request = Request::new(RequestBody::from(Bytes::from(frame)));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = routed.target.uri.clone();
+    *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = metadata(head, peer, exchange)?;
+    Ok(request)
+}
+
+/// The headers of the call: what gRPC asks for, what we know of the request, what the policy lets pass.
+fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<HeaderMap, Refusal> {
+    let mut metadata = HeaderMap::with_capacity(16);
+    metadata.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    metadata.insert(TE, HeaderValue::from_static("trailers"));
+    metadata.insert(USER_AGENT, OUR_USER_AGENT);
+    if let Some(timeout) = exchange.grpc_timeout() {
+        metadata.insert(GRPC_TIMEOUT, timeout);
+    }
+    exchange.write_ids(&mut metadata);
+    for name in [TRACESTATE, BAGGAGE] {
+        for value in head.headers.get_all(&name) {
+            metadata.append(name.clone(), value.clone());
+        }
+    }
+    metadata.insert(FORWARDED_FOR, peer.forwarded_for.clone());
+    metadata.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    if let Some(host) = head.headers.get(http::header::HOST) {
+        metadata.insert(FORWARDED_HOST, host.clone());
+    } else if let Some(authority) = head.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        metadata.insert(FORWARDED_HOST, host);
+    }
+    exchange.snapshot().headers.copy_request(&head.headers, &mut metadata)?;
+    Ok(metadata)
+}
+
+/// Reads a body whole; without a copy if it comes in one piece.
+async fn read<B>(body: B) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut body = pin!(body);
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let aborted = |_| Refusal::new(Answer::BodyAborted, "the request's body ended early");
+        let Ok(data) = frame.map_err(aborted)?.into_data() else { continue };
+        if first.len() + more.len() + data.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+        if first.is_empty() && more.is_empty() {
+            first = data;
+            continue;
+        }
+        if more.is_empty() {
+            more.reserve(first.len() + data.len());
+            more.extend_from_slice(&std::mem::take(&mut first));
+        }
+        more.extend_from_slice(&data);
+    }
+    Ok(if more.is_empty() { first } else { more.freeze() })
+}

@@ -1,0 +1,131 @@
+//! The response's body, whole or streamed.
+
+use super::stream::Source;
+use crate::answer::{Answer, Refusal};
+use crate::exchange::Exchange;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tidegate_telemetry::clock;
+use tidegate_upstream::CallError;
+use tokio::time::Sleep;
+
+/// Never happens: what goes wrong in a stream is written into it.
+pub type ReplyError = Infallible;
+
+/// The body of a response.
+#[derive(Debug)]
+pub struct ReplyBody<R>(Kind<R>);
+
+#[derive(Debug)]
+enum Kind<R> {
+    Whole(Bytes),
+    Stream(Box<Stream<R>>),
+}
+
+/// A stream, with the exchange that ends with it.
+#[derive(Debug)]
+struct Stream<R> {
+    source: Source<R>,
+    exchange: Exchange,
+    /// When the last piece came: a stream that is silent for too long ends.
+    active: Instant,
+    idle_timeout: Duration,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl<R> ReplyBody<R> {
+    pub(crate) fn whole(body: Bytes) -> Self {
+        Self(Kind::Whole(body))
+    }
+
+    pub(crate) fn stream(source: Source<R>, exchange: Exchange, idle_timeout: Duration) -> Self {
+        let active = clock::now();
+        let first = exchange.deadline().map_or(active + idle_timeout, |deadline| deadline.min(active + idle_timeout));
+        let alarm = Box::pin(tokio::time::sleep_until(first.into()));
+        Self(Kind::Stream(Box::new(Stream { source, exchange, active, idle_timeout, alarm })))
+    }
+}
+
+impl<R> Body for ReplyBody<R>
+where
+    R: Body<Data = Bytes, Error = CallError> + Unpin,
+{
+    type Data = Bytes;
+    type Error = ReplyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
+        let piece = match &mut self.0 {
+            Kind::Whole(body) if body.is_empty() => Poll::Ready(None),
+            Kind::Whole(body) => Poll::Ready(Some(std::mem::take(body))),
+            Kind::Stream(stream) => stream.poll_piece(context),
+        };
+        piece.map(|piece| piece.map(|data| Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(body) => body.is_empty(),
+            Kind::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Whole(body) => SizeHint::with_exact(body.len() as u64),
+            Kind::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl<R> Stream<R>
+where
+    R: Body<Data = Bytes, Error = CallError> + Unpin,
+{
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut piece = self.source.poll_next(context);
+        if piece.is_pending() && self.poll_alarm(context).is_ready() {
+            piece = self.source.poll_next(context);
+        }
+        match &piece {
+            Poll::Ready(Some(data)) => {
+                self.active = clock::now();
+                self.exchange.sent(data.len());
+            }
+            Poll::Ready(None) => {
+                if let Some(ending) = self.source.ending() {
+                    self.exchange.end_stream(ending.code, ending.reason);
+                }
+            }
+            Poll::Pending => {}
+        }
+        piece
+    }
+
+    /// Ready when the deadline passed or the stream was silent for too long: its end is then written.
+    fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.alarm.as_mut().poll(context).is_ready() {
+            let now = clock::now();
+            let idle_end = self.active + self.idle_timeout;
+            if self.exchange.deadline().is_some_and(|deadline| deadline <= now) {
+                self.source.fail(&Refusal::new(Answer::Deadline, "the deadline passed before the stream ended"));
+                return Poll::Ready(());
+            }
+            if idle_end <= now {
+                let message = format!("the stream was silent for {} s", self.idle_timeout.as_secs());
+                self.source.fail(&Refusal::new(Answer::Deadline, message));
+                return Poll::Ready(());
+            }
+            let next = self.exchange.deadline().map_or(idle_end, |deadline| deadline.min(idle_end));
+            self.alarm.as_mut().reset(next.into());
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,352 @@
+//! The compiled config: what one request sees, whole, from its first byte to its last.
+
+use crate::config::{Config, HostPattern, Problem, Route};
+use crate::headers::HeaderRules;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{HeaderMap, Method, header};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_protojson::Schema;
+use tidegate_telemetry::metrics::{Metrics, requests};
+use tidegate_transcode::{Binding, Match, Miss, Router, RouterBuilder, RuleProblem, TranscodeOptions};
+
+/// The schema of every upstream that has one, by the upstream's name.
+pub type Schemas = BTreeMap<String, Arc<Schema>>;
+
+/// A config, ready to serve. Immutable.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Counts the configs that were in force, from 1.
+    pub generation: u64,
+    /// What it was compiled from.
+    pub config: Config,
+    /// Exact names first, then wildcards (longest first), then any.
+    hosts: Vec<Host>,
+    routes: Vec<CompiledRoute>,
+    pub(crate) headers: HeaderRules,
+    /// For requests that match no route.
+    pub(crate) unrouted: Arc<requests::Route>,
+    /// Resolves the details of statuses that are not tied to a route.
+    status_schema: Arc<Schema>,
+}
+
+/// The http rules of all routes for one host pattern.
+#[derive(Debug)]
+struct Host {
+    pattern: HostPattern,
+    router: Router,
+    /// By [`Match::index`].
+    targets: Vec<Target>,
+}
+
+/// What a binding needs beside its rule, made once.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// `http://upstream/pkg.Service/Method`.
+    pub(crate) uri: Uri,
+    pub(crate) metrics: Arc<requests::Route>,
+}
+
+/// A route of the config with what it names resolved.
+#[derive(Debug)]
+pub(crate) struct CompiledRoute {
+    /// Index into [`Config::upstreams`].
+    pub(crate) upstream: usize,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) transcode: TranscodeOptions,
+}
+
+/// The route of one request.
+#[derive(Debug)]
+pub(crate) struct Routed<'s> {
+    pub(crate) matched: Match<'s>,
+    pub(crate) location: Location,
+    pub(crate) route: &'s CompiledRoute,
+    pub(crate) target: &'s Target,
+}
+
+/// Where a binding stands in its snapshot, for those that outlive the borrow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Location {
+    host: usize,
+    binding: usize,
+}
+
+/// A line of `tidegate routes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteLine {
+    /// As the rule says, `*` for any.
+    pub method: String,
+    /// The path template.
+    pub path: String,
+    /// `*` for any.
+    pub host: String,
+    /// `pkg.Service/Method`.
+    pub rpc: String,
+    /// The upstream's name.
+    pub upstream: String,
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// Compiles a config whose schemas were loaded.
+    ///
+    /// # Errors
+    /// Every problem found: services that no schema has, rules that no request could tell apart.
+    pub fn compile(
+        config: Config,
+        schemas: &Schemas,
+        metrics: &Metrics,
+        generation: u64,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let routes = resolve_routes(&config, schemas, &mut problems);
+        let hosts =
+            if problems.is_empty() { compile_hosts(&config, &routes, metrics, &mut problems) } else { Vec::new() };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            generation,
+            headers: HeaderRules::new(&config.metadata),
+            hosts,
+            routes,
+            unrouted: metrics.route("(none)", "(any)"),
+            status_schema: schemas.values().next().cloned().unwrap_or_default(),
+            config,
+        })
+    }
+
+    /// Finds the route of a request: the host (exact, then wildcard, then any), then the most
+    /// specific path. A 405 of one host gives way to a match under a less specific one.
+    pub(crate) fn find<'s>(&'s self, method: &Method, uri: &'s Uri, headers: &HeaderMap) -> Result<Routed<'s>, Miss> {
+        let mut miss = Miss::NotFound;
+        let name = if self.hosts.len() == 1 { "" } else { host_name(uri, headers) };
+        for (index, host) in self.hosts.iter().enumerate().filter(|(_, host)| host.pattern.matches(name)) {
+            match host.router.find(method, uri.path()) {
+                Ok(matched) => {
+                    let route = &self.routes[matched.binding.tag as usize];
+                    let target = &host.targets[matched.index];
+                    let location = Location { host: index, binding: matched.index };
+                    return Ok(Routed { matched, location, route, target });
+                }
+                Err(other) => {
+                    if matches!(miss, Miss::NotFound) {
+                        miss = other;
+                    }
+                }
+            }
+        }
+        Err(miss)
+    }
+
+    /// The binding at a location that [`find`](Self::find) gave, and its route.
+    pub(crate) fn at(&self, location: Location) -> (&Binding, &CompiledRoute) {
+        let binding = self.hosts[location.host].router.binding(location.binding);
+        (binding, &self.routes[binding.tag as usize])
+    }
+
+    /// Resolves the details of statuses.
+    pub(crate) fn status_schema(&self) -> &Schema {
+        &self.status_schema
+    }
+
+    /// Every binding, in the order in which hosts are tried, then by path and method.
+    #[must_use]
+    pub fn route_lines(&self) -> Vec<RouteLine> {
+        let mut lines = Vec::new();
+        for host in &self.hosts {
+            let start = lines.len();
+            for binding in host.router.bindings() {
+                let upstream = self.routes[binding.tag as usize].upstream;
+                lines.push(RouteLine {
+                    method: binding.method_str().into(),
+                    path: binding.template.clone(),
+                    host: host.pattern.to_string(),
+                    rpc: binding.rpc.trim_start_matches('/').into(),
+                    upstream: self.config.upstreams[upstream].name.clone(),
+                });
+            }
+            lines[start..].sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
+        }
+        lines
+    }
+}
+
+fn resolve_routes(config: &Config, schemas: &Schemas, problems: &mut Vec<Problem>) -> Vec<CompiledRoute> {
+    let mut routes = Vec::new();
+    for route in &config.routes {
+        let upstream = config.upstreams.iter().position(|upstream| upstream.name == route.upstream);
+        let (Some(upstream), Some(schema)) = (upstream, schemas.get(&route.upstream)) else {
+            let message = format!("upstream `{}` has no schema, so its services are not known", route.upstream);
+            let help = Some("give it `schema: { proto: […] }` or `schema: { descriptor_set: … }`".into());
+            problems.push(Problem { place: Some(route.place), message, help });
+            continue;
+        };
+        routes.push(CompiledRoute {
+            upstream,
+            schema: Arc::clone(schema),
+            timeout: route.timeout,
+            transcode: route.transcode.clone(),
+        });
+    }
+    routes
+}
+
+fn compile_hosts(
+    config: &Config,
+    routes: &[CompiledRoute],
+    metrics: &Metrics,
+    problems: &mut Vec<Problem>,
+) -> Vec<Host> {
+    let mut patterns: Vec<&HostPattern> = config.routes.iter().map(|route| &route.host).collect();
+    patterns.sort_by_key(|pattern| pattern.rank());
+    patterns.dedup();
+    let mut hosts = Vec::new();
+    for pattern in patterns {
+        let mut builder = RouterBuilder::new();
+        let mut found = Vec::new();
+        for (index, route) in config.routes.iter().enumerate().filter(|(_, route)| route.host == *pattern) {
+            let compiled = &routes[index];
+            let rules = &config.upstreams[compiled.upstream].schema.http_rules;
+            let overrides: Vec<_> = rules.iter().flat_map(|(_, rules)| rules.iter().cloned()).collect();
+            let tag = u32::try_from(index).unwrap_or(u32::MAX);
+            let added = builder.add_service(&compiled.schema, &route.service, &overrides, tag);
+            found.extend(added.err().unwrap_or_default());
+        }
+        match builder.build() {
+            Ok(router) => hosts.push(Host {
+                targets: targets(&router, config, routes, metrics),
+                pattern: pattern.clone(),
+                router,
+            }),
+            Err(conflicts) => found.extend(conflicts),
+        }
+        problems.extend(found.iter().map(|problem| at_route(config, pattern, problem)));
+    }
+    hosts
+}
+
+fn targets(router: &Router, config: &Config, routes: &[CompiledRoute], metrics: &Metrics) -> Vec<Target> {
+    let target = |binding: &Binding| {
+        let upstream = &config.upstreams[routes[binding.tag as usize].upstream];
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(authority(&upstream.name));
+        parts.path_and_query = PathAndQuery::try_from(&*binding.rpc).ok();
+        Target {
+            uri: Uri::from_parts(parts).unwrap_or_default(),
+            metrics: metrics.route(&binding.template, binding.method_str()),
+        }
+    };
+    router.bindings().map(target).collect()
+}
+
+/// The upstream's name as `:authority`, if it can be one: services see a stable name, whatever the endpoint.
+fn authority(upstream: &str) -> Authority {
+    Authority::try_from(upstream).unwrap_or_else(|_| Authority::from_static("upstream"))
+}
+
+/// The place of the route whose service the rule belongs to.
+fn at_route(config: &Config, host: &HostPattern, problem: &RuleProblem) -> Problem {
+    let serves = |route: &&Route| {
+        let rest = problem.place.selector.strip_prefix(&route.service);
+        route.host == *host && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let place = config.routes.iter().find(serves).map(|route| route.place);
+    Problem { place, message: problem.to_string(), help: None }
+}
+
+/// The host that a request asks for: of the URI (h2 and absolute form), else of the `Host` header; no port.
+fn host_name<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
+    let host = uri.host().or_else(|| headers.get(header::HOST).and_then(|value| value.to_str().ok()));
+    let host = host.unwrap_or_default();
+    // `[::1]:80` has colons before its port.
+    match host.rfind(':') {
+        Some(colon) if !host.ends_with(']') => &host[..colon],
+        _ => host,
+    }
+}
+
+// === impl HostPattern ===
+
+impl HostPattern {
+    /// Whether this pattern takes `host` (no port, any case).
+    #[must_use]
+    pub fn matches(&self, host: &str) -> bool {
+        match self {
+            HostPattern::Any => true,
+            HostPattern::Exact(name) => name.eq_ignore_ascii_case(host),
+            HostPattern::Suffix(suffix) => {
+                let start = host.len().checked_sub(suffix.len());
+                start.is_some_and(|start| {
+                    start > 0 && host.is_char_boundary(start) && host[start..].eq_ignore_ascii_case(suffix)
+                })
+            }
+        }
+    }
+
+    /// Sorts exact before wildcard before any, longer wildcards before shorter, then by name.
+    fn rank(&self) -> (u8, std::cmp::Reverse<usize>, String) {
+        match self {
+            HostPattern::Exact(name) => (0, std::cmp::Reverse(0), name.clone()),
+            HostPattern::Suffix(suffix) => (1, std::cmp::Reverse(suffix.len()), suffix.clone()),
+            HostPattern::Any => (2, std::cmp::Reverse(0), String::new()),
+        }
+    }
+}
+
+impl std::fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            HostPattern::Any => f.write_str("*"),
+            HostPattern::Exact(name) => f.write_str(name),
+            HostPattern::Suffix(suffix) => write!(f, "*{suffix}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HostPattern, host_name};
+    use http::{HeaderMap, Uri, header};
+
+    #[test]
+    fn wildcards_take_at_least_one_label() {
+        let pattern = HostPattern::Suffix(".example.com".into());
+        for (host, want) in [
+            ("a.example.com", true),
+            ("A.B.EXAMPLE.com", true),
+            ("example.com", false),
+            (".example.com", false),
+            ("", false),
+        ] {
+            assert_eq!(pattern.matches(host), want, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_the_uris_else_the_headers_without_port() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "header.test:8080".parse().expect("value"));
+        let cases = [("/x", "header.test"), ("http://uri.test:1/x", "uri.test"), ("http://[::1]:80/x", "[::1]")];
+        for (uri, want) in cases {
+            assert_eq!(host_name(&uri.parse::<Uri>().expect("uri"), &headers), want, "{uri}");
+        }
+    }
+
+    #[test]
+    fn exact_hosts_come_before_wildcards_before_any() {
+        let mut patterns = [
+            HostPattern::Any,
+            HostPattern::Suffix(".b".into()),
+            HostPattern::Suffix(".a.b".into()),
+            HostPattern::Exact("x.b".into()),
+        ];
+        patterns.sort_by_key(HostPattern::rank);
+        assert_eq!(patterns.map(|pattern| pattern.to_string()), ["x.b", "*.a.b", "*.b", "*"]);
+    }
+}

@@ -1,0 +1,11 @@
+//! The pipeline as a function: no socket, no listener.
+
+mod rig;
+
+mod binding;
+mod deadline;
+mod ending;
+mod metadata;
+mod replies;
+mod shop;
+mod streaming;

@@ -1,0 +1,242 @@
+//! A gateway over a small schema, and an upstream whose every frame a test chooses.
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Full};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tidegate_gateway::config::{Config, Place, Route, Schema, SchemaSource, Upstream};
+use tidegate_gateway::snapshot::Schemas;
+use tidegate_gateway::{Gateway, Peer, Single, Snapshot, Telemetry, Upstreams, pipeline};
+use tidegate_schema::Compiler;
+use tidegate_telemetry::metrics::Metrics;
+use tidegate_transcode::ports::SchemaCompiler;
+use tidegate_upstream::{Call, CallError, RequestBody};
+
+/// The schema of the scripted upstream.
+pub const ECHO: &str = r#"
+syntax = "proto3";
+package test;
+import "google/api/annotations.proto";
+import "google/api/httpbody.proto";
+service Echo {
+  rpc Get(Thing) returns (Thing) { option (google.api.http) = { get: "/things/{id}" }; }
+  rpc Put(Thing) returns (Thing) { option (google.api.http) = { put: "/things/{id}" body: "*" }; }
+  rpc Watch(Thing) returns (stream Thing) { option (google.api.http) = { get: "/things/{id}:watch" }; }
+  rpc Upload(stream Thing) returns (Thing) { option (google.api.http) = { post: "/things:upload" body: "*" }; }
+  rpc Raw(Thing) returns (google.api.HttpBody) { option (google.api.http) = { get: "/raw/{id}" }; }
+}
+message Thing { int32 id = 1; string name = 2; }
+"#;
+
+/// A gateway for these `.proto` files and services, all behind one upstream.
+pub fn gateway(files: &[(&str, &str)], services: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Gateway> {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folder");
+        std::fs::write(path, text).expect("proto file");
+    }
+    let set = Compiler::default().compile(&[folder.path().into()]).expect("protos compile");
+    let schema = Arc::new(tidegate_protojson::Schema::compile(&[&set]).expect("descriptors compile"));
+    let endpoint = tidegate_upstream::Endpoint { host: "127.0.0.1".into(), port: 1 };
+    let mut config = Config {
+        upstreams: vec![Upstream {
+            name: "up".into(),
+            pool: tidegate_upstream::Config::new("up", vec![endpoint]),
+            schema: Schema { source: SchemaSource::None, ..Schema::default() },
+            place: Place::default(),
+        }],
+        ..Config::default()
+    };
+    for service in services {
+        config.routes.push(Route {
+            service: (*service).into(),
+            host: tidegate_gateway::config::HostPattern::Any,
+            upstream: "up".into(),
+            timeout: None,
+            transcode: tidegate_transcode::TranscodeOptions::default(),
+            place: Place::default(),
+        });
+    }
+    change(&mut config);
+    let metrics = Arc::new(Metrics::new("0", 1));
+    let schemas = Schemas::from([("up".to_owned(), schema)]);
+    let snapshot = Snapshot::compile(config, &schemas, &metrics, 1).expect("the config compiles");
+    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
+}
+
+pub fn echo() -> Arc<Gateway> {
+    gateway(&[("echo.proto", ECHO)], &["test.Echo"], |_| {})
+}
+
+/// Answers every call with the same head and frames, and remembers the last request.
+pub struct Scripted {
+    pub head: Response<()>,
+    pub frames: Vec<Frame<Bytes>>,
+    /// After the last frame: end, or never end.
+    pub hangs: bool,
+    /// Never answers at all.
+    pub silent: bool,
+    pub seen: Mutex<Option<(http::request::Parts, Bytes)>>,
+    /// Counts bodies and calls that were dropped before their end.
+    pub cancelled: Arc<Mutex<u32>>,
+}
+
+impl Scripted {
+    pub fn new(frames: Vec<Frame<Bytes>>) -> Self {
+        let head = Response::builder().header("content-type", "application/grpc").body(()).expect("head");
+        Self { head, frames, hangs: false, silent: false, seen: Mutex::default(), cancelled: Arc::default() }
+    }
+
+    /// One message and an OK status.
+    pub fn unary(message: &[u8]) -> Self {
+        Self::new(vec![data(message), trailers(&[("grpc-status", "0")])])
+    }
+
+    pub fn request(&self) -> (http::request::Parts, Bytes) {
+        self.seen.lock().expect("not poisoned").take().expect("the upstream was called")
+    }
+}
+
+impl Call for Scripted {
+    type Body = ScriptedBody;
+
+    fn call(
+        &self,
+        request: Request<RequestBody>,
+        _deadline: Option<Instant>,
+    ) -> impl Future<Output = Result<Response<ScriptedBody>, CallError>> + Send {
+        let (head, body) = request.into_parts();
+        let mut body = Box::pin(body.collect());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let Poll::Ready(Ok(body)) = body.as_mut().poll(&mut context) else { panic!("the request's body is whole") };
+        *self.seen.lock().expect("not poisoned") = Some((head, body.to_bytes()));
+        let (parts, ()) = self.head.clone().into_parts();
+        let frames = self.frames.iter().map(clone).collect();
+        let body = ScriptedBody { frames, hangs: self.hangs, cancelled: Arc::clone(&self.cancelled), done: false };
+        let silent = self.silent;
+        async move {
+            if silent {
+                std::future::pending::<()>().await;
+            }
+            Ok(Response::from_parts(parts, body))
+        }
+    }
+
+    fn endpoint(_body: &ScriptedBody) -> Option<&str> {
+        None
+    }
+}
+
+pub struct ScriptedBody {
+    frames: VecDeque<Frame<Bytes>>,
+    hangs: bool,
+    cancelled: Arc<Mutex<u32>>,
+    done: bool,
+}
+
+impl Body for ScriptedBody {
+    type Data = Bytes;
+    type Error = CallError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
+        match self.frames.pop_front() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None if self.hangs => Poll::Pending,
+            None => {
+                self.done = true;
+                Poll::Ready(None)
+            }
+        }
+    }
+}
+
+impl Drop for ScriptedBody {
+    fn drop(&mut self) {
+        if !self.done && !self.frames.is_empty() || self.hangs {
+            *self.cancelled.lock().expect("not poisoned") += 1;
+        }
+    }
+}
+
+fn clone(frame: &Frame<Bytes>) -> Frame<Bytes> {
+    match (frame.data_ref(), frame.trailers_ref()) {
+        (Some(data), _) => Frame::data(data.clone()),
+        (_, Some(trailers)) => Frame::trailers(trailers.clone()),
+        _ => panic!("data or trailers"),
+    }
+}
+
+/// A gRPC frame around a message.
+pub fn framed(flag: u8, message: &[u8]) -> Bytes {
+    let mut bytes = vec![flag];
+    bytes.extend_from_slice(&u32::try_from(message.len()).expect("small").to_be_bytes());
+    bytes.extend_from_slice(message);
+    bytes.into()
+}
+
+pub fn data(message: &[u8]) -> Frame<Bytes> {
+    Frame::data(framed(0, message))
+}
+
+pub fn trailers(lines: &[(&'static str, &'static str)]) -> Frame<Bytes> {
+    Frame::trailers(headers(lines))
+}
+
+pub fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    let pair = |(name, value): &(&'static str, &'static str)| {
+        (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+    };
+    lines.iter().map(pair).collect()
+}
+
+/// `METHOD /path`, then headers.
+pub fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Request<Full<Bytes>> {
+    let (method, uri) = line.split_once(' ').expect("METHOD /path");
+    let mut builder = Request::builder().method(method).uri(uri);
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    builder.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).expect("a request")
+}
+
+/// What the client sees: status, content type, body; the request id, which is random, is checked and left out.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+pub async fn send<U>(gateway: &Arc<Gateway>, upstreams: &U, request: Request<Full<Bytes>>) -> Seen
+where
+    U: Upstreams,
+    <U::Call as Call>::Body: Unpin,
+{
+    let response = pipeline::handle(gateway, upstreams, request, &Peer::unknown()).await;
+    let (mut head, body) = response.into_parts();
+    assert!(head.headers.remove("x-request-id").is_some(), "every answer names its request");
+    let body: Result<_, Infallible> = body.collect().await;
+    let body = body.expect("bodies never fail").to_bytes();
+    Seen { status: head.status.as_u16(), headers: head.headers, body: String::from_utf8(body.into()).expect("text") }
+}
+
+/// One request to the echo schema, answered by a script.
+pub async fn ask(scripted: Scripted, request: Request<Full<Bytes>>) -> (Seen, Single<Scripted>) {
+    let upstreams = Single(scripted);
+    (send(&echo(), &upstreams, request).await, upstreams)
+}
+
+pub fn json(status: u16, body: &str) -> Seen {
+    Seen { status, headers: headers(&[("content-type", "application/json")]), body: body.into() }
+}

@@ -1,0 +1,104 @@
+//! The Prometheus metrics of the process, and their text exposition.
+//!
+//! One [`Metrics`] per process; nothing is global. Labels are bounded by construction: routes and
+//! methods come from the config and the schema, statuses from tables, listeners and upstreams from
+//! the config. Handles are resolved when a config is compiled; a series disappears from the
+//! exposition when the last handle to it is dropped, so a reload leaves nothing behind, and a
+//! route that survives the reload keeps its counts.
+
+pub mod access_log;
+pub mod config;
+pub mod listeners;
+pub mod process;
+pub mod requests;
+pub mod upstreams;
+
+mod family;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
+
+use prometheus_client::{encoding::text, registry::Registry};
+
+use crate::shard;
+
+/// The content type of what [`Metrics::encode`] writes: OpenMetrics text, which Prometheus reads.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The metrics of one process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Arc<requests::Requests>,
+    listeners: Arc<listeners::Listeners>,
+    upstreams: Arc<upstreams::Upstreams>,
+    config: Arc<config::Config>,
+    access_log: Arc<access_log::AccessLog>,
+}
+
+impl Metrics {
+    /// Metrics for a process of `version` whose data plane has `workers` threads.
+    #[must_use]
+    pub fn new(version: &'static str, workers: usize) -> Self {
+        let shards = shard::count_for(workers);
+        let requests = Arc::new(requests::Requests::new(shards));
+        let listeners = Arc::new(listeners::Listeners::default());
+        let upstreams = Arc::new(upstreams::Upstreams::default());
+        let config = Arc::new(config::Config::default());
+        let access_log = Arc::new(access_log::AccessLog::default());
+
+        let mut registry = Registry::with_prefix("tidegate");
+        registry.register_collector(Box::new(process::Build { version }));
+        registry.register_collector(Box::new(Arc::clone(&requests)));
+        registry.register_collector(Box::new(Arc::clone(&listeners)));
+        registry.register_collector(Box::new(Arc::clone(&upstreams)));
+        registry.register_collector(Box::new(Arc::clone(&config)));
+        registry.register_collector(Box::new(Arc::clone(&access_log)));
+        Self { registry, requests, listeners, upstreams, config, access_log }
+    }
+
+    /// The handle to observe requests of `method` (an RPC as `pkg.Service/Method`, or an HTTP
+    /// method) on `route`; the same series for the same pair.
+    #[must_use]
+    pub fn route(&self, route: &str, method: &str) -> Arc<requests::Route> {
+        self.requests.route(route, method)
+    }
+
+    /// The number of requests between their first byte and their end.
+    #[must_use]
+    pub fn in_flight(&self) -> &requests::InFlight {
+        self.requests.in_flight()
+    }
+
+    /// The handle to count the connections of the listener `name`.
+    #[must_use]
+    pub fn listener(&self, name: &str) -> Arc<listeners::Listener> {
+        self.listeners.listener(name)
+    }
+
+    /// Adds an upstream's figures to the exposition for as long as `source` lives. Sources of the
+    /// same name (one per worker) are shown as their sum.
+    pub fn register_upstream<S: upstreams::Source>(&self, source: &Arc<S>) {
+        self.upstreams.register(source);
+    }
+
+    /// Where the outcome of a config load is told.
+    #[must_use]
+    pub fn config(&self) -> &config::Config {
+        &self.config
+    }
+
+    /// Adds the access log's figures to the exposition.
+    pub fn register_access_log(&self, log: &crate::access_log::AccessLog) {
+        self.access_log.register(log);
+    }
+
+    /// Writes everything as OpenMetrics text.
+    ///
+    /// # Errors
+    /// Those of `out`; a `String` has none.
+    pub fn encode(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        text::encode(out, &self.registry)
+    }
+}

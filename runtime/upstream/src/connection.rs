@@ -1,0 +1,255 @@
+//! One HTTP/2 connection: the handle that requests are sent on, and the task that drives it.
+
+mod io;
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use h2::{
+    PingPong, SendStream,
+    client::{self, ResponseFuture, SendRequest},
+};
+use http::Request;
+use parking_lot::Mutex;
+use tokio::{net::TcpStream, task::AbortHandle};
+
+use self::io::{Flusher, Io};
+use crate::{
+    Config, ConnectError,
+    endpoint::Endpoint,
+    probe::{Health, Probe, Ticks},
+};
+
+/// The largest frame we accept: the protocol's default, and what most servers send at most.
+const FRAME_MAX_BYTES: u32 = 16 * 1024;
+
+/// What `h2` believes the peer allows until the peer has said it; told apart from what peers say.
+const STREAMS_UNKNOWN: usize = usize::MAX - 1;
+
+/// Streams that we reset and remember, so that what was on its way is not taken for an error: a
+/// burst of cancellations on a full connection, several times over.
+const RESETS_REMEMBERED: usize = 1_024;
+
+/// For how long: longer than an answer takes that was under way.
+const RESETS_REMEMBERED_FOR: Duration = Duration::from_secs(5);
+
+/// The overhead that `h2` charges for a DATA frame that carries almost nothing.
+const FRAME_OVERHEAD_BYTES: usize = 256;
+
+/// DATA frames of every stream that may wait unread at once. `h2` closes the whole connection
+/// beyond it, with all its streams; its default would be reached by a few readers that are slow to
+/// read a stream of small messages. This is a full window of 32-byte messages on every stream.
+fn data_frame_budget(config: &Config) -> usize {
+    let frames = config.connection_window_bytes as usize / 32;
+    frames.saturating_mul(FRAME_OVERHEAD_BYTES)
+}
+
+/// A connection, as requests use it. It closes when the last handle is dropped and every stream has
+/// ended.
+pub(crate) struct Connection {
+    pub(crate) state: Arc<State>,
+    pub(crate) endpoint: Arc<Endpoint>,
+    sender: Mutex<SendRequest<Bytes>>,
+    probe: Mutex<Probe>,
+    driver: AbortHandle,
+}
+
+/// What the handle and the driver share.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Requests that hold a slot.
+    pub(crate) in_flight: AtomicU32,
+    /// Streams that both the peer and the config allow.
+    pub(crate) limit: AtomicU32,
+    /// Set once no further request may use it.
+    pub(crate) retired: AtomicBool,
+    /// Set whenever something arrives.
+    heard: Arc<AtomicBool>,
+}
+
+/// A connection whose peer has said what it allows, not yet driven by a task.
+pub(crate) struct Established {
+    h2: client::Connection<Io, Bytes>,
+    sender: SendRequest<Bytes>,
+    flusher: Flusher,
+    state: Arc<State>,
+    ping: Option<PingPong>,
+}
+
+/// The task that reads and writes; ends with the connection.
+struct Driver {
+    h2: client::Connection<Io, Bytes>,
+    flusher: Flusher,
+    state: Arc<State>,
+    endpoint: Arc<Endpoint>,
+}
+
+/// Makes an HTTP/2 connection of a socket, and waits for the peer's SETTINGS: only then is it known
+/// that it speaks HTTP/2, and how many streams it allows.
+pub(crate) async fn establish(socket: TcpStream, config: &Config) -> Result<Established, ConnectError> {
+    let state = Arc::new(State::default());
+    let (io, flusher) = io::split(socket, Arc::clone(&state.heard));
+    let (sender, mut h2) = builder(config).handshake(io).await.map_err(ConnectError::Handshake)?;
+    let ping = config.keepalive.and_then(|_| h2.ping_pong());
+    poll_fn(|cx| match poll_driven(&mut h2, &flusher, cx) {
+        Poll::Ready(Ok(())) => Poll::Ready(Err(ConnectError::ClosedAtOnce)),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(ConnectError::Handshake(error))),
+        Poll::Pending if h2.max_concurrent_send_streams() == STREAMS_UNKNOWN => Poll::Pending,
+        Poll::Pending => Poll::Ready(Ok(())),
+    })
+    .await?;
+    Ok(Established { h2, sender, flusher, state, ping })
+}
+
+fn builder(config: &Config) -> client::Builder {
+    let mut builder = client::Builder::new();
+    builder
+        .initial_window_size(config.stream_window_bytes)
+        .initial_connection_window_size(config.connection_window_bytes)
+        .max_frame_size(FRAME_MAX_BYTES)
+        .max_header_list_size(config.header_list_max_bytes)
+        .enable_push(false)
+        .initial_max_send_streams(STREAMS_UNKNOWN)
+        .max_concurrent_reset_streams(RESETS_REMEMBERED)
+        .reset_stream_duration(RESETS_REMEMBERED_FOR)
+        // The count is over the life of the connection and never goes down, so that any number
+        // ends a healthy connection one day. The peer it would protect against is one that the
+        // operator chose, and each of its errors costs us one small frame.
+        .max_local_error_reset_streams(None)
+        .data_frame_budget(data_frame_budget(config));
+    builder
+}
+
+/// Polls the connection, then sends what it wrote.
+fn poll_driven(
+    h2: &mut client::Connection<Io, Bytes>,
+    flusher: &Flusher,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), h2::Error>> {
+    if let Poll::Ready(result) = Pin::new(h2).poll(cx) {
+        return Poll::Ready(result);
+    }
+    match flusher.poll_flush(cx) {
+        // The socket is gone. Dropping the connection fails its streams.
+        Poll::Ready(Err(_)) => Poll::Ready(Ok(())),
+        Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+    }
+}
+
+// === impl Established ===
+
+impl Established {
+    /// Starts the driver.
+    pub(crate) fn start(self, endpoint: &Arc<Endpoint>) -> Arc<Connection> {
+        let Self { h2, sender, flusher, state, ping } = self;
+        let driver = Driver { h2, flusher, state: Arc::clone(&state), endpoint: Arc::clone(endpoint) };
+        driver.update_limit();
+        Arc::new(Connection {
+            state,
+            endpoint: Arc::clone(endpoint),
+            sender: Mutex::new(sender),
+            probe: Mutex::new(Probe::new(ping)),
+            driver: tokio::spawn(driver).abort_handle(),
+        })
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Opens a stream, if the connection takes one; `request` stays if it does not.
+    ///
+    /// # Errors
+    /// Why the connection takes no more, or why the request cannot be sent: then it is taken.
+    pub(crate) fn open_stream(
+        &self,
+        request: &mut Option<Request<()>>,
+        ends: bool,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
+        let mut sender = self.sender.lock();
+        let ready = sender.poll_ready(&mut Context::from_waker(Waker::noop()))?;
+        let request = request.take().expect("invariant: a stream is opened for a request");
+        match ready {
+            Poll::Ready(()) => sender.send_request(request, ends),
+            // The last stream that went through this handle is not open yet, and `h2` wants it to
+            // be before the next goes through the same handle.
+            Poll::Pending => sender.clone().send_request(request, ends),
+        }
+    }
+
+    /// Whether the peer has said GOAWAY.
+    pub(crate) fn is_going_away(&self) -> bool {
+        let mut sender = self.sender.lock();
+        match sender.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Err(error)) => error.is_go_away() && error.is_remote(),
+            Poll::Ready(Ok(())) | Poll::Pending => false,
+        }
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        let State { in_flight, limit, retired, .. } = &*self.state;
+        in_flight.load(Relaxed) < limit.load(Relaxed) && !retired.load(Relaxed)
+    }
+
+    /// Called at regular intervals.
+    pub(crate) fn tick(&self, ticks: Ticks) -> Health {
+        let heard = self.state.heard.swap(false, Relaxed);
+        let busy = self.state.in_flight.load(Relaxed) > 0;
+        self.probe.lock().tick(ticks, heard, busy)
+    }
+
+    /// Ends the connection and every stream on it.
+    pub(crate) fn abort(&self) {
+        self.driver.abort();
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+// === impl Driver ===
+
+impl Driver {
+    /// Learns how many streams the peer allows; it may change its mind at any time.
+    fn update_limit(&self) -> bool {
+        let peer = u32::try_from(self.h2.max_concurrent_send_streams()).unwrap_or(u32::MAX);
+        let limit = peer.min(self.endpoint.config().streams_max);
+        self.state.limit.swap(limit, Relaxed) < limit
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let driver = self.get_mut();
+        let result = poll_driven(&mut driver.h2, &driver.flusher, cx);
+        if result.is_pending() && driver.update_limit() {
+            driver.endpoint.serve_waiting();
+        }
+        result.map(|result| {
+            if let Err(error) = result {
+                driver.endpoint.connection_failed(&error);
+            }
+        })
+    }
+}
+
+impl Drop for Driver {
+    /// However it ends, by itself, aborted, or with its runtime.
+    fn drop(&mut self) {
+        self.endpoint.retire(&self.state);
+    }
+}

@@ -1,0 +1,409 @@
+//! One endpoint: its connections, who gets a stream on them, and who waits for one.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use parking_lot::Mutex;
+use tidegate_telemetry::{clock, random};
+use tokio::{runtime::Handle, sync::oneshot};
+
+use crate::{
+    Config, ConnectError, Stats, backoff,
+    connect::{self, Connected},
+    connection::{Connection, State},
+    probe::{Health, Ticks},
+};
+
+/// An endpoint of a pool.
+pub(crate) struct Endpoint {
+    address: crate::Endpoint,
+    /// The address as errors and logs show it.
+    pub(crate) name: Arc<str>,
+    config: Arc<Config>,
+    stats: Arc<Stats>,
+    /// Requests that hold a slot or wait for one: what balancing looks at.
+    load: AtomicU32,
+    pool: Mutex<Pool>,
+}
+
+#[derive(Default)]
+struct Pool {
+    open: Vec<Arc<Connection>>,
+    connecting: usize,
+    /// Connections that are worth having to reach all addresses of a name.
+    wanted: usize,
+    /// Which address the next connection begins with.
+    turn: usize,
+    waiting: VecDeque<oneshot::Sender<Outcome>>,
+    /// Failures to connect since the last success.
+    failures: u32,
+    retry_at: Option<Instant>,
+    last_error: Option<Arc<ConnectError>>,
+    closed: bool,
+}
+
+/// What a request that waits is told.
+pub(crate) type Outcome = Result<Slot, Unavailable>;
+
+/// A place for one request on a connection. Dropping it gives the place to whoever waits.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) connection: Arc<Connection>,
+    held: bool,
+}
+
+/// Why there is no slot, now or after a wait.
+#[derive(Clone, Debug)]
+pub(crate) enum Unavailable {
+    /// An attempt to connect failed.
+    Connect(Arc<ConnectError>),
+    /// The endpoint failed a moment ago and is left alone until its pause is over.
+    Down(Option<Arc<ConnectError>>),
+    /// As many requests wait as may.
+    Overloaded,
+    /// The pool is being closed.
+    Closed,
+}
+
+/// What asking for a slot yields.
+pub(crate) enum Acquired {
+    Slot(Slot),
+    /// The slot will come; `failing` if the last thing heard of the endpoint was that it is down.
+    Wait {
+        slot: oneshot::Receiver<Outcome>,
+        failing: bool,
+    },
+    Unavailable(Unavailable),
+}
+
+/// A request that waits.
+pub(crate) struct Waiting<'a>(&'a Endpoint);
+
+/// An attempt to connect that is under way.
+struct Connecting<'a>(&'a Endpoint);
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    pub(crate) fn new(address: &crate::Endpoint, config: &Arc<Config>, stats: &Arc<Stats>) -> Arc<Self> {
+        Arc::new(Self {
+            name: address.to_string().into(),
+            address: address.clone(),
+            config: Arc::clone(config),
+            stats: Arc::clone(stats),
+            load: AtomicU32::new(0),
+            pool: Mutex::new(Pool { wanted: 1, ..Pool::default() }),
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    pub(crate) fn load(&self) -> u32 {
+        self.load.load(Relaxed)
+    }
+
+    /// Counts a request as waiting until the result is dropped.
+    pub(crate) fn waiting(&self) -> Waiting<'_> {
+        self.load.fetch_add(1, Relaxed);
+        self.stats.waiting.fetch_add(1, Relaxed);
+        Waiting(self)
+    }
+
+    /// Asks for a slot, if possible not on the connection `avoid`.
+    pub(crate) fn acquire(self: &Arc<Self>, avoid: Option<&Arc<Connection>>) -> Acquired {
+        let mut pool = self.pool.lock();
+        if pool.closed {
+            return Acquired::Unavailable(Unavailable::Closed);
+        }
+        if let Some(connection) = pool.pick(avoid) {
+            let slot = self.slot(connection);
+            if pool.open.len() + pool.connecting < pool.wanted {
+                self.connect_more(&mut pool);
+            }
+            return Acquired::Slot(slot);
+        }
+        if pool.waiting.len() >= self.config.waiting_max {
+            // Those who gave up make room, whenever that comes to be looked at.
+            pool.waiting.retain(|waiting| !waiting.is_closed());
+            if pool.waiting.len() >= self.config.waiting_max {
+                return Acquired::Unavailable(Unavailable::Overloaded);
+            }
+        }
+        let failing = pool.failures > 0 && pool.open.is_empty();
+        let (sender, slot) = oneshot::channel();
+        pool.waiting.push_back(sender);
+        self.connect_more(&mut pool);
+        if pool.open.is_empty() && pool.connecting == 0 {
+            pool.waiting.pop_back();
+            return Acquired::Unavailable(Unavailable::Down(pool.last_error.clone()));
+        }
+        Acquired::Wait { slot, failing }
+    }
+
+    /// Takes a connection out of use, which is going away or broken: it finishes what it has.
+    pub(crate) fn retire(self: &Arc<Self>, state: &Arc<State>) {
+        if let Some(connection) = self.forget(state)
+            && connection.is_going_away()
+        {
+            self.stats.goaways.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A connection ended with an error.
+    pub(crate) fn connection_failed(&self, error: &h2::Error) {
+        tracing::debug!(upstream = self.config.name, endpoint = &*self.name, %error, "connection failed");
+    }
+
+    /// Gives free streams to those who wait.
+    pub(crate) fn serve_waiting(self: &Arc<Self>) {
+        let mut pool = self.pool.lock();
+        self.serve(&mut pool);
+    }
+
+    /// Looks after the connections; called at regular intervals. Says whether there are any.
+    pub(crate) fn tick(self: &Arc<Self>, ticks: Ticks) -> bool {
+        let open = self.pool.lock().open.clone();
+        for connection in open {
+            match connection.tick(ticks) {
+                Health::Fine => {}
+                Health::Idle => drop(self.forget(&connection.state)),
+                Health::Dead => {
+                    tracing::warn!(upstream = self.config.name, endpoint = &*self.name, "no answer to a ping");
+                    connection.abort();
+                }
+            }
+        }
+        let pool = self.pool.lock();
+        !pool.open.is_empty() || pool.connecting > 0
+    }
+
+    /// Lets connections end with what they have, and refuses whoever waits or comes.
+    pub(crate) fn close(&self) {
+        let (open, waiting) = {
+            let mut pool = self.pool.lock();
+            pool.closed = true;
+            (std::mem::take(&mut pool.open), std::mem::take(&mut pool.waiting))
+        };
+        for waiting in waiting {
+            let _ = waiting.send(Err(Unavailable::Closed));
+        }
+        self.stats.connections_open.fetch_sub(open.len() as u64, Relaxed);
+    }
+
+    /// Takes a connection out of the pool, if it is in it.
+    fn forget(self: &Arc<Self>, state: &Arc<State>) -> Option<Arc<Connection>> {
+        state.retired.store(true, Relaxed);
+        let mut pool = self.pool.lock();
+        let at = pool.open.iter().position(|connection| Arc::ptr_eq(&connection.state, state))?;
+        let connection = pool.open.remove(at);
+        self.stats.connections_open.fetch_sub(1, Relaxed);
+        self.serve(&mut pool);
+        Some(connection)
+    }
+
+    fn slot(&self, connection: Arc<Connection>) -> Slot {
+        connection.state.in_flight.fetch_add(1, Relaxed);
+        self.load.fetch_add(1, Relaxed);
+        self.stats.in_flight.fetch_add(1, Relaxed);
+        Slot { connection, held: true }
+    }
+
+    /// Gives free streams to those who wait, and opens connections for those who are left.
+    fn serve(self: &Arc<Self>, pool: &mut Pool) {
+        while !pool.waiting.is_empty() {
+            let Some(connection) = pool.pick(None) else { break };
+            let Some(waiting) = pool.waiting.pop_front() else { break };
+            if waiting.is_closed() {
+                continue;
+            }
+            if let Err(Ok(mut slot)) = waiting.send(Ok(self.slot(connection))) {
+                // It gave up between the question and the answer. The pool is locked, so the slot
+                // must not look for a taker itself; this loop does.
+                slot.release();
+            }
+        }
+        if !pool.waiting.is_empty() {
+            self.connect_more(pool);
+            if pool.open.is_empty() && pool.connecting == 0 {
+                pool.refuse_waiting(&Unavailable::Down(pool.last_error.clone()));
+            }
+        }
+    }
+
+    /// Opens as many connections as those who wait need, and as the config and the pause after a
+    /// failure allow.
+    fn connect_more(self: &Arc<Self>, pool: &mut Pool) {
+        let per_connection =
+            pool.open.first().map_or(self.config.streams_max, |open| open.state.limit.load(Relaxed).max(1));
+        let needed = pool.waiting.len().div_ceil(per_connection as usize);
+        let spread = pool.wanted.saturating_sub(pool.open.len());
+        let room = self.config.connections_max.saturating_sub(pool.open.len());
+        let target = needed.max(spread).min(room);
+        if pool.closed || pool.connecting >= target {
+            return;
+        }
+        if pool.retry_at.is_some_and(|at| clock::now() < at) {
+            return;
+        }
+        while pool.connecting < target {
+            // There is none when this is dropped after its runtime: then nobody can wait either.
+            let Ok(runtime) = Handle::try_current() else { return };
+            runtime.spawn(Arc::clone(self).connect(pool.turn));
+            pool.connecting += 1;
+            pool.turn = pool.turn.wrapping_add(1);
+            // After a failure, one attempt finds out whether the endpoint is back.
+            if pool.failures > 0 {
+                break;
+            }
+        }
+    }
+
+    async fn connect(self: Arc<Self>, turn: usize) {
+        // Dropped with the runtime, it still leaves the count right.
+        let connecting = Connecting(&self);
+        let result = connect::connect(&self.address, turn, &self.config).await;
+        drop(connecting);
+        match result {
+            Ok(connected) => self.connected(connected),
+            Err(error) => self.connect_failed(Arc::new(error)),
+        }
+    }
+
+    fn connected(self: &Arc<Self>, connected: Connected) {
+        let connection = connected.established.start(self);
+        let mut pool = self.pool.lock();
+        if pool.closed {
+            return;
+        }
+        if std::mem::take(&mut pool.failures) > 0 {
+            tracing::info!(upstream = self.config.name, endpoint = &*self.name, "connected again");
+        }
+        pool.retry_at = None;
+        pool.last_error = None;
+        pool.wanted = connected.addresses.min(self.config.connections_max);
+        pool.open.push(connection);
+        self.stats.connections_open.fetch_add(1, Relaxed);
+        self.stats.connections_opened.fetch_add(1, Relaxed);
+        self.serve(&mut pool);
+    }
+
+    fn connect_failed(self: &Arc<Self>, error: Arc<ConnectError>) {
+        self.stats.connect_failures.fetch_add(1, Relaxed);
+        let mut pool = self.pool.lock();
+        pool.failures = pool.failures.saturating_add(1);
+        pool.retry_at = clock::now().checked_add(backoff::pause(pool.failures, random::u64()));
+        if pool.failures == 1 {
+            let reason = error_chain(&error);
+            tracing::warn!(upstream = self.config.name, endpoint = &*self.name, reason, "cannot connect");
+        }
+        pool.last_error = Some(Arc::clone(&error));
+        if pool.open.is_empty() && pool.connecting == 0 {
+            pool.refuse_waiting(&Unavailable::Connect(error));
+        }
+    }
+}
+
+// === impl Waiting, Connecting ===
+
+impl Drop for Connecting<'_> {
+    fn drop(&mut self) {
+        self.0.pool.lock().connecting -= 1;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.load.fetch_sub(1, Relaxed);
+        self.0.stats.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+/// An error and its sources, in one line.
+fn error_chain(error: &ConnectError) -> String {
+    let mut chain = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        chain.push_str(": ");
+        chain.push_str(&error.to_string());
+        source = error.source();
+    }
+    chain
+}
+
+// === impl Pool ===
+
+impl Pool {
+    /// A connection with a free stream, if possible not `avoid`.
+    ///
+    /// With one address the first that has room, so that requests of one turn of the loop share a
+    /// system call and spare connections become idle and close; with several the least used.
+    fn pick(&self, avoid: Option<&Arc<Connection>>) -> Option<Arc<Connection>> {
+        let mut free = self.open.iter().filter(|connection| connection.has_room());
+        let picked = match avoid {
+            Some(avoid) => {
+                let other = free.clone().find(|connection| !Arc::ptr_eq(connection, avoid));
+                other.or_else(|| free.next())
+            }
+            None if self.wanted > 1 => free.min_by_key(|connection| connection.state.in_flight.load(Relaxed)),
+            None => free.next(),
+        };
+        picked.cloned()
+    }
+
+    fn refuse_waiting(&mut self, reason: &Unavailable) {
+        for waiting in self.waiting.drain(..) {
+            let _ = waiting.send(Err(reason.clone()));
+        }
+    }
+}
+
+// === impl Slot ===
+
+impl Slot {
+    /// Frees the stream now, and gives it to whoever waits. Later calls do nothing.
+    pub(crate) fn free(&mut self) {
+        if self.release() {
+            let endpoint = &self.connection.endpoint;
+            let mut pool = endpoint.pool.lock();
+            if !pool.waiting.is_empty() {
+                endpoint.serve(&mut pool);
+            }
+        }
+    }
+
+    /// Frees the stream without looking for a taker: says whether it was held.
+    fn release(&mut self) -> bool {
+        let held = std::mem::replace(&mut self.held, false);
+        if held {
+            let endpoint = &self.connection.endpoint;
+            self.connection.state.in_flight.fetch_sub(1, Relaxed);
+            endpoint.load.fetch_sub(1, Relaxed);
+            endpoint.stats.in_flight.fetch_sub(1, Relaxed);
+        }
+        held
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.free();
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("name", &self.name).field("load", &self.load).finish_non_exhaustive()
+    }
+}

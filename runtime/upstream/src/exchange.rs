@@ -1,0 +1,212 @@
+//! One request on its stream: waiting for the head, then reading the body.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use h2::{RecvStream, client::ResponseFuture};
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{CallError, Kind, deadline::Deadline, endpoint::Slot, upload::Upload};
+
+/// What was read is told to the peer in pieces of this size, not for every frame: a reply below it
+/// takes no window update of its own. Small beside the windows, so that the peer never waits for it.
+const RELEASE_BYTES: usize = 16 * 1024;
+
+const _: () = assert!(RELEASE_BYTES * 4 <= 65_535 + 1);
+
+/// The future of a response's head. Dropping it resets the stream.
+pub(crate) struct Head {
+    response: ResponseFuture,
+    /// Dropped after `response`: the stream ends before its place is given away.
+    exchange: Option<Exchange>,
+}
+
+/// What a request holds until its response has ended.
+struct Exchange {
+    upload: Option<Upload>,
+    deadline: Option<Deadline>,
+    slot: Slot,
+}
+
+/// The body of an [`Upstream`](crate::Upstream)'s response.
+///
+/// The peer may send as much as the windows allow before it is read; reading opens them again.
+/// Trailers are its last frame. Dropping it before its end resets the stream.
+pub struct ResponseBody {
+    /// `None` once the body has ended.
+    stream: Option<RecvStream>,
+    exchange: Exchange,
+    /// Bytes that were read and not yet told to the peer.
+    unreleased: usize,
+    /// Whether a data frame was read.
+    began: bool,
+}
+
+// === impl Head ===
+
+impl Head {
+    pub(crate) fn new(
+        response: ResponseFuture,
+        upload: Option<Upload>,
+        deadline: Option<Deadline>,
+        slot: Slot,
+    ) -> Self {
+        Self { response, exchange: Some(Exchange { upload, deadline, slot }) }
+    }
+}
+
+impl Future for Head {
+    type Output = Result<Response<ResponseBody>, (CallError, Slot)>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let head = self.get_mut();
+        let exchange = head.exchange.as_mut().expect("invariant: not polled after it was ready");
+        let result = match Pin::new(&mut head.response).poll(cx) {
+            Poll::Ready(result) => result.map_err(|error| exchange.explain(error)),
+            Poll::Pending => {
+                ready!(exchange.poll_deadline(cx));
+                Err(CallError::new(Kind::Deadline).at(&exchange.slot.connection.endpoint.name))
+            }
+        };
+        let exchange = head.exchange.take().expect("invariant: it was there a moment ago");
+        Poll::Ready(match result {
+            Ok(response) => Ok(response.map(|stream| ResponseBody::new(stream, exchange))),
+            Err(error) => Err((error, exchange.slot)),
+        })
+    }
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Ready once the deadline has passed; never without one.
+    fn poll_deadline(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.deadline.as_mut().map_or(Poll::Pending, |deadline| deadline.poll_passed(cx))
+    }
+
+    /// What the failure of the stream means for the call.
+    fn explain(&self, error: h2::Error) -> CallError {
+        let source = self.upload.as_ref().and_then(Upload::take_failure);
+        let error = match source {
+            Some(source) => CallError::new(Kind::RequestBody(source)),
+            None => CallError::from_stream(error),
+        };
+        error.at(&self.slot.connection.endpoint.name)
+    }
+}
+
+// === impl ResponseBody ===
+
+impl ResponseBody {
+    fn new(stream: RecvStream, exchange: Exchange) -> Self {
+        Self { stream: Some(stream), exchange, unreleased: 0, began: false }
+    }
+
+    /// The address of the endpoint that sends it.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.exchange.slot.connection.endpoint.name
+    }
+
+    /// The stream has ended, by itself or because it is given up: everything is let go.
+    fn end(&mut self) {
+        self.stream = None;
+        self.exchange.upload = None;
+        self.exchange.deadline = None;
+        self.exchange.slot.free();
+    }
+
+    fn fail(&mut self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
+        self.end();
+        // The head is here: whatever it is now, the application has seen the request.
+        let error = error.after_head();
+        self.exchange.slot.connection.endpoint.stats().failed(&error);
+        Poll::Ready(Some(Err(error)))
+    }
+
+    fn poll_deadline(&mut self, cx: &Context<'_>) -> Poll<CallError> {
+        ready!(self.exchange.poll_deadline(cx));
+        Poll::Ready(CallError::new(Kind::Deadline).at(&self.exchange.slot.connection.endpoint.name))
+    }
+
+    fn data(&mut self, data: Bytes) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
+        self.began = true;
+        self.unreleased += data.len();
+        if self.unreleased >= RELEASE_BYTES
+            && let Some(stream) = &mut self.stream
+        {
+            // It fails only if more is released than was received.
+            let _ = stream.flow_control().release_capacity(std::mem::take(&mut self.unreleased));
+        }
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = CallError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
+        let body = self.get_mut();
+        if body.stream.is_none() {
+            return Poll::Ready(None);
+        }
+        // A stream that always has data ready would never come to the check below.
+        if body.began
+            && let Poll::Ready(error) = body.poll_deadline(cx)
+        {
+            return body.fail(error);
+        }
+        let Some(stream) = &mut body.stream else { return Poll::Ready(None) };
+        let next = match stream.poll_data(cx) {
+            Poll::Ready(Some(Ok(data))) => return body.data(data),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error)),
+            Poll::Ready(None) => stream.poll_trailers(cx),
+            Poll::Pending => Poll::Pending,
+        };
+        match next {
+            Poll::Ready(Ok(trailers)) => {
+                body.end();
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+            Poll::Ready(Err(error)) => {
+                let error = body.exchange.explain(error);
+                body.fail(error)
+            }
+            Poll::Pending => {
+                let error = ready!(body.poll_deadline(cx));
+                body.fail(error)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.stream.is_none() { SizeHint::with_exact(0) } else { SizeHint::default() }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        // In this order: the stream ends before its place is given away.
+        self.end();
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody")
+            .field("endpoint", &self.endpoint())
+            .field("ended", &self.stream.is_none())
+            .finish_non_exhaustive()
+    }
+}

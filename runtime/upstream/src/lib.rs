@@ -1,0 +1,50 @@
+//! How the gateway, and everything else that talks to an upstream, makes a call.
+//!
+//! Owns the endpoints of an upstream, the HTTP/2 connections to them, and the one call
+//! ([`Call::call`]): choose an endpoint, find or open a connection with a free stream, send, answer
+//! with a body that is read as fast as the caller reads it, within one deadline. [`Upstream`] makes
+//! it over the network; [`InProcess`] makes it into a `tower` service of the same process.
+//!
+//! Does not retry (but for a request that surely never reached the application, see [`Upstream`]),
+//! check health, break circuits, translate, or choose deadlines; does not parse a config; names no
+//! metric.
+//!
+//! Invariant: every stream that is opened ends, whatever is dropped and when: a call or a body that
+//! is dropped early resets its stream and gives its place to the next request. Connections, streams
+//! of a connection and waiting requests are bounded, and [`Stats`] shows each level.
+//!
+//! ```text
+//! call ──▶ endpoint: a slot on a connection, or wait for one ──▶ h2 stream ──▶ ResponseBody
+//!               │                                                                  │
+//!               └── connect (backoff) ──▶ driver task: reads, writes ◀── slot freed ┘
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod config;
+
+mod backoff;
+mod body;
+mod call;
+mod connect;
+mod connection;
+mod deadline;
+mod endpoint;
+mod error;
+mod exchange;
+mod in_process;
+mod probe;
+mod stats;
+mod upload;
+mod upstream;
+
+pub use self::{
+    body::{BodyError, RequestBody},
+    call::Call,
+    config::{Config, Endpoint, Keepalive, Problem},
+    error::{CallError, Class, ConnectError, Kind, Origin, Retry},
+    exchange::ResponseBody,
+    in_process::{InProcess, InProcessBody},
+    stats::Stats,
+    upstream::Upstream,
+};
+pub use h2::Reason;

@@ -1,0 +1,13 @@
+//! The pool against real HTTP/2 servers on the loopback, most of them scripted to misbehave.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod cancel;
+mod connect;
+mod goaway;
+mod in_process;
+mod pool;
+mod quiet;
+mod streaming;
+mod support;
+mod tonic;
+mod unary;

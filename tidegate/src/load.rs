@@ -1,0 +1,80 @@
+//! From a config file to something that can be served, or to what is wrong with it.
+
+use crate::cli::VERSION;
+use crate::exit::Exit;
+use std::path::Path;
+use std::sync::Arc;
+use tidegate_control::config::AccessLog;
+use tidegate_control::{Diagnostic, Loaded, Report, Source};
+use tidegate_gateway::Snapshot;
+use tidegate_schema::Compiler;
+use tidegate_telemetry::metrics::Metrics;
+
+/// The first config of a process.
+const GENERATION: u64 = 1;
+
+/// A config that is compiled, and what the program itself has to know of it.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) admin: Option<tidegate_control::config::Admin>,
+    pub(crate) access_log: Option<AccessLog>,
+    pub(crate) source: Arc<Source>,
+    /// Threads of the data plane.
+    pub(crate) workers: usize,
+}
+
+/// Why there is nothing to serve.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) report: Report,
+    pub(crate) exit: Exit,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(crate) fn config(report: Report) -> Self {
+        Self { report, exit: Exit::Config }
+    }
+
+    /// Something that went wrong at run time, about a place in the config or not.
+    pub(crate) fn runtime(diagnostic: Diagnostic) -> Self {
+        Self { report: Report::new(vec![diagnostic]), exit: Exit::Failure }
+    }
+
+    /// Tells it on standard error.
+    pub(crate) fn tell(&self) -> Exit {
+        eprint!("{}", self.report);
+        self.exit
+    }
+}
+
+/// Loads the config file and compiles it. Warnings are told on standard error.
+pub(crate) fn file(path: &Path) -> Result<Ready, Failure> {
+    // Values that are no UTF-8 count as not set.
+    let environment = |name: &str| std::env::var_os(name)?.into_string().ok();
+    let loaded = tidegate_control::load(path, &environment).map_err(Failure::config)?;
+    compile(loaded)
+}
+
+/// Compiles a config that was loaded, with the schemas that it names.
+pub(crate) fn compile(loaded: Loaded) -> Result<Ready, Failure> {
+    let Loaded { config, admin, access_log, source, warnings } = loaded;
+    eprint!("{warnings}");
+    let compiler = Compiler::with_protoc_from(std::env::var_os("PATH").as_deref());
+    let schemas = tidegate_control::schemas(&config, &source, &compiler).map_err(|report| {
+        // If other things are wrong too, they have to be mended first.
+        let exit = if compiler.lacked_protoc() && report.errors() == 1 { Exit::Unavailable } else { Exit::Config };
+        Failure { report, exit }
+    })?;
+    let workers = match config.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    let metrics = Arc::new(Metrics::new(VERSION, workers));
+    let snapshot = Snapshot::compile(config, &schemas, &metrics, GENERATION)
+        .map_err(|problems| Failure::config(Report::from_problems(problems, &source)))?;
+    Ok(Ready { snapshot, metrics, admin, access_log, source, workers })
+}

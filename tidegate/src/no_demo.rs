@@ -1,0 +1,16 @@
+//! `tidegate demo` in a build without the feature `demo`.
+
+use crate::exit::Exit;
+
+/// The command is not shown in the help.
+pub(crate) const HIDDEN: bool = true;
+
+/// None.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {}
+
+/// Says that there is no demo.
+pub(crate) fn run(_: Arguments) -> Exit {
+    eprintln!("error: this build has no demo; build with the feature `demo`");
+    Exit::Usage
+}

@@ -1,0 +1,27 @@
+//! `tidegate demo`, and what the README says of it.
+
+use crate::tidegate;
+use std::path::Path;
+use tidegate_shop::tour::STEPS;
+
+#[test]
+fn the_tour_is_made_and_every_answer_is_right() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (code, out, err) = tidegate(folder.path(), &["demo", "--once"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let want = format!("\nThe tour's {} answers were all as they should be.\n", STEPS.len());
+    assert!(out.ends_with(&want), "{out}");
+    assert_eq!(out.lines().filter(|line| line.starts_with("ok  ")).count(), STEPS.len());
+}
+
+/// The README's console block: commands and answers as the tour has them.
+#[test]
+fn the_readme_shows_what_the_demo_prints_and_what_comes_back() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).expect("README.md");
+    for step in STEPS.iter().filter(|step| step.readme) {
+        let answer = step.expect.to_string();
+        let want = format!("$ {}\n{}\n", step.curl("http://127.0.0.1:8080"), answer.trim_end());
+        assert!(readme.contains(&want), "README.md lacks:\n{want}");
+    }
+}

@@ -1,0 +1,81 @@
+//! The program as a user runs it.
+
+mod check;
+#[cfg(feature = "demo")]
+mod demo;
+mod exit_codes;
+mod routes;
+mod run;
+mod running;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A service with two bindings.
+const ECHO: &str = r#"syntax = "proto3";
+package demo.v1;
+
+import "google/api/annotations.proto";
+
+service Echo {
+  rpc Say(Words) returns (Words) {
+    option (google.api.http) = { get: "/v1/say/{text}" additional_bindings { post: "/v1/say" body: "*" } };
+  }
+}
+
+message Words { string text = 1; }
+"#;
+
+/// A config that is right.
+const CONFIG: &str = "\
+listeners: [{ bind: 127.0.0.1:0 }]
+upstreams:
+  echo: { endpoints: [127.0.0.1:1], schema: { proto: [proto] } }
+routes:
+  - { service: demo.v1.Echo, upstream: echo }
+";
+
+/// A folder with these files, and with the service.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in [("proto/echo.proto", ECHO)].iter().chain(files) {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("create folders");
+        fs::write(path, text).expect("write a file");
+    }
+    folder
+}
+
+/// The program in `folder`, with an environment of its own.
+fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.current_dir(folder).args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+/// What a command did: exit code, standard output, standard error.
+fn done(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code().expect("no signal"), text(output.stdout), text(output.stderr))
+}
+
+/// Runs the program to its end.
+fn tidegate(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    done(program(folder, arguments).output().expect("it can be run"))
+}
+
+/// Checks a command whole.
+#[track_caller]
+fn check(folder: &Path, arguments: &[&str], expected: (i32, &str, &str)) {
+    let (code, out, err) = tidegate(folder, arguments);
+    let shown = format!("exit {code}\n--- out\n{out}--- err\n{err}");
+    let expected = format!(
+        "exit {}\n--- out\n{}--- err\n{}",
+        expected.0,
+        expected.1.trim_start_matches('\n'),
+        expected.2.trim_start_matches('\n')
+    );
+    assert!(shown == expected, "it did\n{shown}\nand should have done\n{expected}");
+}

@@ -1,0 +1,25 @@
+//! `cargo xtask bench`: measurements beside the peers, in one run on one machine.
+
+mod codec;
+pub(crate) mod envoy;
+
+use anyhow::Result;
+
+use crate::proc::Workspace;
+
+/// What to measure.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Bench {
+    /// Ours, Envoy's transcoder and a bare hop, in turn, before the same upstream.
+    Envoy(envoy::Args),
+    /// Instructions of the codec alone, beside prost-reflect and serde_json.
+    Codec(codec::Args),
+}
+
+/// Runs one measurement.
+pub(crate) fn run(workspace: &Workspace, bench: Bench) -> Result<()> {
+    match bench {
+        Bench::Envoy(args) => envoy::run(workspace, &args),
+        Bench::Codec(args) => codec::run(workspace, &args),
+    }
+}

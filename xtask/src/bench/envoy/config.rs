@@ -1,0 +1,121 @@
+//! The two gateways' config files, saying the same.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::cache;
+use crate::proc::{self, Workspace};
+
+/// Compiles the bench's service, with its imports, for both.
+pub(super) fn descriptors(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
+    let package = cache::pypi(workspace, cache::PROTOC)?;
+    let set = folder.join("items.pb");
+    proc::output(
+        Command::new(cache::program(&package, "protoc/_bin/protoc")?)
+            .arg("--include_imports")
+            .arg("-I")
+            .arg(workspace.root.join("bench/proto"))
+            .arg("-I")
+            .arg(workspace.root.join("adapters/schema/proto"))
+            .arg("-I")
+            .arg(package.join("protoc/include"))
+            .arg("-o")
+            .arg(&set)
+            .arg("tidegate/bench/v1/items.proto"),
+    )?;
+    Ok(set)
+}
+
+/// Ours: everything that is not named is at its default.
+pub(super) fn ours(address: &str, upstream: &str, descriptors: &Path) -> String {
+    let descriptors = descriptors.display();
+    format!(
+        "workers: 1
+listeners:
+  - bind: {address}
+upstreams:
+  items:
+    endpoints: [{upstream}]
+    schema: {{ descriptor_set: {descriptors} }}
+routes:
+  - {{ service: tidegate.bench.v1.Items, upstream: items }}
+telemetry:
+  access_log: off
+"
+    )
+}
+
+/// Envoy's.
+#[derive(Debug)]
+pub(super) struct Envoy<'a> {
+    /// The descriptor set.
+    pub descriptors: &'a Path,
+    /// The upstream's address.
+    pub upstream: &'a str,
+}
+
+impl Envoy<'_> {
+    /// The static bootstrap. The print options are spelled out although they are the defaults,
+    /// since the comparison stands on them.
+    pub(super) fn text(&self, address: &str) -> String {
+        let descriptors = self.descriptors.display();
+        let (host, port) = split(address);
+        let (upstream_host, upstream_port) = split(self.upstream);
+        format!(
+            r#"static_resources:
+  listeners:
+  - name: front
+    address: {{ socket_address: {{ address: {host}, port_value: {port} }} }}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: front
+          codec_type: AUTO
+          use_remote_address: true
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+              - match: {{ prefix: / }}
+                route: {{ cluster: items, timeout: 15s }}
+          http_filters:
+          - name: envoy.filters.http.grpc_json_transcoder
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder
+              proto_descriptor: {descriptors}
+              services: [tidegate.bench.v1.Items]
+              convert_grpc_status: true
+              print_options:
+                add_whitespace: false
+                always_print_primitive_fields: false
+                always_print_enums_as_ints: false
+                preserve_proto_field_names: false
+          - name: envoy.filters.http.router
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+  clusters:
+  - name: items
+    type: STATIC
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {{ http2_protocol_options: {{}} }}
+    load_assignment:
+      cluster_name: items
+      endpoints:
+      - lb_endpoints:
+        - endpoint:
+            address: {{ socket_address: {{ address: {upstream_host}, port_value: {upstream_port} }} }}
+"#
+        )
+    }
+}
+
+fn split(address: &str) -> (&str, &str) {
+    address.rsplit_once(':').unwrap_or((address, "0"))
+}

@@ -1,0 +1,84 @@
+//! A process under measurement, and the address that it answers on.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::proc::Running;
+
+/// How long a subject may take to listen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running process; ends with this value.
+#[derive(Debug)]
+pub(super) struct Subject {
+    /// For reports.
+    pub name: &'static str,
+    /// `host:port`.
+    pub address: String,
+    process: Running,
+}
+
+impl Subject {
+    /// A process of ours, which binds a port itself and prints the address as its first line.
+    pub(super) fn reporting(name: &'static str, command: &mut Command) -> Result<Self> {
+        let mut process = Running::start(name, command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let stdout = process.take_stdout().context("stdout was piped")?;
+        let mut address = String::new();
+        BufReader::new(stdout).read_line(&mut address)?;
+        process.check_alive()?;
+        if address.is_empty() {
+            bail!("{name} printed no address");
+        }
+        Ok(Self { name, address: address.trim().to_owned(), process })
+    }
+
+    /// A process that is told its port. The port was free a moment ago; if somebody takes it in
+    /// between, the process ends and another port is tried.
+    pub(super) fn on_free_port(name: &'static str, mut command: impl FnMut(&str) -> Result<Command>) -> Result<Self> {
+        let mut failure = None;
+        for _ in 0..3 {
+            let address = free_port()?;
+            let mut command = command(&address.to_string())?;
+            let process = Running::start(name, command.stdin(Stdio::null()).stdout(Stdio::null()))?;
+            match listening(process, address) {
+                Ok(process) => {
+                    return Ok(Self { name, address: address.to_string(), process });
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.context("not tried")?)
+    }
+
+    /// The process id.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// An error if the process has ended by itself.
+    pub(super) fn check_alive(&mut self) -> Result<()> {
+        self.process.check_alive()
+    }
+}
+
+fn free_port() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Waits until the process accepts connections.
+fn listening(mut process: Running, address: SocketAddr) -> Result<Running> {
+    let begin = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        process.check_alive()?;
+        if begin.elapsed() > PATIENCE {
+            bail!("nobody listens on {address} after {PATIENCE:?}");
+        }
+        // There is no event to wait for: a foreign process opens its socket when it likes.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(process)
+}

@@ -1,0 +1,66 @@
+//! `cargo xtask`: every task of a developer and of CI, one subcommand each.
+//!
+//! **Owns** what the tests and benches need from outside (official runners, peers, Python's
+//! protobuf), fetched by the package managers' ordinary clients into a cache folder, and the order
+//! in which everything runs.
+//!
+//! **Does not** contain a test or a measurement itself: those live in `tests/` and `bench/`.
+//!
+//! **Invariant**: what could not run is named with its reason, and under `CI=true` it is a failure.
+
+mod bench;
+mod cache;
+mod conformance;
+mod generate;
+mod lint;
+mod proc;
+mod steps;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the Tidegate workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install or find what the tests need, and run all of them.
+    Test(test::Args),
+    /// Formatting, clippy and rustdoc, warnings as errors.
+    Lint,
+    /// The official protobuf conformance suite against core/protojson.
+    Conformance(conformance::Args),
+    /// Measurements.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    /// Regenerate the checked-in generated code (or, with --check, compare it).
+    Gen(generate::Args),
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let workspace = proc::Workspace::find()?;
+    match Cli::parse().task {
+        Task::Test(args) => test::run(&workspace, &args),
+        Task::Lint => lint::run(&workspace),
+        Task::Conformance(args) => conformance::run(&workspace, &args).map(drop),
+        Task::Bench(bench) => bench::run(&workspace, bench),
+        Task::Gen(args) => generate::run(&workspace, &args),
+    }
+}

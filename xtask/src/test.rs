@@ -1,0 +1,103 @@
+//! `cargo xtask test`: everything, in an order that compiles each profile once.
+//!
+//! The test profile serves `cargo test`, the conformance testee, the generators and the bench's rigs; the release
+//! profile serves the program alone, which `cargo run --release` compiles the same way.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::bench::envoy;
+use crate::cache::{self, Pypi};
+use crate::conformance;
+use crate::generate;
+use crate::proc::{Running, Workspace};
+use crate::steps::{Outcome, Steps};
+
+/// Options of the subcommand.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Leave out what needs a release build.
+    #[arg(long)]
+    no_release: bool,
+}
+
+/// The demo's tour takes a few seconds; this is for a machine that is busy.
+const DEMO: Duration = Duration::from_secs(120);
+
+/// Runs all tests and prints what ran and what did not.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    let mut steps = Steps::default();
+    steps.run("python's protobuf (oracle for editions)", || {
+        Ok(installed(workspace, &[cache::PROTOBUF]).unwrap_or_else(|left_out| left_out))
+    });
+    steps.run("protoc (editions in .proto folders)", || {
+        Ok(installed(workspace, &[cache::PROTOC]).unwrap_or_else(|left_out| left_out))
+    });
+    steps.command("cargo test --workspace", &mut cargo_test(workspace)?);
+    steps.run("protobuf conformance", || {
+        if let Err(left_out) = installed(workspace, &[cache::PROTOC]) {
+            return Ok(left_out);
+        }
+        let report = conformance::run(workspace, &conformance::Args::default())?;
+        Ok(Outcome::Passed(report.to_string()))
+    });
+    steps.run("generated code is up to date", || {
+        generate::run(workspace, &generate::Args { check: true })?;
+        Ok(Outcome::Passed(String::new()))
+    });
+    if args.no_release {
+        let why = || Outcome::LeftOut("--no-release".to_owned());
+        steps.run("demo --once", || Ok(why()));
+        steps.run("same answers as Envoy", || Ok(why()));
+        return steps.finish();
+    }
+    steps.run("demo --once", || demo(workspace));
+    steps.run("same answers as Envoy", || {
+        if let Err(left_out) = installed(workspace, &[cache::ENVOY, cache::PROTOC]) {
+            return Ok(left_out);
+        }
+        envoy::run(workspace, &envoy::Args::check_only())?;
+        Ok(Outcome::Passed(String::new()))
+    });
+    steps.finish()
+}
+
+/// Installs packages. What cannot be installed here (no network, no wheel for this system) is left
+/// out rather than failed: that is this machine's lack, not the code's.
+fn installed(workspace: &Workspace, packages: &[Pypi]) -> Result<Outcome, Outcome> {
+    for package in packages {
+        if let Err(error) = cache::pypi(workspace, *package) {
+            return Err(Outcome::LeftOut(format!("{error:#}")));
+        }
+    }
+    Ok(Outcome::Passed(String::new()))
+}
+
+fn cargo_test(workspace: &Workspace) -> Result<Command> {
+    let mut command = workspace.cargo(["test", "--workspace", "--no-fail-fast"]);
+    command.env("TIDEGATE_CACHE", cache::folder(workspace)?);
+    if let Ok(package) = cache::pypi(workspace, cache::PROTOC) {
+        let protoc = cache::program(&package, "protoc/_bin/protoc")?;
+        command.env("PROTOC", protoc);
+    }
+    Ok(command)
+}
+
+/// The program as a user builds it makes its own tour.
+fn demo(workspace: &Workspace) -> Result<Outcome> {
+    let program = workspace.build("tidegate", "tidegate", "release")?;
+    let mut command = Command::new(program);
+    command.args(["demo", "--once"]).current_dir(&workspace.root).stdin(Stdio::null());
+    let mut demo = Running::start("demo --once", &mut command)?;
+    let begin = Instant::now();
+    loop {
+        match demo.ended()? {
+            Some(status) if status.success() => return Ok(Outcome::Passed(String::new())),
+            Some(status) => bail!("{status}"),
+            None if begin.elapsed() > DEMO => bail!("not done after {DEMO:?}"),
+            None => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
