@@ -33,13 +33,17 @@ fn difference_by(one: &Value, other: &Value, same: impl Fn(&Number, &Number) -> 
             })
         }
         (Value::Number(one), Value::Number(other)) if same(one, other) => None,
-        _ if one == other => None,
+        _ if one == other && !one.is_number() => None,
         _ => Some(format!(": {} and {}", side(Some(one)), side(Some(other)))),
     }
 }
 
 fn same(one: &Number, other: &Number) -> bool {
-    one == other || one.as_f64().map(f64::to_bits) == other.as_f64().map(f64::to_bits)
+    if one.is_f64() || other.is_f64() {
+        one.as_f64().map(f64::to_bits) == other.as_f64().map(f64::to_bits)
+    } else {
+        one == other
+    }
 }
 
 fn side(value: Option<&Value>) -> String {

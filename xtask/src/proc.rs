@@ -56,12 +56,28 @@ impl Workspace {
     }
 }
 
+impl Workspace {
+    /// A program that `cargo test --workspace` built for its integration tests. After those it
+    /// costs nothing, while building the package alone would compile its dependencies again, with
+    /// fewer features.
+    pub(crate) fn built_with_tests(&self, bin: &str) -> Result<PathBuf> {
+        let messages = output(&mut self.cargo([
+            "test",
+            "--workspace",
+            "--no-run",
+            "--message-format",
+            "json-render-diagnostics",
+        ]))?;
+        executable(&messages, bin).with_context(|| format!("no package with integration tests has the program {bin}"))
+    }
+}
+
 /// The path of the executable `bin` in cargo's JSON messages.
 fn executable(messages: &[u8], bin: &str) -> Option<PathBuf> {
     messages
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == bin)
+        .filter(|message| message["target"]["name"] == bin && message["profile"]["test"] != true)
         .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
         .next_back()
 }
@@ -142,6 +158,8 @@ mod tests {
             r#"{"reason":"compiler-artifact","target":{"name":"it"},"executable":null}"#,
             "\n",
             r#"{"reason":"compiler-artifact","target":{"name":"it"},"executable":"/t/it"}"#,
+            "\n",
+            r#"{"target":{"name":"it"},"profile":{"test":true},"executable":"/t/it-tests"}"#,
             "\nnot json\n",
         );
         assert_eq!(executable(messages.as_bytes(), "it"), Some(PathBuf::from("/t/it")));

@@ -1,13 +1,13 @@
 //! Protobuf's JSON mapping without generated code, without a DOM and without dynamic messages.
 //!
 //! **Owns** compiled descriptors ([`Schema`]) and the three translations over them:
-//! [`json_to_wire`], [`wire_to_json`] and [`reencode`] (wire to canonical wire).
+//! [`json_to_wire`], [`wire_to_json`] and [`reencode()`] (wire to canonical wire).
 //!
 //! **Does not** do I/O, hold message values, know HTTP, or read `.proto` text.
 //!
 //! **Invariant**: input is translated in one pass in the common case and in at most two otherwise;
-//! whatever the input, time is linear in it, memory is bounded by the output, and the depth of
-//! nesting by [`ParseOptions::max_depth`] and [`PrintOptions::max_depth`], through `Any`, `Struct`
+//! whatever the input, time and memory are linear in it and the output, and the depth of nesting is
+//! bounded by [`ParseOptions::max_depth`] and [`PrintOptions::max_depth`], through `Any`, `Struct`
 //! and `Value` too.
 //!
 //! Follows the ProtoJSON specification (<https://protobuf.dev/programming-guides/json/>) and passes

@@ -1,7 +1,7 @@
 //! What callers can choose about the JSON on either side.
 
 /// The deepest nesting that is read or written by default, as protobuf's own parsers have it.
-pub const DEFAULT_MAX_DEPTH: u32 = 100;
+pub(crate) const DEFAULT_MAX_DEPTH: u32 = 100;
 
 /// What to do with a JSON member that the message has no field for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,8 @@ pub struct PrintOptions {
     /// Write an `Any` whose type is not in the schema as `{"@type": …, "value": "<base64>"}`
     /// in place of an error.
     pub opaque_any: bool,
-    /// The deepest nesting of messages; the root counts as one.
+    /// The deepest nesting of JSON objects and lists that stand for messages (`Any`, `Struct` and
+    /// `ListValue` too); the root counts as one. More than 500 counts as 500.
     pub max_depth: u32,
     /// The most bytes to append to the output.
     pub max_output: usize,

@@ -5,6 +5,7 @@
 //! the inside out.
 
 mod any;
+mod digits;
 mod error;
 mod float;
 mod map;
@@ -218,7 +219,7 @@ impl<'a> Parser<'a> {
     fn key_text(&mut self, at: usize) -> String {
         let error = self.error.take();
         let text = match self.string(at) {
-            Ok((text, _)) => String::from_utf8_lossy(self.text(text)).into_owned(),
+            Ok((text, _)) => error::shorten(self.text(text)),
             Err(Failed) => String::new(),
         };
         self.error = error;

@@ -42,7 +42,7 @@ pub enum PrintErrorKind {
     /// A string's bytes are not UTF-8.
     #[error("a string is not UTF-8")]
     NotUtf8,
-    /// Messages are nested deeper than [`PrintOptions::max_depth`].
+    /// Messages are nested deeper than [`PrintOptions::max_depth`], or than 500.
     #[error("messages are nested deeper than {max_depth}")]
     TooDeep {
         /// The limit.
@@ -104,6 +104,21 @@ pub enum PrintErrorKind {
 /// # Errors
 /// [`PrintError`]; `out` then has the length that it had before.
 ///
+/// # Examples
+/// ```
+/// use tidegate_protojson::{PrintOptions, Schema, wire_to_json};
+///
+/// // A `FileDescriptorSet`, as `protoc --include_imports --descriptor_set_out` writes it.
+/// let set = b"\x0a\x2c\x0a\x07a.proto\x12\x01a\x22\x16\x0a\x04Tide\x12\x0e\x0a\x06height\x18\x01\x20\x01\x28\x05b\x06proto3";
+/// let schema = Schema::compile(&[set])?;
+/// let tide = schema.find_message("a.Tide").expect("the set declares it");
+///
+/// let mut json = Vec::new();
+/// wire_to_json(&schema, tide, b"\x08\x07", &PrintOptions::default(), &mut json)?;
+/// assert_eq!(json, br#"{"height":7}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Bounds
 /// One pass over `wire` if the values of every field stand together, as all serializers write them;
 /// otherwise, and before any error, two. Memory is that of the output; in the second pass, 20 bytes
@@ -152,6 +167,9 @@ enum Target<'p> {
     Field(&'p Field),
 }
 
+/// How deep a message may nest whatever the options say: what the stack of a thread can carry.
+const DEPTH_MAX: u32 = 500;
+
 /// Output that is expected at once is at most this; larger documents grow as they come.
 const EXPECTED_MAX: usize = 1 << 20;
 
@@ -176,7 +194,7 @@ impl<'p> Root<'p> {
         let expected = self.wire.len().saturating_mul(3).clamp(64, EXPECTED_MAX);
         let writer = Writer::new(std::mem::take(out), expected, self.options.max_output);
         let mut fast = Fast::new(self.schema, self.options, writer);
-        let depth = self.options.max_depth;
+        let depth = fast.max_depth;
         let passed = match target {
             Target::Message(id) => fast.message(id, self.wire, 0, depth).map(|_| ()),
             Target::Field(field) => fast.only_field(field, self.wire, depth),
@@ -193,9 +211,10 @@ impl<'p> Root<'p> {
     }
 
     fn ordered(&self, fast: &mut Fast<'p>, target: Target<'p>) -> Result<(), PrintError> {
+        let depth = fast.max_depth;
         let mut ordered = Ordered::new(fast, self.wire)
             .map_err(|error| PrintError { kind: PrintErrorKind::Malformed(error), path: String::new() })?;
-        let (source, depth) = (Source::Bytes(0..self.wire.len()), self.options.max_depth);
+        let source = Source::Bytes(0..self.wire.len());
         match target {
             Target::Message(id) => ordered.message(id, source, depth),
             Target::Field(field) => ordered.only_field(field, source, depth),

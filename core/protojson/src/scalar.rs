@@ -61,11 +61,11 @@ scalars! {
     /// `int64`.
     Int64: i64, varint => u64::cast_signed, |value| value as u64, |out, value: i64| put_varint(out, value.cast_unsigned());
     /// `uint64`.
-    Uint64: u64, varint => std::convert::identity, |value| value as u64, put_varint;
+    Uint64: u64, varint => std::convert::identity, std::convert::identity, put_varint;
     /// `int32`, and enums: the low 32 bits of the varint.
     Int32: i32, varint => |raw| raw as i32, |value| value as u64, |out, value| put_varint(out, i64::from(value).cast_unsigned());
     /// `fixed64`.
-    Fixed64: u64, fixed64 => std::convert::identity, |value| value as u64, put64;
+    Fixed64: u64, fixed64 => std::convert::identity, std::convert::identity, put64;
     /// `fixed32`.
     Fixed32: u32, fixed32 => std::convert::identity, |value| value as u64, put32;
     /// `bool`: any number but 0 is true.

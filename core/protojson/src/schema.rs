@@ -95,6 +95,9 @@ pub struct Field {
     pub(crate) tag: TagBytes,
     /// The same as a number.
     pub(crate) raw_tag: u32,
+    /// Bits of its slot and of its oneof's (which is numbered behind the slots) if both are below 64,
+    /// otherwise 0.
+    pub(crate) seen: u64,
     /// Its enum is closed: numbers that it does not have are no values.
     pub(crate) closed_enum: bool,
     /// `,"jsonName":`

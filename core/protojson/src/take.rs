@@ -12,12 +12,35 @@ pub(crate) fn varint(bytes: &[u8]) -> Taken<'_, u64> {
     match *bytes {
         [byte, ref rest @ ..] if byte < 0x80 => Ok((u64::from(byte), rest)),
         [low, high, ref rest @ ..] if high < 0x80 => Ok((u64::from(low & 0x7f) | u64::from(high) << 7, rest)),
+        [low, middle, high, ref rest @ ..] if high < 0x80 => {
+            let value = u64::from(low & 0x7f) | u64::from(middle & 0x7f) << 7 | u64::from(high) << 14;
+            Ok((value, rest))
+        }
         _ => long_varint(bytes),
     }
 }
 
-#[inline(never)]
+/// Four bytes and more: all at once, if there are eight to look at.
+#[inline(always)]
 fn long_varint(bytes: &[u8]) -> Taken<'_, u64> {
+    if let Some(word) = bytes.first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        // The first byte without its high bit is the last of the number.
+        let last = !word & 0x8080_8080_8080_8080;
+        if last != 0 {
+            let sevens = word & (last ^ last.wrapping_sub(1)) & 0x7f7f_7f7f_7f7f_7f7f;
+            let pairs = sevens & 0x007f_007f_007f_007f | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+            let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+            let value = fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4;
+            let len = last.trailing_zeros() as usize / 8 + 1;
+            return bytes.get(len..).map(|rest| (value, rest)).ok_or(WireError::Truncated);
+        }
+    }
+    varint_by_byte(bytes)
+}
+
+#[cold]
+fn varint_by_byte(bytes: &[u8]) -> Taken<'_, u64> {
     let mut reader = Reader::new(bytes);
     let value = reader.varint()?;
     Ok((value, bytes.get(reader.position()..).unwrap_or_default()))

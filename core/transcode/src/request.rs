@@ -36,7 +36,7 @@ impl Match<'_> {
     ///
     /// # Errors
     /// [`Refusal`]: 415 for a body that is not JSON, else 400 with a message that names the place (path
-    /// variable, query parameter, or path and byte of the body) and a `google.rpc.BadRequest`; `out`
+    /// variable, query parameter or path in the body, and its byte) and a `google.rpc.BadRequest`; `out`
     /// then has the length that it had before.
     pub fn write_request(
         &self,

@@ -50,6 +50,8 @@ pub struct Match<'r> {
     pub index: usize,
     /// What its variables captured.
     pub captures: Captures<'r>,
+    /// What the captures are slices of: the path without its leading slash (and without its verb).
+    path: &'r str,
 }
 
 /// No binding.
@@ -141,13 +143,18 @@ impl<'r> Match<'r> {
             }
             let (captured, behind) = match variable.count {
                 Some(count) => behind_slashes(rest, count),
-                None => (rest, ""),
+                None => (rest, &rest[rest.len()..]),
             };
             captures.push(captured);
             rest = behind;
             at += variable.count.unwrap_or(0);
         }
-        Self { binding, index, captures }
+        Self { binding, index, captures, path }
+    }
+
+    /// Where a capture begins: its byte in the request's path, the leading slash being byte 0.
+    pub(crate) fn offset(&self, capture: &str) -> usize {
+        capture.as_ptr().addr().saturating_sub(self.path.as_ptr().addr()) + 1
     }
 }
 
@@ -160,5 +167,6 @@ fn behind_slashes(path: &str, count: u32) -> (&str, &str) {
         left -= u32::from(byte == b'/');
         left == 0
     });
-    slash.map_or((path, ""), |slash| (&path[..slash], &path[slash + 1..]))
+    let (captured, behind) = slash.map_or((path.len(), path.len()), |slash| (slash, slash + 1));
+    (&path[..captured], &path[behind..])
 }

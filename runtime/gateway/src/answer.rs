@@ -1,7 +1,7 @@
 //! Answers of the gateway's own: one table pairs each with its HTTP status and its gRPC code.
 
 use http::StatusCode;
-use http::header::{ALLOW, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, HeaderMap, HeaderValue};
 use tidegate_transcode::{Code, Status};
 
 /// A situation in which the gateway itself answers.
@@ -19,8 +19,6 @@ pub enum Answer {
     NotAcceptable,
     /// The body is above the limit.
     BodyTooLarge,
-    /// The client stopped sending its body.
-    BodyAborted,
     /// The rule is bound to a kind of call that REST cannot carry here.
     NotImplemented,
     /// The upstream's reply is no gRPC, or JSON cannot say it.
@@ -37,14 +35,13 @@ pub enum Answer {
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 13] = [
+const TABLE: [(Answer, StatusCode, &str); 12] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
     (Answer::UnsupportedMediaType, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
     (Answer::NotAcceptable, StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
     (Answer::BodyTooLarge, StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-    (Answer::BodyAborted, StatusCode::BAD_REQUEST, "body_aborted"),
     (Answer::NotImplemented, StatusCode::NOT_IMPLEMENTED, "not_implemented"),
     (Answer::BadReply, StatusCode::BAD_GATEWAY, "bad_reply"),
     (Answer::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable"),
@@ -131,18 +128,11 @@ impl Refusal {
         }
         refusal
     }
-
-    /// Tells the caller when to come back.
-    #[must_use]
-    pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        self
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, TABLE};
+    use super::TABLE;
 
     #[test]
     fn every_row_stands_at_its_own_answer() {
@@ -162,7 +152,6 @@ mod tests {
             (415, 3, "unsupported_media_type"),
             (406, 3, "not_acceptable"),
             (413, 8, "body_too_large"),
-            (400, 3, "body_aborted"),
             (501, 12, "not_implemented"),
             (502, 13, "bad_reply"),
             (503, 14, "upstream_unavailable"),

@@ -55,6 +55,7 @@ struct LogFields {
     route: Option<Box<str>>,
     rpc: Option<Arc<str>>,
     upstream: Option<Box<str>>,
+    endpoint: Option<Box<str>>,
     upstream_started: Option<Instant>,
     upstream_took: Option<Duration>,
 }
@@ -128,10 +129,14 @@ impl Exchange {
         HeaderValue::from_bytes(&text).ok()
     }
 
-    /// Request id and trace context, as metadata.
+    /// Request id and trace context, as metadata. No two requests have the same: marked so that HPACK
+    /// does not put them into its table, from which they would push what does repeat.
     pub(crate) fn write_ids(&self, metadata: &mut HeaderMap) {
-        metadata.insert(REQUEST_ID, self.request_id.clone());
-        if let Ok(traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
+        let mut request_id = self.request_id.clone();
+        request_id.set_sensitive(true);
+        metadata.insert(REQUEST_ID, request_id);
+        if let Ok(mut traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
+            traceparent.set_sensitive(true);
             metadata.insert(TRACEPARENT, traceparent);
         }
     }
@@ -147,6 +152,13 @@ impl Exchange {
     pub(crate) fn calling(&mut self) {
         if let Some(log) = &mut self.log {
             log.upstream_started = Some(clock::now());
+        }
+    }
+
+    /// The call was made, with or without success, at this endpoint.
+    pub(crate) fn called(&mut self, endpoint: Option<&str>) {
+        if let Some(log) = &mut self.log {
+            log.endpoint = endpoint.map(Box::from);
         }
     }
 
@@ -238,6 +250,7 @@ impl LogFields {
             route: None,
             rpc: None,
             upstream: None,
+            endpoint: None,
             upstream_started: None,
             upstream_took: None,
         }
@@ -265,7 +278,7 @@ impl LogFields {
             route: self.route.as_deref(),
             rpc: self.rpc.as_deref().map(|rpc| rpc.trim_start_matches('/')),
             upstream: self.upstream.as_deref(),
-            endpoint: None,
+            endpoint: self.endpoint.as_deref(),
             status: status.as_u16(),
             grpc_status: Some(code as u8),
             duration: took,

@@ -71,7 +71,8 @@ impl Nominated {
     }
 }
 
-/// Headers of HTTP, of gRPC and of the gateway that mean something to this hop alone.
+/// Headers of HTTP, of gRPC and of the gateway that mean something to this hop alone, or that the
+/// gateway writes itself.
 fn is_protocol(name: &str) -> bool {
     matches!(
         name,
@@ -91,6 +92,9 @@ fn is_protocol(name: &str) -> bool {
             | "x-request-timeout"
             | "x-request-id"
             | "traceparent"
+            | "tracestate"
+            | "baggage"
+            | "user-agent"
     ) || name.starts_with("content-")
         || name.starts_with("grpc-")
         || name.starts_with("tidegate-")
@@ -132,7 +136,8 @@ fn is_base64(value: &[u8]) -> bool {
 /// Copies an upstream's metadata (headers, or the trailers of a unary reply) into response headers.
 pub(crate) fn copy_reply(metadata: &HeaderMap, headers: &mut HeaderMap) {
     for (name, value) in metadata {
-        if !is_protocol(name.as_str()) {
+        let of_content = matches!(name.as_str(), "content-disposition" | "content-language" | "content-location");
+        if of_content || !is_protocol(name.as_str()) {
             headers.append(name.clone(), value.clone());
         }
     }

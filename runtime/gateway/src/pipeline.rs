@@ -10,17 +10,18 @@ mod reply;
 pub(crate) mod stream;
 
 use crate::answer::{Answer, Refusal};
+use crate::config::DEFAULT_IDLE_TIMEOUT;
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
 use crate::peer::Peer;
 use crate::snapshot::{Routed, Snapshot};
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
-use http::{Request, Response, request};
+use http::{Request, Response, Version, request};
 use std::error::Error;
 use std::sync::Arc;
 use tidegate_transcode::Miss;
-use tidegate_upstream::{Call, CallError};
+use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
 pub use reply::{ReplyBody, ReplyError};
 
@@ -74,6 +75,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let snapshot = Arc::clone(exchange.snapshot());
+    check_host(head)?;
     let routed = match_route(&snapshot, head)?;
     exchange.routed(&routed);
     admit::all(head, &routed)?;
@@ -81,11 +83,53 @@ where
     exchange.set_deadline(head, &routed)?;
     let request = open::request(head, body, peer, &routed, exchange).await?;
     exchange.calling();
-    let reply = upstream.call(request, exchange.deadline()).await.map_err(|error| refuse_call(&error))?;
     if routed.matched.binding.server_streaming {
-        close::stream(reply, head, &routed, exchange).await.map(Served::Stream)
+        // A stream may have no deadline, but not be silent for ever.
+        let first = call_stream(upstream, request, head, &routed, exchange);
+        let first = tokio::time::timeout(DEFAULT_IDLE_TIMEOUT, first).await;
+        first.unwrap_or_else(|_| Err(stream::silent(DEFAULT_IDLE_TIMEOUT))).map(Served::Stream)
     } else {
+        let reply = call(upstream, request, exchange).await?;
         close::whole(reply, &routed, exchange).await.map(Served::Whole)
+    }
+}
+
+async fn call_stream<C: Call>(
+    upstream: &C,
+    request: Request<RequestBody>,
+    head: &request::Parts,
+    routed: &Routed<'_>,
+    exchange: &mut Exchange,
+) -> Result<Response<stream::Source<C::Body>>, Refusal> {
+    let reply = call(upstream, request, exchange).await?;
+    close::stream(reply, head, routed, exchange).await
+}
+
+async fn call<C: Call>(
+    upstream: &C,
+    request: Request<RequestBody>,
+    exchange: &mut Exchange,
+) -> Result<Response<C::Body>, Refusal> {
+    match upstream.call(request, exchange.deadline()).await {
+        Ok(reply) => {
+            exchange.called(C::endpoint(reply.body()));
+            Ok(reply)
+        }
+        Err(error) => {
+            exchange.called(error.endpoint());
+            Err(refuse_call(&error))
+        }
+    }
+}
+
+/// Exactly one `Host` on h1, as RFC 9112, section 3.2 demands: with two, the next server might choose
+/// the other one.
+fn check_host(head: &request::Parts) -> Result<(), Refusal> {
+    let count = head.headers.get_all(http::header::HOST).iter().count();
+    match (head.version, count) {
+        (Version::HTTP_11, 0) => Err(Refusal::new(Answer::BadRequest, "the request has no header `host`")),
+        (_, 0 | 1) => Ok(()),
+        _ => Err(Refusal::new(Answer::BadRequest, "the request has more than one header `host`")),
     }
 }
 
@@ -100,13 +144,14 @@ fn match_route<'s>(snapshot: &'s Snapshot, head: &'s request::Parts) -> Result<R
 /// A call that failed without a reply: what the caller is told says whose fault it was, not where
 /// the endpoint is.
 pub(crate) fn refuse_call(error: &CallError) -> Refusal {
-    if error.is_deadline() {
-        Refusal::new(Answer::Deadline, "the deadline passed before the upstream answered")
-    } else if error.is_request_body() {
-        Refusal::new(Answer::BodyAborted, "the request's body ended early")
-    } else if error.is_bad_reply() {
-        Refusal::new(Answer::BadReply, "the upstream's reply broke the protocol")
-    } else {
-        Refusal::new(Answer::Unavailable, format!("the upstream cannot serve the call: {}", error.reason()))
+    match error.class() {
+        Class::Deadline => Refusal::new(Answer::Deadline, "the deadline passed before the upstream answered"),
+        Class::Cancelled => Refusal::new(Answer::ClientGone, "the request's body ended early"),
+        Class::Internal => {
+            Refusal::new(Answer::BadReply, format!("the upstream broke the call off: {}", error.reason()))
+        }
+        Class::Unavailable | Class::Exhausted => {
+            Refusal::new(Answer::Unavailable, format!("the upstream cannot serve the call: {}", error.reason()))
+        }
     }
 }

@@ -17,14 +17,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body::Body;
-use tidegate_telemetry::clock;
+use tidegate_telemetry::{clock, random, request_id::RequestId, trace_context::TraceContext};
 use tidegate_upstream::{Call, Config, Endpoint, RequestBody, Upstream};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A small reply: a gRPC frame of 40 bytes.
 const REPLY: &[u8] = &[0; 45];
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -75,15 +79,15 @@ async fn call(upstream: Upstream, calls: usize, body: usize) {
     for _ in 0..calls {
         let deadline: Option<Instant> = clock::now().checked_add(Duration::from_secs(15));
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/grpc"));
-        headers.insert(header::TE, header::HeaderValue::from_static("trailers"));
-        headers.insert(header::USER_AGENT, header::HeaderValue::from_static("tidegate/0.1"));
-        headers.insert("grpc-timeout", header::HeaderValue::from_static("15S"));
-        headers.insert("x-request-id", header::HeaderValue::from_static("0190a1b2-c3d4"));
-        headers.insert(
-            "traceparent",
-            header::HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static("tidegate/0.1"));
+        headers.insert(GRPC_TIMEOUT, HeaderValue::from_static("15S"));
+        // As a gateway makes them: new for every request, and kept out of the peer's HPACK table.
+        let id = RequestId::generate(0, random::u128());
+        headers.insert(REQUEST_ID, value(id.as_bytes()));
+        let trace = TraceContext::generate(random::u128(), random::u64());
+        headers.insert(TRACEPARENT, value(&trace.to_traceparent()));
         let mut request = Request::new(RequestBody::from(body.clone()));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = http::Uri::from_static("/shop.v1.Orders/GetOrder");
@@ -93,6 +97,12 @@ async fn call(upstream: Upstream, calls: usize, body: usize) {
             std::hint::black_box(frame.expect("a frame"));
         }
     }
+}
+
+fn value(bytes: &[u8]) -> HeaderValue {
+    let mut value = HeaderValue::from_bytes(bytes).expect("an id is a header value");
+    value.set_sensitive(true);
+    value
 }
 
 async fn serve(listener: TcpListener) {
@@ -108,8 +118,7 @@ async fn serve_connection(socket: TcpStream) {
     let mut builder = h2::server::Builder::new();
     builder.initial_connection_window_size(1 << 30).initial_window_size(1 << 20);
     let Ok(mut h2) = builder.handshake::<_, Bytes>(socket).await else { return };
-    let trailers =
-        HeaderMap::from_iter([(header::HeaderName::from_static("grpc-status"), header::HeaderValue::from_static("0"))]);
+    let trailers = HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))]);
     while let Some(Ok((mut request, mut respond))) = h2.accept().await {
         let trailers = trailers.clone();
         let answer = async move {
@@ -117,7 +126,7 @@ async fn serve_connection(socket: TcpStream) {
                 let _ = request.body_mut().flow_control().release_capacity(data.len());
             }
             let mut head = Response::new(());
-            let grpc = header::HeaderValue::from_static("application/grpc");
+            let grpc = HeaderValue::from_static("application/grpc");
             head.headers_mut().insert(header::CONTENT_TYPE, grpc);
             let Ok(mut stream) = respond.send_response(head, false) else { return };
             let _ = stream.send_data(Bytes::from_static(REPLY), false);

@@ -250,7 +250,9 @@ impl Endpoint {
         let needed = pool.waiting.len().div_ceil(per_connection as usize);
         let spread = pool.wanted.saturating_sub(pool.open.len());
         let room = self.config.connections_max.saturating_sub(pool.open.len());
-        let target = needed.max(spread).min(room);
+        // After a failure, one attempt finds out whether the endpoint is back.
+        let at_once = if pool.failures > 0 { 1 } else { usize::MAX };
+        let target = needed.max(spread).min(room).min(at_once);
         if pool.closed || pool.connecting >= target {
             return;
         }
@@ -263,10 +265,6 @@ impl Endpoint {
             runtime.spawn(Arc::clone(self).connect(pool.turn));
             pool.connecting += 1;
             pool.turn = pool.turn.wrapping_add(1);
-            // After a failure, one attempt finds out whether the endpoint is back.
-            if pool.failures > 0 {
-                break;
-            }
         }
     }
 

@@ -62,10 +62,7 @@ impl<S> InProcess<S> {
 
 impl<S, B> Call for InProcess<S>
 where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BodyError>, Future: Send>
-        + Clone
-        + Send
-        + Sync,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BodyError>, Future: Send> + Clone + Send,
     B: Body<Data = Bytes, Error: Into<BodyError>> + Send,
 {
     type Body = InProcessBody<B>;

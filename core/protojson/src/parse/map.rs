@@ -221,3 +221,6 @@ fn by_sorting(keys: &mut [MapKey], out: &Output, kind: Kind) -> Option<usize> {
     let mut pairs = keys.windows(2);
     pairs.find(|pair| written(out, pair[0], kind) == written(out, pair[1], kind)).map(|pair| pair[1].json)
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,16 +133,13 @@ impl Number {
     /// Its value, rounded to nearest; infinite if it is too large. `token` is its text.
     #[inline]
     pub(super) fn double(self, token: &[u8]) -> f64 {
-        if self.inexact {
-            return parse(token);
-        }
         // Both factors are exact, so that the one operation rounds once (Clinger's fast path).
         let magnitude = match POWERS.get(self.exponent.unsigned_abs() as usize) {
             Some(power) if self.mantissa <= 1 << 53 && self.exponent < 0 => self.mantissa as f64 / power,
             Some(power) if self.mantissa <= 1 << 53 => self.mantissa as f64 * power,
             _ => match float::double(self.mantissa, self.exponent) {
-                Some(magnitude) => magnitude,
-                None => return parse(token),
+                Some(magnitude) if !self.inexact => magnitude,
+                _ => return self.slow(token),
             },
         };
         if self.negative { -magnitude } else { magnitude }
@@ -154,7 +151,27 @@ impl Number {
         let narrow = wide as f32;
         // Rounding twice goes wrong only where the first rounding ended half-way between two floats.
         let halfway = wide.to_bits() & 0x1fff_ffff == 0x1000_0000;
-        if halfway || !narrow.is_normal() { parse(token) } else { narrow }
+        if halfway || !narrow.is_normal() { self.slow(token) } else { narrow }
+    }
+}
+
+impl Number {
+    /// Its value by the standard library's parser, whatever it is. The grammar was checked.
+    #[cold]
+    fn slow<F: std::str::FromStr + Default>(self, token: &[u8]) -> F {
+        let sign = if self.negative { "-" } else { "" };
+        let text = match std::str::from_utf8(token) {
+            // Whatever the mantissa, such a number is zero or infinite.
+            _ if !(-400..=400).contains(&self.exponent) => {
+                &format!("{sign}{}e{}", self.mantissa, self.exponent.signum() * 400)
+            }
+            // The standard library counts exponents up to 65 535 only. Beyond 20 digits, one more
+            // stands for all.
+            _ if token.len() > 65_535 => &format!("{sign}{}1e{}", self.mantissa, self.exponent - 1),
+            Ok(text) => text,
+            Err(_) => "",
+        };
+        text.parse().unwrap_or_default()
     }
 }
 
@@ -163,113 +180,6 @@ const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];
-
-/// Any number: by the standard library's parser. The grammar was checked.
-#[cold]
-fn parse<F: std::str::FromStr + Default>(token: &[u8]) -> F {
-    std::str::from_utf8(token).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-/// A number of at most 19 digits without exponent. `None` is for [`number`] to look at.
-#[inline(always)]
-pub(super) fn short_decimal(json: &[u8], at: usize) -> Option<Number> {
-    let negative = peek(json, at) == b'-';
-    let start = at + usize::from(negative);
-    let (mut mantissa, mut end) = run_of_digits(json, start, 0)?;
-    let mut count = end - start;
-    if count == 0 || (count > 1 && peek(json, start) == b'0') {
-        return None;
-    }
-    let mut exponent = 0;
-    if peek(json, end) == b'.' {
-        let point = end;
-        (mantissa, end) = run_of_digits(json, point + 1, mantissa)?;
-        let behind = end - point - 1;
-        if behind == 0 {
-            return None;
-        }
-        count += behind;
-        exponent = -(behind as i64);
-    }
-    if count > 19 || peek(json, end) | 0x20 == b'e' {
-        return None;
-    }
-    Some(Number { negative, mantissa, exponent, inexact: false, end })
-}
-
-/// Appends the digits at `at` to `value`, which wraps around if they are more than fit. `None` in
-/// the last eight bytes of the input.
-#[inline(always)]
-fn run_of_digits(json: &[u8], mut at: usize, mut value: u64) -> Option<(u64, usize)> {
-    loop {
-        let (word, len) = eight(json, at)?;
-        if len == 0 {
-            return Some((value, at));
-        }
-        value = value.wrapping_mul(TENS.get(len).copied()?).wrapping_add(digits(word, len));
-        at += len;
-        if len < 8 {
-            return Some((value, at));
-        }
-    }
-}
-
-/// A natural number of at most seven digits with a comma behind it: it, and how many digits.
-#[inline(always)]
-pub(super) fn element(json: &[u8], at: usize) -> Option<(u64, usize)> {
-    const COMMA: u8 = b',' ^ b'0';
-    let (word, len) = eight(json, at)?;
-    // Of eight digits, the shift by 64 bits is one by none: a digit is no comma.
-    let is_number = (word >> (8 * len as u32 & 63)) as u8 == COMMA && (word & 0xff != 0 || len == 1);
-    if is_number && len != 0 { Some((digits(word, len), len)) } else { None }
-}
-
-/// An integer of at most sixteen digits without point and exponent: sign, magnitude, end.
-/// `None` is for [`number`] to look at.
-#[inline(always)]
-pub(super) fn short_integer(json: &[u8], at: usize) -> Option<(bool, u64, usize)> {
-    let negative = peek(json, at) == b'-';
-    let start = at + usize::from(negative);
-    let (word, len) = eight(json, start)?;
-    if len == 0 || (word & 0xff == 0 && len > 1) {
-        return None;
-    }
-    let mut value = digits(word, len);
-    let mut end = start + len;
-    if len == 8 {
-        let (word, len) = eight(json, end)?;
-        if len == 8 {
-            return None;
-        }
-        if len > 0 {
-            value = value * TENS.get(len).copied()? + digits(word, len);
-            end += len;
-        }
-    }
-    let next = peek(json, end);
-    if next == b'.' || next | 0x20 == b'e' { None } else { Some((negative, value, end)) }
-}
-
-const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-
-/// The eight bytes at `at` minus `0`, and how many of them are digits before the first that is none.
-#[inline(always)]
-fn eight(json: &[u8], at: usize) -> Option<(u64, usize)> {
-    let chunk = json.get(at..)?.first_chunk::<8>()?;
-    let word = u64::from_le_bytes(*chunk) ^ 0x3030_3030_3030_3030;
-    let others = (word.wrapping_add(0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080;
-    Some((word, (others.trailing_zeros() / 8) as usize))
-}
-
-/// The number that the first `len` (1..=8) digits of `word` say, summed in pairs.
-#[inline(always)]
-fn digits(word: u64, len: usize) -> u64 {
-    let word = word << (64 - 8 * len as u32);
-    let pairs = word.wrapping_mul(10).wrapping_add(word >> 8);
-    let low = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
-    let high = ((pairs >> 16) & 0x0000_00ff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
-    low.wrapping_add(high) >> 32
-}
 
 /// What stands on the wire for an integer of type `kind`: the varint, or the bits of a fixed one.
 /// `None` if it is out of range.

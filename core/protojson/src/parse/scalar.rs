@@ -1,8 +1,9 @@
 //! Scalars and enums, as fields or as elements of lists.
 
+use super::digits;
 use super::error::{ParseErrorKind, describe, nearest, quote};
 use super::number::{self, NoInteger, Number, type_name, wire_integer};
-use super::scan::{self, peek};
+use super::scan::{self, Run, peek};
 use super::string::Text;
 use super::{Failed, Parser, Step};
 use crate::UnknownFields;
@@ -23,7 +24,7 @@ impl Parser<'_> {
     pub(super) fn integer_field(&mut self, kind: Kind, tag: TagBytes, at: usize, keep: bool) -> Step {
         // 64 bits come in quotes, if they come from a printer.
         let quote = usize::from(peek(self.json, at) == b'"');
-        let (wire, end) = match number::short_integer(self.json, at + quote) {
+        let (wire, end) = match digits::short_integer(self.json, at + quote) {
             Some((negative, magnitude, end)) if quote == 0 || peek(self.json, end) == b'"' => {
                 match wire_integer(kind, negative, magnitude) {
                     Some(wire) => (wire, end + quote),
@@ -47,26 +48,33 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads the elements of an array behind its bracket as integers without tags, as long as they
-    /// are short and follow each other without white space; where that ends, and how many they were.
-    #[inline(always)]
+    /// Reads elements of an array of integers, from behind its bracket, as long as they are short
+    /// and follow each other without white space. Where that ends, and how many they were.
+    ///
+    /// Long arrays are mostly these; a loop of its own keeps its constants in registers.
+    #[inline(never)]
     pub(super) fn plain_integers(&mut self, kind: Kind, mut at: usize) -> Result<(usize, usize), Failed> {
+        let json = self.json;
+        let zigzag = u32::from(matches!(kind, Kind::Sint32 | Kind::Sint64));
         let mut count = 0;
-        while let Some((value, len)) = number::element(self.json, at) {
-            let wire = if matches!(kind, Kind::Sint32 | Kind::Sint64) { value << 1 } else { value };
-            self.out.short_varint(wire)?;
-            count += 1;
-            at += len + 1;
+        loop {
+            while let Some((value, len)) = digits::element(json, at) {
+                self.out.short_varint((value as u32) << zigzag)?;
+                count += 1;
+                at += len + 1;
+            }
+            match digits::short_integer(json, at) {
+                Some((negative, magnitude, end)) if peek(json, end) == b',' => {
+                    let Some(wire) = wire_integer(kind, negative, magnitude) else {
+                        return Ok((at, count));
+                    };
+                    self.out.varint(TagBytes::NONE, wire)?;
+                    count += 1;
+                    at = end + 1;
+                }
+                _ => return Ok((at, count)),
+            }
         }
-        while let Some((negative, magnitude, end)) = number::short_integer(self.json, at)
-            && let Some(wire) = wire_integer(kind, negative, magnitude)
-            && peek(self.json, end) == b','
-        {
-            self.put_integer(kind, TagBytes::NONE, wire)?;
-            count += 1;
-            at = end + 1;
-        }
-        Ok((at, count))
     }
 
     /// An integer in any form: with point or exponent, quoted, long.
@@ -124,7 +132,7 @@ impl Parser<'_> {
     /// A number in any form.
     #[inline(always)]
     fn number(&mut self, at: usize) -> Result<Number, Failed> {
-        if let Some(number) = number::short_decimal(self.json, at) {
+        if let Some(number) = digits::short_decimal(self.json, at) {
             return Ok(number);
         }
         match number::number(self.json, at) {
@@ -200,7 +208,18 @@ impl Parser<'_> {
             }
             return Ok(start + len + 1);
         }
-        let (text, end) = self.long_string(start)?;
+        let run = scan::run(self.json, start);
+        if !run.high && run.end > start && peek(self.json, run.end) == b'"' {
+            self.out.len_prefixed(tag, self.json.get(start..run.end).unwrap_or_default())?;
+            return Ok(run.end + 1);
+        }
+        self.unusual_string_field(tag, run, start, keep)
+    }
+
+    /// A string with escapes, or not only of ASCII.
+    #[inline(never)]
+    fn unusual_string_field(&mut self, tag: TagBytes, run: Run, start: usize, keep: bool) -> Step {
+        let (text, end) = self.long_string(run, start)?;
         let bytes = match text {
             Text::Plain(raw) => raw,
             Text::Scratch => &self.scratch,
@@ -227,14 +246,14 @@ impl Parser<'_> {
 
     /// Writes the bytes that `text` says; `at` is for an error.
     pub(super) fn base64(&mut self, tag: TagBytes, text: &[u8], at: usize, keep: bool) -> Result<(), Failed> {
-        let text = base64::without_padding(text);
-        let len = base64::decoded_len(text);
-        if len == 0 && !keep && text.is_empty() {
+        if text.is_empty() && !keep {
             return Ok(());
         }
+        let characters = base64::without_padding(text);
+        let len = base64::decoded_len(characters);
         self.out.varint(tag, len as u64)?;
         let room = self.out.room(len)?;
-        if !base64::decode(text, room) {
+        if !base64::decode(characters, room) {
             let found = quote(text);
             return Err(self.fail(at, ParseErrorKind::Malformed { expected: "base64", found }));
         }

@@ -1,7 +1,8 @@
 //! Values that nobody wants: they must be well-formed all the same.
 
+use super::error::Segment;
 use super::scan::{peek, token};
-use super::{Failed, Parser, Step, number};
+use super::{Parser, Step, number};
 
 impl Parser<'_> {
     /// Reads the value at `at` and drops it.
@@ -28,13 +29,9 @@ impl Parser<'_> {
     }
 
     fn skip_members(&mut self, open: usize, note: bool) -> Step {
-        self.enter(open)?;
         let (mut at, mut byte) = token(self.json, open + 1);
-        let empty = byte == b'}';
-        while !empty {
-            if byte != b'"' {
-                return Err(self.syntax(at, "a member's name"));
-            }
+        self.enter(open)?;
+        while byte == b'"' {
             let key = at;
             let (text, end) = self.string(key)?;
             let is_type = note && self.text(text) == b"@type";
@@ -43,11 +40,10 @@ impl Parser<'_> {
             if is_type {
                 self.late_types.note(open, value);
             }
-            at = match self.skip_value(value, note) {
-                Ok(end) => end,
-                Err(Failed) => return Err(self.unwind_field(key)),
+            let Ok(end) = self.skip_value(value, note) else {
+                return Err(self.unwind_field(key));
             };
-            (at, byte) = token(self.json, at);
+            (at, byte) = token(self.json, end);
             if byte == b'}' {
                 break;
             }
@@ -55,26 +51,32 @@ impl Parser<'_> {
                 return Err(self.syntax(at, "`,` or `}`"));
             }
             (at, byte) = token(self.json, at + 1);
+            if byte != b'"' {
+                return Err(self.syntax(at, "a member's name"));
+            }
+        }
+        if byte != b'}' {
+            return Err(self.syntax(at, "a member's name or `}`"));
         }
         self.leave();
         Ok(at + 1)
     }
 
     fn skip_elements(&mut self, open: usize, note: bool) -> Step {
+        let (mut at, mut byte) = token(self.json, open + 1);
         self.enter(open)?;
-        let (mut at, byte) = token(self.json, open + 1);
-        let empty = byte == b']';
-        while !empty {
-            at = self.skip_value(at, note)?;
-            let (comma, byte) = token(self.json, at);
-            at = comma;
-            if byte == b']' {
-                break;
-            }
-            if byte != b',' {
+        let mut index = 0;
+        while byte != b']' {
+            let Ok(end) = self.skip_value(at, note) else {
+                return Err(self.unwind(at, Segment::Index(index)));
+            };
+            index += 1;
+            (at, byte) = token(self.json, end);
+            if byte == b',' {
+                (at, _) = token(self.json, at + 1);
+            } else if byte != b']' {
                 return Err(self.syntax(at, "`,` or `]`"));
             }
-            (at, _) = token(self.json, at + 1);
         }
         self.leave();
         Ok(at + 1)

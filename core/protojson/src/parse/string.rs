@@ -1,7 +1,7 @@
 //! Strings: escapes and UTF-8.
 
 use super::error::{ParseErrorKind, StringFault};
-use super::scan::{self, peek};
+use super::scan::{self, Run, peek};
 use super::{Failed, Parser};
 
 /// The content of a string.
@@ -30,13 +30,12 @@ impl<'a> Parser<'a> {
             let raw = self.json.get(start..start + len).unwrap_or_default();
             return Ok((Text::Plain(raw), start + len + 1));
         }
-        self.long_string(start)
+        self.long_string(scan::run(self.json, start), start)
     }
 
-    /// As [`string`](Self::string), from behind the quote, for strings that are not short and plain.
+    /// As [`string`](Self::string), from behind the quote, with the first `run` of it.
     #[inline(never)]
-    pub(super) fn long_string(&mut self, start: usize) -> Result<(Text<'a>, usize), Failed> {
-        let run = scan::run(self.json, start);
+    pub(super) fn long_string(&mut self, run: Run, start: usize) -> Result<(Text<'a>, usize), Failed> {
         if peek(self.json, run.end) != b'"' {
             let end = self.unescape(start)?;
             return Ok((Text::Scratch, end));

@@ -86,11 +86,10 @@ impl<'a> Parser<'a> {
         let before = self.out.position();
         self.out.tag(field.tag.with_wire_type(WireType::Len))?;
         let mark = self.out.open(1)?;
-        // Long arrays are mostly of integers. With the kind known, the loop is as short as it can be.
         let (next, count) = match field.kind {
-            Kind::Int32 => self.plain_integers(Kind::Int32, at + 1)?,
-            Kind::Int64 => self.plain_integers(Kind::Int64, at + 1)?,
-            Kind::Uint32 | Kind::Uint64 | Kind::Sint32 | Kind::Sint64 => self.plain_integers(field.kind, at + 1)?,
+            Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 | Kind::Sint32 | Kind::Sint64 => {
+                self.plain_integers(field.kind, at + 1)?
+            }
             _ => (at + 1, 0),
         };
         let end = self.elements(field, TagBytes::NONE, next, count)?;

@@ -14,6 +14,7 @@ mod seen;
 mod value;
 mod well_known;
 
+use super::DEPTH_MAX;
 use super::mask::NoRoundTrip;
 use super::text::NotUtf8;
 use super::time::OutOfRange;
@@ -46,6 +47,8 @@ pub(super) struct Fast<'p> {
     pub(super) schema: &'p Schema,
     pub(super) options: &'p PrintOptions,
     pub(super) out: Writer,
+    /// The deepest nesting of messages.
+    pub(super) max_depth: u32,
     /// Copies of the options that are asked for with every field.
     proto_names: bool,
     emit_defaults: bool,
@@ -64,6 +67,7 @@ impl<'p> Fast<'p> {
             schema,
             options,
             out,
+            max_depth: options.max_depth.min(DEPTH_MAX),
             proto_names: options.proto_names,
             emit_defaults: options.emit_defaults,
             bare: options.int64_numbers,

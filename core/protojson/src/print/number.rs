@@ -22,7 +22,17 @@ pub(super) fn pair(number: u32) -> [u8; 2] {
 /// Writes a decimal number.
 #[inline]
 pub(super) fn unsigned(out: &mut Writer, number: u64) {
-    if number < EIGHT_DIGITS {
+    if number < 100 {
+        let digits = u16::from_le_bytes(pair(number as u32));
+        // One digit: shift the zero out.
+        let one = u32::from(number < 10);
+        out.block(&(digits >> (8 * one)).to_le_bytes(), 2 - one as usize);
+    } else if number < 10_000 {
+        let (high, low) = (number as u32 / 100, number as u32 % 100);
+        let digits = u32::from(u16::from_le_bytes(pair(high))) | u32::from(u16::from_le_bytes(pair(low))) << 16;
+        let three = u32::from(high < 10);
+        out.block(&(digits >> (8 * three)).to_le_bytes(), 4 - three as usize);
+    } else if number < EIGHT_DIGITS {
         let (digits, len) = up_to_eight(number);
         out.block(&digits.to_le_bytes(), len);
     } else {
@@ -84,7 +94,7 @@ fn up_to_eight(number: u64) -> (u64, usize) {
 /// of it are divided side by side, by multiplying with the inverse.
 #[inline]
 fn eight(number: u64) -> u64 {
-    let halves = number / 10_000 | (number % 10_000) << 32;
+    let halves = (number / 10_000) | ((number % 10_000) << 32);
     let hundreds = (halves * 10_486) >> 20 & 0x0000_007f_0000_007f;
     let quarters = hundreds | (halves - 100 * hundreds) << 16;
     let tens = (quarters * 103) >> 10 & 0x000f_000f_000f_000f;

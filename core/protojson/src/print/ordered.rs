@@ -32,7 +32,7 @@ type Print<T = ()> = Result<T, Box<Failure>>;
 
 impl<'p, 'f> Ordered<'p, 'f> {
     pub(super) fn new(fast: &'f mut Fast<'p>, wire: &'p [u8]) -> Result<Self, WireError> {
-        let index = Index::new(fast.schema, wire, fast.options.max_depth.max(1))?;
+        let index = Index::new(fast.schema, wire, fast.max_depth.max(1))?;
         Ok(Self { fast, index })
     }
 
@@ -175,7 +175,7 @@ impl<'p, 'f> Ordered<'p, 'f> {
     }
 
     fn deeper(&self, depth: u32) -> Print<u32> {
-        depth.checked_sub(1).ok_or_else(|| PrintErrorKind::TooDeep { max_depth: self.fast.options.max_depth }.into())
+        depth.checked_sub(1).ok_or_else(|| PrintErrorKind::TooDeep { max_depth: self.fast.max_depth }.into())
     }
 
     fn too_large(&self) -> Box<Failure> {

@@ -7,22 +7,83 @@ use super::writer::Writer;
 pub(super) struct NotUtf8;
 
 /// Writes a quoted string; escapes only what JSON demands: `"`, `\` and control characters.
-#[inline]
+#[inline(always)]
 pub(super) fn string(out: &mut Writer, bytes: &[u8]) -> Result<(), NotUtf8> {
-    let found = inspect(bytes);
-    if found.high && std::str::from_utf8(bytes).is_err() {
-        return Err(NotUtf8);
+    match bytes.len() {
+        0 => {
+            out.block(b"\"\"", 2);
+            Ok(())
+        }
+        1..=7 => short(out, bytes),
+        8..=16 => middle(out, bytes),
+        _ => long(out, bytes),
     }
-    if found.special {
-        escape(out, bytes);
-        return Ok(());
+}
+
+/// At most seven bytes: text and quotes are one block.
+#[inline(never)]
+fn short(out: &mut Writer, bytes: &[u8]) -> Result<(), NotUtf8> {
+    let len = bytes.len();
+    let word = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(head), Some(tail)) => {
+            u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << (8 * (len & 7) - 32)
+        }
+        _ => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    let bits = 8 * (len & 7);
+    let filled = word | PLAIN << bits;
+    if unusual_bytes(filled) != 0 {
+        return unusual(out, bytes);
+    }
+    let block = u128::from(b'"') | u128::from(word) << 8 | u128::from(b'"') << (bits + 8);
+    out.block(&block.to_le_bytes(), len + 2);
+    Ok(())
+}
+
+/// Eight to sixteen bytes: two words, which overlap unless there are sixteen.
+#[inline(never)]
+fn middle(out: &mut Writer, bytes: &[u8]) -> Result<(), NotUtf8> {
+    let (Some(head), Some(tail)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) else {
+        return long(out, bytes);
+    };
+    let (first, last) = (u64::from_le_bytes(*head), u64::from_le_bytes(*tail));
+    if unusual_bytes(first) | unusual_bytes(last) != 0 {
+        return unusual(out, bytes);
+    }
+    let opened = u128::from(b'"') | u128::from(first) << 8;
+    let closed = u128::from(last) | u128::from(b'"') << 64;
+    out.block(&opened.to_le_bytes(), bytes.len() - 7);
+    out.block(&closed.to_le_bytes(), 9);
+    Ok(())
+}
+
+#[inline(never)]
+fn long(out: &mut Writer, bytes: &[u8]) -> Result<(), NotUtf8> {
+    if is_unusual(bytes) {
+        return unusual(out, bytes);
     }
     quoted(out, bytes);
     Ok(())
 }
 
+/// A string that is not plain ASCII, or that has something to escape.
+#[cold]
+#[inline(never)]
+fn unusual(out: &mut Writer, bytes: &[u8]) -> Result<(), NotUtf8> {
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(NotUtf8);
+    }
+    if bytes.iter().any(|&byte| ESCAPES[usize::from(byte)] != 0) {
+        escape(out, bytes);
+    } else {
+        quoted(out, bytes);
+    }
+    Ok(())
+}
+
+/// Writes a quoted string that is known to need no escapes.
 #[inline]
-fn quoted(out: &mut Writer, bytes: &[u8]) {
+pub(super) fn quoted(out: &mut Writer, bytes: &[u8]) {
     let len = bytes.len();
     let place = out.reserve(len + 2);
     if let Some((first, rest)) = place.split_first_mut()
@@ -30,75 +91,24 @@ fn quoted(out: &mut Writer, bytes: &[u8]) {
         && let Some(last) = rest.first_mut()
     {
         *first = b'"';
-        copy(content, bytes);
+        content.copy_from_slice(bytes);
         *last = b'"';
     }
     out.advance(len + 2);
 }
 
-/// Writes a quoted string that is known to need no escapes.
-#[inline]
-pub(super) fn plain(out: &mut Writer, text: &[u8]) {
-    quoted(out, text);
-}
-
-/// Copies short strings word by word, without the call that a copy of unknown length costs.
-#[inline]
-fn copy(to: &mut [u8], from: &[u8]) {
-    let len = from.len();
-    if len > 16 {
-        to.copy_from_slice(from);
-    } else if let (Some(head), Some(tail)) = (from.first_chunk::<8>(), from.last_chunk::<8>()) {
-        // The words overlap unless there are sixteen bytes.
-        if let Some(place) = to.first_chunk_mut() {
-            *place = *head;
-        }
-        if let Some(place) = to.last_chunk_mut() {
-            *place = *tail;
-        }
-    } else if let (Some(head), Some(tail)) = (from.first_chunk::<4>(), from.last_chunk::<4>()) {
-        if let Some(place) = to.first_chunk_mut() {
-            *place = *head;
-        }
-        if let Some(place) = to.last_chunk_mut() {
-            *place = *tail;
-        }
-    } else {
-        for (place, byte) in to.iter_mut().zip(from) {
-            *place = *byte;
+/// True if some byte is not ASCII or must be escaped. More than sixteen bytes are looked at, sixteen
+/// at a time: the compiler turns plain loops over fixed blocks into vector instructions.
+fn is_unusual(bytes: &[u8]) -> bool {
+    let (blocks, _) = bytes.as_chunks::<16>();
+    let mut found = [0u8; 16];
+    for block in blocks.iter().chain(bytes.last_chunk::<16>()) {
+        for (found, &byte) in found.iter_mut().zip(block) {
+            // As signed numbers, bytes that are not ASCII are below the space, too.
+            *found |= u8::from(byte.cast_signed() < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
         }
     }
-}
-
-/// What a string is made of.
-#[derive(Clone, Copy)]
-struct Found {
-    /// Some byte is not ASCII.
-    high: bool,
-    /// Some byte must be escaped.
-    special: bool,
-}
-
-/// Looks at every byte, eight or sixteen at a time.
-#[inline]
-fn inspect(bytes: &[u8]) -> Found {
-    let len = bytes.len();
-    if len > 16 {
-        return inspect_long(bytes);
-    }
-    let words = if let (Some(head), Some(tail)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        [u64::from_le_bytes(*head), u64::from_le_bytes(*tail)]
-    } else if let (Some(head), Some(tail)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let word = u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32;
-        [word, word]
-    } else {
-        let word = bytes.iter().fold(PLAIN, |word, byte| word << 8 | u64::from(*byte));
-        [word, word]
-    };
-    Found {
-        high: (words[0] | words[1]) & HIGH != 0,
-        special: (special_bytes(words[0]) | special_bytes(words[1])) & HIGH != 0,
-    }
+    found != [0; 16]
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -106,32 +116,14 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// Eight letters: fills a word where a string has no bytes.
 const PLAIN: u64 = 0x6161_6161_6161_6161;
 
-/// The high bit of some byte is set if the word holds a control character, `"` or `\`.
-#[inline]
-fn special_bytes(word: u64) -> u64 {
+/// 0 unless a byte of the word is a control character, `"`, `\`, or not ASCII.
+#[inline(always)]
+fn unusual_bytes(word: u64) -> u64 {
     let quote = word ^ (ONES * b'"' as u64);
     let backslash = word ^ (ONES * b'\\' as u64);
-    (word.wrapping_sub(ONES * 0x20) & !word)
-        | (quote.wrapping_sub(ONES) & !quote)
-        | (backslash.wrapping_sub(ONES) & !backslash)
+    // The lowest byte that is unusual gets its high bit; those above it may get one by the borrow.
+    (word | word.wrapping_sub(ONES * 0x20) | quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES)) & HIGH
 }
-
-fn inspect_long(bytes: &[u8]) -> Found {
-    // Plain loops over fixed blocks: the compiler turns them into vector instructions.
-    let (blocks, rest) = bytes.as_chunks::<16>();
-    let mut high = [0u8; 16];
-    let mut special = [0u8; 16];
-    let tail = if rest.is_empty() { None } else { bytes.last_chunk::<16>() };
-    for block in blocks.iter().chain(tail) {
-        for (index, &byte) in block.iter().enumerate() {
-            high[index] |= byte;
-            special[index] |= u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-        }
-    }
-    Found { high: u128::from_le_bytes(high) & HIGH_128 != 0, special: u128::from_le_bytes(special) != 0 }
-}
-
-const HIGH_128: u128 = (HIGH as u128) << 64 | HIGH as u128;
 
 /// What follows the backslash, by byte; 0 if the byte stands for itself, `u` for `\u00xx`.
 const ESCAPES: [u8; 256] = {
@@ -151,7 +143,6 @@ const ESCAPES: [u8; 256] = {
     table
 };
 
-#[cold]
 fn escape(out: &mut Writer, bytes: &[u8]) {
     out.byte(b'"');
     let mut rest = bytes;

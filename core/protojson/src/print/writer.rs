@@ -59,13 +59,13 @@ impl Writer {
     }
 
     /// Where the next byte goes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn position(&self) -> usize {
         self.at
     }
 
     /// Replaces a byte that was written, or the one about to be.
-    #[inline]
+    #[inline(always)]
     pub(super) fn patch(&mut self, position: usize, byte: u8) {
         if let Some(place) = self.buffer.get_mut(position) {
             *place = byte;
@@ -74,7 +74,7 @@ impl Writer {
 
     /// Ends an object or list that began at `start`: every member wrote a comma before it, the first
     /// of which becomes the opening bracket.
-    #[inline]
+    #[inline(always)]
     pub(super) fn close(&mut self, start: usize, open: u8, close: u8) {
         if self.at == start {
             self.byte(open);
@@ -91,7 +91,7 @@ impl Writer {
     }
 
     /// Writes one byte.
-    #[inline]
+    #[inline(always)]
     pub(super) fn byte(&mut self, byte: u8) {
         match self.buffer.get_mut(self.at) {
             Some(place) => *place = byte,
@@ -104,7 +104,7 @@ impl Writer {
     }
 
     /// Writes the first `len` bytes of a block.
-    #[inline]
+    #[inline(always)]
     pub(super) fn block<const N: usize>(&mut self, block: &[u8; N], len: usize) {
         match self.space() {
             Some(place) => *place = *block,
@@ -119,7 +119,7 @@ impl Writer {
     }
 
     /// Writes `,"name":`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn key(&mut self, key: &Key) {
         if key.len != 0 {
             self.block(&key.short, usize::from(key.len));
@@ -152,7 +152,7 @@ impl Writer {
         self.at += len;
     }
 
-    #[inline]
+    #[inline(always)]
     fn space<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         self.buffer.get_mut(self.at..)?.first_chunk_mut()
     }

@@ -189,6 +189,7 @@ impl<'d> Compiler<'d> {
         for (full_name, field, features) in &declared.extensions {
             schema.fields.push(self.field(declared, id, field, full_name, *features, true)?);
         }
+        mark_seen(&mut schema.fields[start..]);
         let message = self.message(declared, start, &schema.fields[start..])?;
         schema.messages.push(message);
         Ok(())
@@ -310,6 +311,7 @@ impl<'d> Compiler<'d> {
             message,
             tag: TagBytes::of(field.number, kind.wire_type()),
             raw_tag: field.number << 3 | kind.wire_type() as u32,
+            seen: 0,
             closed_enum: matches!(kind, Kind::Enum(id) if self.enums[id.0 as usize].closed),
             json_key: Key::new(json_key(&json_name).as_bytes()),
             proto_key: Key::new(json_key(if extension { &json_name } else { &name }).as_bytes()),
@@ -420,6 +422,16 @@ fn real_oneofs(message: &descriptor::Message) -> Vec<Option<u16>> {
         })
     };
     (0..message.oneofs.len()).map(number).collect()
+}
+
+/// Gives every field its bits, see [`Field::seen`].
+fn mark_seen(fields: &mut [Field]) {
+    let slots = fields.len() as u64;
+    let bit = |slot: u64| u32::try_from(slot).ok().and_then(|slot| 1u64.checked_shl(slot));
+    for (slot, field) in (0..).zip(fields) {
+        let oneof = field.oneof.map_or(Some(0), |oneof| bit(slots + u64::from(oneof)));
+        field.seen = bit(slot).zip(oneof).map_or(0, |(slot, oneof)| slot | oneof);
+    }
 }
 
 /// Marks every message that can hold one with required fields, by walking backwards from those.

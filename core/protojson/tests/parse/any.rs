@@ -22,7 +22,7 @@ fn the_type_may_stand_anywhere() {
 #[test]
 fn anys_nest_with_their_types_anywhere() {
     let inner = any(57, "t.M", &[v(1, 1)]);
-    let want = [any(57, "t.M", &[inner.clone(), v(1, 2)])];
+    let want = [any(57, "t.M", &[inner, v(1, 2)])];
     for inner in [r#"{"@type":"type.googleapis.com/t.M","i32":1}"#, r#"{"i32":1,"@type":"type.googleapis.com/t.M"}"#] {
         check(&format!(r#"{{"any":{{"any":{inner},"i32":2,"@type":"type.googleapis.com/t.M"}}}}"#), &want);
         check(&format!(r#"{{"any":{{"@type":"type.googleapis.com/t.M","any":{inner},"i32":2}}}}"#), &want);
@@ -91,14 +91,6 @@ fn what_is_wrong_with_an_any() {
     refuse(r#"{"any":{"@type":"x/t.M","i32":"x"}}"#, "any.i32: expected int32, found string \"x\" (byte 30)");
     refuse(r#"{"any":{"i32":"x","@type":"x/t.M"}}"#, "any.i32: expected int32, found string \"x\" (byte 14)");
     refuse(r#"{"any":{"@type":"x/t.M","other":1}}"#, "any: unknown field `other` of t.M (byte 24)");
-    refuse(
-        r#"{"any":{"@type":"x/t.M","value":{"i32":1}}}"#,
-        "any.value.i32: expected a value, found"
-            .split("expected")
-            .next()
-            .map(|_| "any: unknown field `value` of t.M")
-            .unwrap_or_default(),
-    );
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(crate) fn check(json: &str, want: &[Vec<u8>]) {
 #[track_caller]
 pub(crate) fn check_as(schema: &Schema, message: &str, json: &str, want: &[Vec<u8>]) {
     let got = translate(schema, message, json.as_bytes(), &ParseOptions::default());
-    assert_eq!(got, Ok(want.concat()), "{json}");
+    assert_eq!(got, Ok(want.concat()), "{}", &json[..json.len().min(200)]);
 }
 
 /// `json` as `t.M` of [`PROTO3`] is refused with this text.
@@ -77,7 +77,7 @@ pub(crate) fn refuse(json: &str, want: &str) {
 #[track_caller]
 pub(crate) fn refuse_as(schema: &Schema, message: &str, json: &[u8], want: &str) {
     let got = translate(schema, message, json, &ParseOptions::default());
-    assert_eq!(got, Err(want.to_owned()), "{}", String::from_utf8_lossy(json));
+    assert_eq!(got, Err(want.to_owned()), "{}", String::from_utf8_lossy(&json[..json.len().min(200)]));
 }
 
 /// As [`check`], with unknown fields ignored.

@@ -51,14 +51,15 @@ fn ignored_values_are_json_all_the_same() {
     refused("nul", "x: expected a value, found nul (byte 5)");
     refused("\"\\x\"", "x: invalid escape sequence in a string (byte 6)");
     refused("\"\\ud800\"", "x: lone surrogate in a string (byte 6)");
-    refused("[1,]", "x: expected a value, found `]` (byte 8)");
+    refused("[1,]", "x[1]: expected a value, found `]` (byte 8)");
     refused("[1 2]", "x: expected `,` or `]`, found number 2 (byte 8)");
     refused("{\"a\":1,}", "x: expected a member's name, found `}` (byte 12)");
     refused("{\"a\" 1}", "x: expected `:`, found number 1 (byte 10)");
-    refused("{a:1}", "x: expected a member's name, found a (byte 6)");
+    refused("{a:1}", "x: expected a member's name or `}`, found a (byte 6)");
     refused("{\"a\":{\"b\":x}}", "x.a.b: expected a value, found x (byte 15)");
-    refused("[", "x: expected a value, found `}` (byte 6)");
+    refused("[", "x[0]: expected a value, found `}` (byte 6)");
     refused("]", "x: expected a value, found `]` (byte 5)");
+    refused("[1,{\"a\":[x]}]", "x[1].a[0]: expected a value, found x (byte 14)");
     let json = b"{\"x\":\"\xff\"}";
     assert_eq!(translate(&PROTO3, "t.M", json, &options), Err("x: invalid UTF-8 in a string (byte 6)".to_owned()));
 }

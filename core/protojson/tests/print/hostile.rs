@@ -54,16 +54,23 @@ fn cut_at_any_byte_it_is_an_answer_or_an_error_and_both_ways_agree() {
 }
 
 #[test]
-fn any_byte_replaced_by_any_other_never_panics() {
+fn any_byte_replaced_by_any_other_is_an_error_or_prints_as_its_canonical_form_does() {
+    let partial = PrintOptions { allow_partial: true, ..PrintOptions::default() };
     for (name, wire) in sample() {
         for at in 0..wire.len() {
             for byte in 0..=255u8 {
                 let mut changed = wire.clone();
                 changed[at] = byte;
-                print(name, &changed, &PrintOptions::default());
-                if let Ok(canonical) = reencoded(name, &changed) {
-                    assert_eq!(reencoded(name, &canonical), Ok(canonical), "canonical stays as it is");
+                let json = print(name, &changed, &partial);
+                let Ok(canonical) = reencoded(name, &changed) else { continue };
+                let again = print(name, &canonical, &partial);
+                if json.starts_with("error") {
+                    assert_eq!(again, json, "{name}: byte {at} is {byte}");
+                } else {
+                    let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).expect("it is JSON");
+                    assert_eq!(value(&again), value(&json), "{name}: byte {at} is {byte}");
                 }
+                assert_eq!(reencoded(name, &canonical), Ok(canonical), "canonical stays as it is");
             }
         }
     }
@@ -153,6 +160,25 @@ fn the_depth_is_an_option() {
 }
 
 #[test]
+fn no_option_takes_the_depth_beyond_what_the_stack_can_carry() {
+    let deep = PrintOptions { max_depth: u32::MAX, ..PrintOptions::default() };
+    for tail in [&b""[..], &wire![varint(5, 1), varint(5, 2)]] {
+        let printed = print("modern.Node", &nested(2, 499, tail), &deep);
+        assert!(printed.starts_with(r#"{"child":{"#) && printed.ends_with(&"}".repeat(500)), "{printed}");
+        let path = vec!["child"; 500].join(".");
+        let expected = format!("error: {path}: messages are nested deeper than 500");
+        crate::support::check_with(&deep, "modern.Node", &nested(2, 500, tail), &expected);
+        crate::support::check_with(&deep, "modern.Node", &nested(2, 100_000, tail), &expected);
+    }
+    let mut value = varint(1, 0);
+    for _ in 0..500 {
+        value = len(5, len(1, wire![len(1, "k"), len(2, &value)]));
+    }
+    let expected = format!("{}null{}", r#"{"k":"#.repeat(500), "}".repeat(500));
+    crate::support::check_with(&deep, "google.protobuf.Value", &value, &expected);
+}
+
+#[test]
 fn disorder_at_every_level_of_a_hundred_takes_no_more_than_the_wire_is_long() {
     // Every level is split in two and every part holds a list; were each level printed anew, or
     // copied to merge, 2^99 steps or a hundredfold of memory would show.
@@ -169,7 +195,7 @@ fn disorder_at_every_level_of_a_hundred_takes_no_more_than_the_wire_is_long() {
 }
 
 #[test]
-fn a_list_of_a_million_elements_scattered_among_others_is_linear_in_steps() {
+fn a_list_whose_elements_are_scattered_among_others_comes_together_however_long() {
     let wire: Vec<u8> = (0..200_000).flat_map(|_| wire![varint(1, 1), varint(2, 2)]).collect();
     let ones = vec!["1"; 200_000].join(",");
     let twos = vec!["2"; 200_000].join(",");

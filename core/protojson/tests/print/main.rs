@@ -12,6 +12,7 @@ mod options;
 mod oracle;
 mod order;
 mod reencode;
+mod round_trip;
 mod scalars;
 mod strings;
 mod support;

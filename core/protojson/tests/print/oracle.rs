@@ -8,7 +8,7 @@ use prost_reflect::{
 use tidegate_protojson::{PrintOptions, reencode, wire_to_json};
 
 /// A small generator: the same numbers on every run.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -175,7 +175,7 @@ fn same(name: &str, ours: &serde_json::Value, theirs: &serde_json::Value) {
 const NAMES: [&str; 7] =
     ["modern.Scalars", "modern.Lists", "modern.Node", "modern.Maps", "modern.Choice", "modern.Known", "old.Item"];
 
-fn each_sample(mut visit: impl FnMut(&str, &DynamicMessage, &[u8], &mut Random)) {
+pub(crate) fn each_sample(mut visit: impl FnMut(&str, &DynamicMessage, &[u8], &mut Random)) {
     let pool = pool();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for name in NAMES {

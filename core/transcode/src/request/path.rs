@@ -19,7 +19,7 @@ pub(super) fn write(
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
     for (variable, raw) in found.binding.variables.iter().zip(&found.captures) {
-        let refuse = |description: &str| refuse(variable, description);
+        let refuse = |description: &str| refuse(variable, found.offset(raw), description);
         let mode = if variable.multi { Mode::Segments } else { Mode::Segment };
         let mut buffer = Buffer::new();
         let text = decode(raw, mode, &mut buffer).map_err(|error| refuse(&error.to_string()))?;
@@ -67,6 +67,7 @@ fn is_same(schema: &Schema, leaf: FieldId, one: &[u8], other: &[u8]) -> bool {
 }
 
 #[cold]
-fn refuse(variable: &Variable, description: &str) -> Refusal {
-    Refusal::bad_field(&format!("path variable `{}`", variable.name), &variable.name, description)
+fn refuse(variable: &Variable, offset: usize, description: &str) -> Refusal {
+    let description = format!("{description} (byte {offset} of the path)");
+    Refusal::bad_field(&format!("path variable `{}`", variable.name), &variable.name, &description)
 }

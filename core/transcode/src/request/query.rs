@@ -37,6 +37,15 @@ struct Seen {
     place: Range<usize>,
 }
 
+/// A parameter's name, and where it stands.
+#[derive(Clone, Copy)]
+struct Name<'n> {
+    /// Decoded, or as it came if it cannot be.
+    text: &'n str,
+    /// Its first byte in the query.
+    offset: usize,
+}
+
 /// What a parameter's name means.
 struct Target<'n> {
     path: Path,
@@ -69,8 +78,11 @@ impl<'r> Writer<'r> {
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (raw_name, raw_value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let (mut name_buffer, mut value_buffer) = (Buffer::new(), Buffer::new());
+            let offset = parameter.as_ptr().addr() - query.as_ptr().addr();
+            let name = |text| Name { text, offset };
             let name = decode(raw_name, Mode::Query, &mut name_buffer)
-                .map_err(|error| refuse(raw_name, &format!("its name: {error}")))?;
+                .map(name)
+                .map_err(|error| refuse(name(raw_name), &format!("its name: {error}")))?;
             let value =
                 decode(raw_value, Mode::Query, &mut value_buffer).map_err(|error| refuse(name, &error.to_string()))?;
             self.parameter(name, value, out)?;
@@ -78,7 +90,7 @@ impl<'r> Writer<'r> {
         Ok(())
     }
 
-    fn parameter(&mut self, name: &str, value: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    fn parameter(&mut self, name: Name<'_>, value: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
         if self.binding.body == Body::Whole {
             return match self.options.query_beside_body {
                 Strictness::Ignore => Ok(()),
@@ -103,10 +115,10 @@ impl<'r> Writer<'r> {
     }
 
     /// Looks the name up; the inner error is that there is no such field.
-    fn resolve<'n>(&self, name: &'n str) -> Result<Result<Target<'n>, Unknown<'n>>, Refusal> {
+    fn resolve<'n>(&self, name: Name<'n>) -> Result<Result<Target<'n>, Unknown<'n>>, Refusal> {
         let mut path = Path::new();
         let mut message = self.binding.input;
-        let mut rest = name;
+        let mut rest = name.text;
         loop {
             let (component, behind) = first_component(rest);
             let Some(id) = self.schema.find_field(message, component) else {
@@ -142,7 +154,7 @@ impl<'r> Writer<'r> {
     }
 
     /// Whether path or body carry the field, so that the parameter is to be passed over.
-    fn is_carried(&self, name: &str, target: &Target<'_>) -> Result<bool, Refusal> {
+    fn is_carried(&self, name: Name<'_>, target: &Target<'_>) -> Result<bool, Refusal> {
         let by_path = self.binding.variables.iter().map(|variable| (&variable.path[..], true, "path"));
         let body = self.body_field.as_ref();
         let by_body = body.map(|(field, content)| (std::slice::from_ref(field), *content, "body"));
@@ -161,7 +173,13 @@ impl<'r> Writer<'r> {
     }
 
     /// Appends the value's own record; of a map, key and value. Gives the length of the key's record.
-    fn write_value(&self, name: &str, target: &Target<'_>, text: &str, out: &mut Vec<u8>) -> Result<usize, Refusal> {
+    fn write_value(
+        &self,
+        name: Name<'_>,
+        target: &Target<'_>,
+        text: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Refusal> {
         let leaf = *target.path.last().expect("invariant: a field path is not empty");
         let start = out.len();
         let Some(key) = target.key else {
@@ -182,7 +200,7 @@ impl<'r> Writer<'r> {
         Ok(key_len)
     }
 
-    fn write_text(&self, name: &str, field: FieldId, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    fn write_text(&self, name: Name<'_>, field: FieldId, text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
         if let Kind::Message(message) | Kind::Group(message) = self.schema.field(field).kind {
             if is_list(self.schema, field) {
                 return Err(refuse(name, "is a list of messages, which a query cannot say"));
@@ -199,7 +217,7 @@ impl<'r> Writer<'r> {
     /// Compares what was just written (from `start` on) to what was there before.
     fn remember(
         &mut self,
-        name: &str,
+        name: Name<'_>,
         path: Path,
         key: Option<Box<[u8]>>,
         start: usize,
@@ -268,9 +286,9 @@ fn first_component(name: &str) -> (&str, &str) {
 }
 
 #[cold]
-fn refuse(name: &str, description: &str) -> Refusal {
-    let name = shorten(name);
-    Refusal::bad_field(&format!("query parameter `{name}`"), name, description)
+fn refuse(name: Name<'_>, description: &str) -> Refusal {
+    let (name, description) = (shorten(name.text), format!("{description} (byte {} of the query)", name.offset));
+    Refusal::bad_field(&format!("query parameter `{name}`"), name, &description)
 }
 
 /// As much of a caller's text as a message repeats.

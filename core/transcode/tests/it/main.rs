@@ -6,6 +6,7 @@ mod frames;
 mod harness;
 mod overrides;
 mod paths;
+mod places;
 mod queries;
 mod replies;
 mod robustness;

@@ -70,9 +70,14 @@ fn values_that_metadata_cannot_carry_are_named() {
 
 #[test]
 fn reply_metadata_passes_but_not_what_belongs_to_grpc() {
-    let metadata =
-        map(&[("grpc-status", "0"), ("content-type", "application/grpc"), ("location", "/x"), ("x-bin-bin", "AA==")]);
+    let metadata = map(&[
+        ("grpc-status", "0"),
+        ("content-type", "application/grpc"),
+        ("location", "/x"),
+        ("content-disposition", "inline"),
+        ("x-bin-bin", "AA=="),
+    ]);
     let mut headers = HeaderMap::new();
     copy_reply(&metadata, &mut headers);
-    assert_eq!(headers, map(&[("location", "/x"), ("x-bin-bin", "AA==")]));
+    assert_eq!(headers, map(&[("location", "/x"), ("content-disposition", "inline"), ("x-bin-bin", "AA==")]));
 }

@@ -1,16 +1,21 @@
 //! Policies: each is a function of the request and its route that says *continue* or *answer*.
 
+mod accept;
 mod body_size;
 mod call_kind;
+mod content_coding;
 
 use crate::answer::Refusal;
 use crate::snapshot::Routed;
 use http::request;
 
+pub(super) use accept::framing;
 pub(super) use body_size::{MAX_BODY_BYTES, too_large};
 
 /// Runs every policy, in order; the first that answers ends the request.
 pub(super) fn all(head: &request::Parts, routed: &Routed<'_>) -> Result<(), Refusal> {
     call_kind::admit(routed)?;
+    accept::admit(head, routed)?;
+    content_coding::admit(head)?;
     body_size::admit(head)
 }

@@ -1,6 +1,7 @@
 //! Close: the upstream's reply becomes the client's. Nothing is sent before the first message or
 //! the status is known, so that an early failure gets a real status line.
 
+use super::admit::framing;
 use super::refuse_call;
 use super::stream::Source;
 use crate::answer::{Answer, Refusal};
@@ -8,7 +9,7 @@ use crate::exchange::Exchange;
 use crate::headers::copy_reply;
 use crate::snapshot::Routed;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, request, response};
 use http_body::Body;
 use std::future::poll_fn;
@@ -48,7 +49,9 @@ where
         }
     }
     exchange.upstream_answered();
-    match Status::from_trailers(&trailers) {
+    // A status in the head, and nothing else, is a reply without a message.
+    let in_head = || message.is_none().then(|| Status::from_trailers(&head.headers)).flatten();
+    match Status::from_trailers(&trailers).or_else(in_head) {
         Some(Ok(())) => deframer.finish().map_err(|error| bad_frame(&error))?,
         Some(Err(status)) => return Err(with_metadata(Refusal::from_upstream(status), &head.headers, &trailers)),
         None => return Err(bad_reply("the upstream's reply has no grpc-status")),
@@ -84,19 +87,12 @@ pub(super) async fn stream<R>(
 where
     R: Body<Data = Bytes, Error = CallError> + Unpin,
 {
-    let accept = request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    let framing = Framing::from_accept(accept).ok_or_else(|| {
-        Refusal::new(
-            Answer::NotAcceptable,
-            "a stream is sent as application/json, application/x-ndjson or text/event-stream",
-        )
-    })?;
+    let framing = framing(&request.headers).unwrap_or(Framing::JsonArray);
     let (head, body) = reply.into_parts();
     check_head(&head, exchange)?;
-    let encoding = grpc_encoding(&head.headers);
-    let mut source =
-        Source::new(body, Deframer::new(MAX_MESSAGE_BYTES), encoding, framing, routed, Arc::clone(exchange.snapshot()));
-    poll_fn(|context| source.poll_begin(context)).await?;
+    let mut source = Source::new(body, &head.headers, framing, routed, Arc::clone(exchange.snapshot()));
+    let begun = poll_fn(|context| source.poll_begin(context)).await;
+    begun.map_err(|refusal| with_metadata(refusal, &head.headers, &HeaderMap::new()))?;
     exchange.upstream_answered();
     let content_type = source.content_type();
     Ok(reply_head(&head, content_type).map(|()| source))
@@ -138,7 +134,7 @@ pub(super) fn payload(frame: Frame, encoding: Option<&str>) -> Result<Bytes, Ref
     unpacked.map_err(|error| bad_reply(&format!("the upstream's reply: {error}")))
 }
 
-fn grpc_encoding(headers: &HeaderMap) -> Option<Box<str>> {
+pub(super) fn grpc_encoding(headers: &HeaderMap) -> Option<Box<str>> {
     headers.get("grpc-encoding").and_then(|value| value.to_str().ok()).map(Box::from)
 }
 

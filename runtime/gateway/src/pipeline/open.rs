@@ -2,6 +2,7 @@
 
 use super::admit::{MAX_BODY_BYTES, too_large};
 use crate::answer::{Answer, Refusal};
+use crate::config::DEFAULT_TIMEOUT;
 use crate::exchange::Exchange;
 use crate::peer::Peer;
 use crate::snapshot::Routed;
@@ -11,7 +12,9 @@ use http::{Method, Request, Version, request};
 use http_body::Body;
 use std::error::Error;
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::pin::pin;
+use tidegate_telemetry::clock;
 use tidegate_upstream::RequestBody;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -37,7 +40,7 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let body = if body.is_end_stream() { Bytes::new() } else { read(body).await? };
+    let body = if body.is_end_stream() { Bytes::new() } else { read_in_time(body, exchange).await? };
     exchange.received(body.len());
     let mut frame = Vec::with_capacity(body.len() + WIRE_SLACK);
     let content_type = head.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
@@ -82,6 +85,17 @@ fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<H
     Ok(metadata)
 }
 
+/// Reads a body whole, by the deadline: what a client sends slowly is part of the call.
+async fn read_in_time<B>(body: B, exchange: &Exchange) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let limit = exchange.deadline().unwrap_or_else(|| clock::now() + DEFAULT_TIMEOUT);
+    let read = tokio::time::timeout_at(limit.into(), read(body)).await;
+    read.unwrap_or_else(|_| Err(Refusal::new(Answer::Deadline, "the deadline passed before the request's body came")))
+}
+
 /// Reads a body whole; without a copy if it comes in one piece.
 async fn read<B>(body: B) -> Result<Bytes, Refusal>
 where
@@ -92,8 +106,7 @@ where
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let aborted = |_| Refusal::new(Answer::BodyAborted, "the request's body ended early");
-        let Ok(data) = frame.map_err(aborted)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|error| refuse_body(&*error.into()))?.into_data() else { continue };
         if first.len() + more.len() + data.len() > MAX_BODY_BYTES {
             return Err(too_large());
         }
@@ -108,4 +121,20 @@ where
         more.extend_from_slice(&data);
     }
     Ok(if more.is_empty() { first } else { more.freeze() })
+}
+
+/// A body that stopped: malformed framing is an error of the client's, anything else is its leaving.
+fn refuse_body(error: &(dyn Error + 'static)) -> Refusal {
+    let mut next = Some(error);
+    let mut malformed = false;
+    while let Some(error) = next {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        malformed |= matches!(kind, Some(ErrorKind::InvalidInput | ErrorKind::InvalidData));
+        next = error.source();
+    }
+    if malformed {
+        Refusal::new(Answer::BadRequest, "the request's body is not framed as HTTP says")
+    } else {
+        Refusal::new(Answer::ClientGone, "the request's body ended early")
+    }
 }

@@ -1,11 +1,10 @@
 //! The response's body, whole or streamed.
 
-use super::stream::Source;
+use super::stream::{Source, silent};
 use crate::answer::{Answer, Refusal};
 use crate::exchange::Exchange;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,8 +13,13 @@ use tidegate_telemetry::clock;
 use tidegate_upstream::CallError;
 use tokio::time::Sleep;
 
-/// Never happens: what goes wrong in a stream is written into it.
-pub type ReplyError = Infallible;
+/// The upstream's stream broke off, and the body has no way to say so: a `google.api.HttpBody`.
+///
+/// Any other stream says in its own framing what went wrong. This one must not end as if it were
+/// whole: an h1 connection closes without the last chunk, an h2 stream is reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stream from upstream broke off")]
+pub struct ReplyError;
 
 /// The body of a response.
 #[derive(Debug)]
@@ -64,10 +68,10 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
         let piece = match &mut self.0 {
             Kind::Whole(body) if body.is_empty() => Poll::Ready(None),
-            Kind::Whole(body) => Poll::Ready(Some(std::mem::take(body))),
+            Kind::Whole(body) => Poll::Ready(Some(Ok(std::mem::take(body)))),
             Kind::Stream(stream) => stream.poll_piece(context),
         };
-        piece.map(|piece| piece.map(|data| Ok(Frame::data(data))))
+        piece.map(|piece| piece.map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -89,7 +93,7 @@ impl<R> Stream<R>
 where
     R: Body<Data = Bytes, Error = CallError> + Unpin,
 {
-    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ReplyError>>> {
         let mut piece = self.source.poll_next(context);
         if piece.is_pending() && self.poll_alarm(context).is_ready() {
             piece = self.source.poll_next(context);
@@ -103,10 +107,13 @@ where
                 if let Some(ending) = self.source.ending() {
                     self.exchange.end_stream(ending.code, ending.reason);
                 }
+                if self.source.is_cut() {
+                    return Poll::Ready(Some(Err(ReplyError)));
+                }
             }
             Poll::Pending => {}
         }
-        piece
+        piece.map(|piece| piece.map(Ok))
     }
 
     /// Ready when the deadline passed or the stream was silent for too long: its end is then written.
@@ -119,8 +126,7 @@ where
                 return Poll::Ready(());
             }
             if idle_end <= now {
-                let message = format!("the stream was silent for {} s", self.idle_timeout.as_secs());
-                self.source.fail(&Refusal::new(Answer::Deadline, message));
+                self.source.fail(&silent(self.idle_timeout));
                 return Poll::Ready(());
             }
             let next = self.exchange.deadline().map_or(idle_end, |deadline| deadline.min(idle_end));

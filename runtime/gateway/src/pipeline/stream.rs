@@ -1,15 +1,17 @@
 //! A stream of replies on its way to the client: upstream frames in, framed JSON out.
 
-use super::close::{bad_frame, bad_reply, payload};
+use super::close::{MAX_MESSAGE_BYTES, bad_frame, bad_reply, grpc_encoding, payload};
 use super::refuse_call;
-use crate::answer::Refusal;
+use crate::answer::{Answer, Refusal};
+use crate::headers::copy_reply;
 use crate::snapshot::{Location, Routed, Snapshot};
 use bytes::Bytes;
-use http::header::HeaderValue;
+use http::header::{HeaderMap, HeaderValue};
 use http_body::Body;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tidegate_transcode::frame::Deframer;
 use tidegate_transcode::stream::{Framing, StreamWriter};
 use tidegate_transcode::{Code, Status};
@@ -25,11 +27,14 @@ pub(crate) struct Source<R> {
     upstream: R,
     deframer: Deframer,
     encoding: Option<Box<str>>,
+    /// The head had the status OK: if nothing follows, that was all.
+    ok_in_head: bool,
     writer: StreamWriter,
     framing: Framing,
     snapshot: Arc<Snapshot>,
     location: Location,
-    /// Content type of the first message, if messages are `google.api.HttpBody`.
+    /// Content type of the first message, if messages are `google.api.HttpBody`: those are written as
+    /// they are, and have no way to say that more should have come.
     raw_content_type: Option<HeaderValue>,
     state: State,
     /// What was written and not yet taken.
@@ -42,6 +47,8 @@ enum State {
     Open,
     /// The end was written; this is how it ended.
     Ended(Ending),
+    /// As `Ended`, but what was written cannot say that it is not all.
+    Cut(Ending),
 }
 
 /// How a stream ended.
@@ -57,16 +64,16 @@ where
 {
     pub(super) fn new(
         upstream: R,
-        deframer: Deframer,
-        encoding: Option<Box<str>>,
+        head: &HeaderMap,
         framing: Framing,
         routed: &Routed<'_>,
         snapshot: Arc<Snapshot>,
     ) -> Self {
         Self {
             upstream,
-            deframer,
-            encoding,
+            deframer: Deframer::new(MAX_MESSAGE_BYTES),
+            encoding: grpc_encoding(head),
+            ok_in_head: matches!(Status::from_trailers(head), Some(Ok(()))),
             writer: StreamWriter::new(framing),
             framing,
             snapshot,
@@ -96,7 +103,11 @@ where
             match ready!(self.poll_upstream(context)) {
                 Ok(None) => {}
                 Ok(Some(())) => {
-                    self.writer.begin(&mut self.out);
+                    if self.snapshot.at(self.location).0.replies_with_http_body() {
+                        self.raw_content_type = Some(HeaderValue::from_static("application/octet-stream"));
+                    } else {
+                        self.writer.begin(&mut self.out);
+                    }
                     self.end();
                     return Poll::Ready(Ok(()));
                 }
@@ -133,18 +144,26 @@ where
     /// How the stream ended, once it has.
     pub(super) fn ending(&self) -> Option<Ending> {
         match self.state {
-            State::Ended(ending) if self.out.is_empty() => Some(ending),
+            State::Ended(ending) | State::Cut(ending) if self.out.is_empty() => Some(ending),
             _ => None,
         }
+    }
+
+    /// Whether the body must break off, because its last byte would look like the end of the whole.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self.state, State::Cut(_))
     }
 
     /// Ends the stream for a reason of our own, as a deadline.
     pub(super) fn fail(&mut self, refusal: &Refusal) {
         let (_, route) = self.snapshot.at(self.location);
-        if self.raw_content_type.is_none() {
-            self.writer.error(&route.schema, &refusal.status, &mut self.out);
+        let ending = Ending { code: refusal.status.code, reason: refusal.reason };
+        if self.raw_content_type.is_some() {
+            self.state = State::Cut(ending);
+            return;
         }
-        self.state = State::Ended(Ending { code: refusal.status.code, reason: refusal.reason });
+        self.writer.error(&route.schema, &refusal.status, &mut self.out);
+        self.state = State::Ended(ending);
     }
 
     fn end(&mut self) {
@@ -191,10 +210,12 @@ where
         let frame = match ready!(Pin::new(&mut self.upstream).poll_frame(context)) {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => return Poll::Ready(Err(refuse_call(&error))),
+            None if self.ok_in_head => return Poll::Ready(Ok(Some(()))),
             None => return Poll::Ready(Err(bad_reply("the upstream's stream ended without a grpc-status"))),
         };
         let trailers = match frame.into_data() {
             Ok(data) => {
+                self.ok_in_head = false;
                 self.deframer.push(data);
                 return Poll::Ready(Ok(None));
             }
@@ -202,8 +223,17 @@ where
         };
         Poll::Ready(match Status::from_trailers(&trailers) {
             Some(Ok(())) => self.deframer.finish().map(Some).map_err(|error| bad_frame(&error)),
-            Some(Err(status)) => Err(Refusal::from_upstream(status)),
+            Some(Err(status)) => {
+                let mut refusal = Refusal::from_upstream(status);
+                copy_reply(&trailers, &mut refusal.headers);
+                Err(refusal)
+            }
             None => Err(bad_reply("the upstream's stream ended without a grpc-status")),
         })
     }
+}
+
+/// A stream that sent nothing for too long.
+pub(super) fn silent(limit: Duration) -> Refusal {
+    Refusal::new(Answer::Deadline, format!("the stream was silent for {} s", limit.as_secs()))
 }

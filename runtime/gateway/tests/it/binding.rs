@@ -58,3 +58,22 @@ async fn http_body_replies_are_raw_under_their_own_type() {
     assert_eq!((seen.status, seen.body.as_str()), (200, "<p>"));
     assert_eq!(seen.headers, headers(&[("content-type", "text/html")]));
 }
+
+#[tokio::test]
+async fn a_request_has_one_host() {
+    for (lines, want) in [(&[][..], "no"), (&[("host", "a.test"), ("host", "b.test")][..], "more than one")] {
+        let mut asked = request("GET /things/7", lines, "");
+        *asked.version_mut() = http::Version::HTTP_11;
+        let (seen, _) = ask(Scripted::unary(b""), asked).await;
+        assert_eq!(seen, json(400, &format!(r#"{{"code":3,"message":"the request has {want} header `host`"}}"#)));
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_415() {
+    let lines = [("content-encoding", "gzip")];
+    let (mut seen, _) = ask(Scripted::unary(b""), request("PUT /things/7", &lines, "{}")).await;
+    assert_eq!(seen.headers.remove("accept-encoding").as_ref().map(|value| value.as_bytes()), Some(&b"identity"[..]));
+    let want = "a body with a content encoding is not taken: send it uncompressed";
+    assert_eq!(seen, json(415, &format!(r#"{{"code":3,"message":"{want}"}}"#)));
+}

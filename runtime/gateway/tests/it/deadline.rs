@@ -1,6 +1,7 @@
 //! Deadlines and silence, in virtual time.
 
-use crate::rig::{Scripted, ask, data, request};
+use crate::rig::{Scripted, Stopped, ask, data, echo, json, request, send};
+use tidegate_gateway::Single;
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_stream_ends_after_the_idle_timeout_with_an_error_element() {
@@ -18,5 +19,31 @@ async fn timeouts_that_cannot_be_read_are_400() {
         let (seen, _) = ask(Scripted::unary(b""), request("GET /things/1", &[(name, value)], "")).await;
         assert_eq!(seen.status, 400, "{name}: {value}");
         assert!(seen.body.contains(name), "{}", seen.body);
+    }
+}
+
+/// The paused clock jumps to whatever is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_in_time_is_504() {
+    for (line, lines, seconds) in [
+        ("PUT /things/7", &[][..], 15),
+        ("PUT /things/7", &[("x-request-timeout", "2")][..], 2),
+        ("GET /things/7:watch", &[][..], 15),
+    ] {
+        let began = tokio::time::Instant::now();
+        let asked = request(line, lines, "").map(|_| Stopped(None));
+        let seen = send(&echo(), &Single(Scripted::unary(b"")), asked).await;
+        assert_eq!(seen, json(504, r#"{"code":4,"message":"the deadline passed before the request's body came"}"#));
+        assert_eq!(began.elapsed().as_secs(), seconds, "{line} {lines:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_never_begins_ends_after_the_idle_timeout_with_a_status_line() {
+    for silent in [true, false] {
+        let mut scripted = Scripted::new(Vec::new());
+        (scripted.silent, scripted.hangs) = (silent, true);
+        let (seen, _) = ask(scripted, request("GET /things/1:watch", &[], "")).await;
+        assert_eq!(seen, json(504, r#"{"code":4,"message":"the stream was silent for 300 s"}"#));
     }
 }

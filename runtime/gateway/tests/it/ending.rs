@@ -1,8 +1,9 @@
 //! Every request ends once, and is counted under the status it ended with.
 
-use crate::rig::{Scripted, data, echo, request, send};
+use crate::rig::{Scripted, Stopped, data, echo, request, send};
 use http_body_util::BodyExt;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tidegate_gateway::{Gateway, Peer, Single, pipeline};
@@ -63,4 +64,19 @@ async fn a_client_that_leaves_a_stream_is_499_and_cancels_the_call() {
     drop(body);
     assert_eq!(counted(&gateway), [(labels("/things/{id}:watch", "GET", 499, "CANCELLED"), "1".into())]);
     assert_eq!(*up.0.cancelled.lock().expect("not poisoned"), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_within_its_body_is_499_and_one_that_frames_it_badly_400() {
+    for (kind, status, code) in [
+        (ErrorKind::UnexpectedEof, 499, "CANCELLED"),
+        (ErrorKind::ConnectionReset, 499, "CANCELLED"),
+        (ErrorKind::InvalidInput, 400, "INVALID_ARGUMENT"),
+    ] {
+        let gateway = echo();
+        let asked = request("PUT /things/7", &[], "").map(|_| Stopped(Some(kind)));
+        let seen = send(&gateway, &Single(Scripted::unary(b"")), asked).await;
+        assert_eq!(seen.status, status, "{kind}");
+        assert_eq!(counted(&gateway), [(labels("/things/{id}", "PUT", status, code), "1".into())]);
+    }
 }

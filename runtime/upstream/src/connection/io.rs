@@ -5,6 +5,9 @@
 //! the driver sends it when `h2` has nothing more to do. So all that became ready in one turn of
 //! the loop leaves in one system call.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     io,
     pin::Pin,

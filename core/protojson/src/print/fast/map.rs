@@ -122,7 +122,14 @@ fn fingerprint(bytes: &[u8]) -> u64 {
     for chunk in chunks {
         state = (state ^ u64::from_le_bytes(*chunk)).wrapping_mul(MULTIPLIER).rotate_left(29);
     }
-    let tail = rest.iter().fold(0, |tail, byte| tail << 8 | u64::from(*byte));
+    // Of the rest, bytes may be taken twice: the length is in the state.
+    let tail = match (bytes.last_chunk::<8>(), rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        (Some(tail), _, _) => u64::from_le_bytes(*tail),
+        (None, Some(head), Some(tail)) => {
+            u64::from(u32::from_le_bytes(*head)) << 32 | u64::from(u32::from_le_bytes(*tail))
+        }
+        _ => rest.iter().fold(0, |tail, byte| tail << 8 | u64::from(*byte)),
+    };
     (state ^ tail).wrapping_mul(MULTIPLIER)
 }
 

@@ -53,25 +53,19 @@ impl<'p> Fast<'p> {
         let mut expected = 0;
         while !bytes.is_empty() {
             let (tag, rest) = take::tag(bytes)?;
-            let slot = match fields.get(expected) {
-                Some(field) if field.raw_tag == tag => expected,
-                _ => message.slot_by_number(tag >> 3).unwrap_or(NONE),
+            let (slot, field, packed) = match fields.get(expected) {
+                Some(field) if field.raw_tag == tag => (expected, field, false),
+                _ => match find(message, fields, tag) {
+                    Some(found) => found,
+                    None if is_end(tag, group) => {
+                        return self.end_fields(message, fields, open, seen).map(|()| rest);
+                    }
+                    None => {
+                        bytes = take::skip(rest, tag)?;
+                        continue;
+                    }
+                },
             };
-            let Some(field) = fields.get(slot) else {
-                if is_end(tag, group) {
-                    return self.end_fields(message, fields, open, seen).map(|()| rest);
-                }
-                bytes = take::skip(rest, tag)?;
-                continue;
-            };
-            let packed = field.raw_tag != tag;
-            if packed && !(tag & 7 == WireType::Len as u32 && field.is_packable()) {
-                if is_end(tag, group) {
-                    return self.end_fields(message, fields, open, seen).map(|()| rest);
-                }
-                bytes = take::skip(rest, tag)?;
-                continue;
-            }
             expected = slot + 1;
             if field.cardinality != Cardinality::Singular {
                 if open.slot != slot {
@@ -91,12 +85,12 @@ impl<'p> Fast<'p> {
                 bytes = take::skip(rest, tag)?;
                 continue;
             }
-            if !seen.insert(slot) {
-                return Err(Unusual::Order);
-            }
-            if let Some(oneof) = field.oneof
-                && !seen.insert(fields.len() + usize::from(oneof))
-            {
+            let new = if field.seen != 0 {
+                seen.insert_bits(field.seen)
+            } else {
+                seen.insert(slot) & field.oneof.is_none_or(|oneof| seen.insert(fields.len() + usize::from(oneof)))
+            };
+            if !new {
                 return Err(Unusual::Order);
             }
             bytes = self.singular(field, rest, depth)?;
@@ -184,6 +178,16 @@ impl<'p> Fast<'p> {
         let (number, _) = take::varint(bytes)?;
         Ok(self.schema.enumeration(id).name(number as i32).is_none())
     }
+}
+
+/// The field that a tag is for, its slot, and whether it is a packed record.
+#[inline(always)]
+fn find<'p>(message: &Message, fields: &'p [Field], tag: u32) -> Option<(usize, &'p Field, bool)> {
+    let slot = message.slot_by_number(tag >> 3)?;
+    let field = fields.get(slot)?;
+    let packed = field.raw_tag != tag;
+    let fits = !packed || (tag & 7 == WireType::Len as u32 && field.is_packable());
+    fits.then_some((slot, field, packed))
 }
 
 #[inline(always)]

@@ -8,6 +8,15 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Adds the bits of a field that are below 64, see [`Field::seen`](crate::schema::Field::seen);
+    /// false if one was there.
+    #[inline(always)]
+    pub(super) fn insert_bits(&mut self, bits: u64) -> bool {
+        let new = self.first & bits == 0;
+        self.first |= bits;
+        new
+    }
+
     /// Adds a slot; false if it was there.
     #[inline]
     pub(super) fn insert(&mut self, slot: usize) -> bool {

@@ -193,7 +193,7 @@ impl Fast<'_> {
             return;
         }
         match enumeration.name(value) {
-            Some(name) if !self.options.enum_numbers => text::plain(&mut self.out, name.as_bytes()),
+            Some(name) if !self.options.enum_numbers => text::quoted(&mut self.out, name.as_bytes()),
             _ => number::signed(&mut self.out, i64::from(value)),
         }
     }

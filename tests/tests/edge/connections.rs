@@ -1,0 +1,53 @@
+//! Heads that are too large, requests in a row, and clients that leave.
+
+use crate::client::{Ask, exchange, h1, h2};
+use crate::stage::{STAGE, Stage};
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::Duration;
+
+#[test]
+fn headers_that_are_too_large_are_431() {
+    let large = "a".repeat(20_000);
+    let ask = Ask { line: "GET /s/docs", headers: &[("x-large", &large)], body: b"" };
+    assert_eq!((h1(STAGE.address, &ask).status, h2(STAGE.address, &ask).status), (431, 431));
+}
+
+#[test]
+fn a_request_names_one_host() {
+    let answer = exchange(STAGE.address, b"GET /s/docs HTTP/1.1\r\nconnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.ends_with(r#"{"code":3,"message":"the request has no header `host`"}"#), "{answer}");
+}
+
+#[test]
+fn requests_in_a_row_are_answered_in_their_order() {
+    let one = |path: &str, last: &str| format!("GET {path} HTTP/1.1\r\nhost: edge.test\r\n{last}\r\n");
+    let all = [one("/s/docs", ""), one("/v1/%zz", ""), one("/nothing", "connection: close\r\n")].concat();
+    let answers = exchange(STAGE.address, all.as_bytes());
+    let statuses: Vec<_> = answers.match_indices("HTTP/1.1 ").map(|(at, _)| &answers[at + 9..at + 12]).collect();
+    assert_eq!(statuses, ["200", "400", "404"]);
+}
+
+/// The first piece of a body came, then the connection closed: nobody is called, and it counts as 499.
+#[test]
+fn a_client_that_leaves_within_its_body_is_499() {
+    let stage = Stage::set();
+    {
+        let mut stream = TcpStream::connect(stage.address).expect("it listens");
+        let head = b"POST /v1/customers HTTP/1.1\r\nhost: edge.test\r\ncontent-length: 100\r\n\r\n{\"id\"";
+        stream.write_all(head).expect("send");
+    }
+    let want = r#"tidegate_request_duration_seconds_count{route="/v1/customers",method="POST",status_code="499",grpc_code="CANCELLED"} 1"#;
+    // The gateway's thread writes it when it sees the end of the connection.
+    let found = (0..1000).any(|_| {
+        let mut text = String::new();
+        stage.gateway.telemetry().metrics.encode(&mut text).expect("text");
+        let found = text.lines().any(|line| line == want);
+        if !found {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        found
+    });
+    assert!(found, "it was never counted");
+}
