@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
 }
 
 /// Starts shop and gateway; then makes the tour, or serves until a signal.
-pub(crate) fn run(arguments: Arguments) -> Exit {
+pub(crate) fn run(arguments: &Arguments) -> Exit {
     let gateway = loopback(arguments.port.unwrap_or_else(|| if arguments.once { 0 } else { default_port() }));
     let stage = match Stage::set(loopback(arguments.shop_port), gateway, loopback(arguments.admin_port), arguments.once)
     {

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Command::Run(config) => run::run(&config.config),
         Command::Check(config) => check::check(&config.config),
         Command::Routes(config) => routes::routes(&config.config),
-        Command::Demo(arguments) => demo::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Version => exit::print(&format!("tidegate {}\n", cli::VERSION)),
     };
     exit.into()

@@ -10,7 +10,7 @@ pub(crate) const HIDDEN: bool = true;
 pub(crate) struct Arguments {}
 
 /// Says that there is no demo.
-pub(crate) fn run(_: Arguments) -> Exit {
+pub(crate) fn run(_: &Arguments) -> Exit {
     eprintln!("error: this build has no demo; build with the feature `demo`");
     Exit::Usage
 }

@@ -86,9 +86,16 @@ fn executable(messages: &[u8], bin: &str) -> Option<PathBuf> {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
     if !status.success() {
-        bail!("{status}: {command:?}");
+        bail!("{status}: {}", spelled(command));
     }
     Ok(())
+}
+
+/// The command as one would type it, without the environment.
+fn spelled(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// Runs to the end and answers what it printed; a failure carries what it said on stderr.
@@ -164,6 +171,13 @@ mod tests {
         );
         assert_eq!(executable(messages.as_bytes(), "it"), Some(PathBuf::from("/t/it")));
         assert_eq!(executable(messages.as_bytes(), "nothing"), None);
+    }
+
+    #[test]
+    fn a_command_that_fails_is_named_as_one_would_type_it() {
+        let mut command = Command::new("/usr/bin/env");
+        let error = run(command.args(["false", "-x"]).env("A", "B")).expect_err("false fails");
+        assert_eq!(error.to_string(), "exit status: 1: env false -x");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! perf stat -e instructions:u target/release/examples/measure nested ours 1000
 //! ```
 //!
-//! Documents: `small`, `nested`, `ints`, `objects`, `strings`, `maps`. Engines: `ours`, `ignored`
+//! Documents: `small`, `nested`, `ints`, `doubles`, `objects`, `strings`, `words`, `maps`.
+//! Engines: `ours`, `ignored`
 //! (serde_json's `IgnoredAny`, which builds nothing) and `reflect` (prost-reflect over serde_json).
 //! Run each with two counts and take the difference, so that the start is not counted.
 
@@ -106,6 +107,9 @@ fn document_of(name: &str) -> Vec<u8> {
                     "the quick brown fox jumps over the lazy dog. ".repeat(n % 9)
                 )))
             )
+        }
+        "words" => {
+            write!(json, r#"{{"notes":[{}]}}"#, joined((0..1000).map(|n| format!("\"a short sentence, number {n}\""))))
         }
         "maps" => write!(
             json,

@@ -9,6 +9,8 @@
 //! **Invariant**: a request sees one [`snapshot::Snapshot`] from begin to end; every request ends
 //! exactly once, with a status, in metrics and access log, 499 if the client left.
 
+#![expect(clippy::result_large_err, reason = "a refusal ends its request: boxing it would allocate to save one move")]
+
 pub mod answer;
 pub mod config;
 mod deadline;

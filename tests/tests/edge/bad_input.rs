@@ -37,10 +37,11 @@ fn truncated_json() {
 #[test]
 fn json_that_is_nested_a_hundred_thousand_deep() {
     let lists = "[".repeat(100_000);
-    let what = format!("expected object (shop.v1.CreateCustomerRequest), found array (byte 0)");
-    check(CREATE, lists.as_bytes(), &refused("body", "", &what));
+    let what = "expected object (shop.v1.CreateCustomerRequest), found array (byte 0)";
+    check(CREATE, lists.as_bytes(), &refused("body", "", what));
     let inside = format!(r#"{{"attributes":{{"a":{lists}"#);
-    let path = format!("attributes.a{}", "[0]".repeat(98));
+    // As it stands in JSON.
+    let path = format!(r#"attributes[\"a\"]{}"#, "[0]".repeat(98));
     let what = format!("{path}: nested deeper than 100 levels (byte {})", r#"{"attributes":{"a":"#.len() + 98);
     check(STOCK, inside.as_bytes(), &refused("body", &format!("stock.{path}"), &what));
 }
@@ -68,7 +69,7 @@ fn wrong_types() {
 #[test]
 fn percent_signs_that_stand_for_nothing() {
     let want = Answer::json(400, r#"{"code":3,"message":"path: `%` without two hexadecimal digits (byte 14)"}"#);
-    check("GET /v1/customers/%zz", b"", &Answer { ..want });
+    check("GET /v1/customers/%zz", b"", &want);
     let what = "`%` without two hexadecimal digits (byte 11 of the query)";
     let line = "GET /v1/tenants/acme/orders?pageSize=1&pageToken=%f";
     check(line, b"", &refused("query parameter `pageToken`", "pageToken", what));
@@ -98,7 +99,11 @@ fn bytes_that_are_not_utf8() {
 
 #[test]
 fn paths_and_methods_that_there_are_not() {
-    check("GET /v1/nothing/here", b"", &Answer::json(404, r#"{"code":5,"message":"nothing is served at /v1/nothing/here"}"#));
+    check(
+        "GET /v1/nothing/here",
+        b"",
+        &Answer::json(404, r#"{"code":5,"message":"nothing is served at /v1/nothing/here"}"#),
+    );
     let body = r#"{"code":12,"message":"/s/docs has no method DELETE; it has GET"}"#;
     let mut want = Answer::json(405, body);
     want.headers.insert(0, "allow: GET".into());
@@ -107,5 +112,8 @@ fn paths_and_methods_that_there_are_not() {
 
 #[test]
 fn what_is_good_is_answered() {
-    check("GET /s/docs", b"", &Answer::json(200, r#"{"url":"https://example.com/docs"}"#));
+    let url = "https://example.com/docs/getting-started";
+    let mut want = Answer::json(200, &format!(r#"{{"url":"{url}"}}"#));
+    want.headers.push(format!("location: {url}"));
+    check("GET /s/docs", b"", &want);
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, mpsc};
+use std::time::Duration;
 use tidegate_gateway::config::{Config, HostPattern, Listener, Place, Route, Schema, SchemaSource, Upstream};
 use tidegate_gateway::server::{Listeners, Server};
 use tidegate_gateway::snapshot::Schemas;
@@ -14,11 +15,14 @@ use tidegate_transcode::ports::SchemaCompiler;
 
 const SERVICES: [&str; 4] = ["shop.v1.Customers", "shop.v1.Orders", "shop.v1.Inventory", "shop.v1.ShortLinks"];
 
+/// How long a stopping server may wait for requests in flight.
+const DRAIN: Duration = Duration::from_secs(60);
+
 /// What listens, until the process ends.
 pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     pub(crate) gateway: Arc<Gateway>,
-    _server: Server,
+    pub(crate) server: Server,
 }
 
 /// One stage for all tests that only look at answers.
@@ -27,7 +31,7 @@ pub(crate) static STAGE: LazyLock<Stage> = LazyLock::new(Stage::set);
 impl Stage {
     pub(crate) fn set() -> Self {
         let listener = Listener { bind: local(), place: Place::default() };
-        let mut config = Config { workers: 1, listeners: vec![listener], ..Config::default() };
+        let mut config = Config { workers: 1, drain: DRAIN, listeners: vec![listener], ..Config::default() };
         let shop = shop();
         let endpoint = tidegate_upstream::Endpoint { host: shop.ip().to_string(), port: shop.port() };
         config.upstreams.push(Upstream {
@@ -51,7 +55,7 @@ impl Stage {
         let snapshot = Snapshot::compile(config, &schemas, &metrics, 1).expect("the config compiles");
         let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
         let server = Server::start(&gateway, listeners).expect("a worker");
-        Self { address, gateway, _server: server }
+        Self { address, gateway, server }
     }
 }
 

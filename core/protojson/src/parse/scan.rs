@@ -59,11 +59,35 @@ fn is_plain(chunk: &[u8; 32]) -> bool {
 
 /// True if no byte ends a plain stretch, and all are ASCII: others are negative.
 #[inline(always)]
-fn is_plain_ascii(chunk: &[u8; 64]) -> bool {
+fn is_plain_ascii<const N: usize>(chunk: &[u8; N]) -> bool {
     let stops = chunk
         .iter()
         .fold(0, |stops, &byte| stops | u8::from((byte ^ 2).cast_signed() < 0x21) | u8::from(byte == b'\\'));
     stops == 0
+}
+
+/// True if the next `N` bytes are plain ASCII.
+#[inline(always)]
+fn plain_ascii_at<const N: usize>(json: &[u8], at: usize) -> bool {
+    json.get(at..).and_then(|rest| rest.first_chunk::<N>()).is_some_and(is_plain_ascii)
+}
+
+/// Skips blocks of plain ASCII: small ones first, for strings of a few words, then large ones.
+#[inline(always)]
+fn skip_plain_ascii(json: &[u8], mut at: usize) -> usize {
+    for _ in 0..2 {
+        if !plain_ascii_at::<16>(json, at) {
+            return at;
+        }
+        at += 16;
+    }
+    while plain_ascii_at::<64>(json, at) {
+        at += 64;
+    }
+    while plain_ascii_at::<16>(json, at) {
+        at += 16;
+    }
+    at
 }
 
 /// How many plain ASCII bytes a chunk has in front of its first quote, if nothing else ends them.
@@ -95,19 +119,9 @@ pub(super) struct Run {
 
 /// The stretch from `at` to the next quote, backslash or control character.
 #[inline]
-pub(super) fn run(json: &[u8], mut at: usize) -> Run {
-    while let Some(chunk) = json.get(at..).and_then(|rest| rest.first_chunk::<64>())
-        && is_plain_ascii(chunk)
-    {
-        at += 64;
-    }
+pub(super) fn run(json: &[u8], at: usize) -> Run {
+    let mut at = skip_plain_ascii(json, at);
     let mut high = 0;
-    while let Some(chunk) = json.get(at..).and_then(|rest| rest.first_chunk::<32>())
-        && is_plain(chunk)
-    {
-        high |= if chunk.is_ascii() { 0 } else { HIGH };
-        at += 32;
-    }
     while let Some(chunk) = json.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
         let stop = stops(word);
@@ -118,6 +132,11 @@ pub(super) fn run(json: &[u8], mut at: usize) -> Run {
         }
         high |= word;
         at += 8;
+        if high & HIGH != 0 {
+            while json.get(at..).and_then(|rest| rest.first_chunk::<32>()).is_some_and(is_plain) {
+                at += 32;
+            }
+        }
     }
     let mut high = high & HIGH != 0;
     while let Some(&byte) = json.get(at)

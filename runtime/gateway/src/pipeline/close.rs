@@ -126,11 +126,16 @@ fn take_single(deframer: &mut Deframer, headers: &HeaderMap, message: &mut Optio
 }
 
 /// The payload of a frame, decompressed if its flag says so.
+///
+/// The flag without an encoding is an error (gRPC's `doc/compression.md`): the bytes could be anything.
 pub(super) fn payload(frame: Frame, encoding: Option<&str>) -> Result<Bytes, Refusal> {
     if !frame.compressed {
         return Ok(frame.payload);
     }
-    let unpacked = frame::decompress(encoding.unwrap_or("identity"), frame.payload, MAX_MESSAGE_BYTES);
+    let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") else {
+        return Err(bad_reply("the upstream's reply has a compressed message and no grpc-encoding"));
+    };
+    let unpacked = frame::decompress(encoding, frame.payload, MAX_MESSAGE_BYTES);
     unpacked.map_err(|error| bad_reply(&format!("the upstream's reply: {error}")))
 }
 

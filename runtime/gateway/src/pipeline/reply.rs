@@ -40,6 +40,8 @@ struct Stream<R> {
     active: Instant,
     idle_timeout: Duration,
     alarm: Pin<Box<Sleep>>,
+    /// The failure to come was held back once.
+    held_back: bool,
 }
 
 impl<R> ReplyBody<R> {
@@ -51,7 +53,7 @@ impl<R> ReplyBody<R> {
         let active = clock::now();
         let first = exchange.deadline().map_or(active + idle_timeout, |deadline| deadline.min(active + idle_timeout));
         let alarm = Box::pin(tokio::time::sleep_until(first.into()));
-        Self(Kind::Stream(Box::new(Stream { source, exchange, active, idle_timeout, alarm })))
+        Self(Kind::Stream(Box::new(Stream { source, exchange, active, idle_timeout, alarm, held_back: false })))
     }
 }
 
@@ -108,6 +110,11 @@ where
                     self.exchange.end_stream(ending.code, ending.reason);
                 }
                 if self.source.is_cut() {
+                    // A failure discards what is not flushed yet: once around, so that it goes out before.
+                    if !std::mem::replace(&mut self.held_back, true) {
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
                     return Poll::Ready(Some(Err(ReplyError)));
                 }
             }

@@ -4,6 +4,7 @@ use super::worker::Shared;
 use super::{HEADER_READ_TIMEOUT, MAX_HEADER_BYTES, MAX_HEADERS};
 use crate::peer::Peer;
 use crate::pipeline;
+use hyper::ext::ReasonPhrase;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,6 +27,9 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The phrase of 499, the one status of ours that has none in RFC 9110.
+const CLIENT_CLOSED_REQUEST: ReasonPhrase = ReasonPhrase::from_static(b"Client Closed Request");
+
 /// What every h2 client sends first (RFC 9113, section 3.4); no h1 method begins like it.
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -35,8 +39,14 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, open: Open, shared: Rc<
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let _open = open;
-    let begun = tokio::time::timeout(HEADER_READ_TIMEOUT, speaks_h2(&stream));
-    let Ok(Ok(h2)) = begun.await else { return };
+    let mut stop = shared.stop.clone();
+    let begun = tokio::select! {
+        biased;
+        begun = tokio::time::timeout(HEADER_READ_TIMEOUT, speaks_h2(&stream)) => begun,
+        // Nothing was asked yet: nothing to wait for.
+        _ = stop.wait_for(|&stop| stop) => return,
+    };
+    let Ok(Ok(h2)) = begun else { return };
     let outcome = if h2 { serve_h2(stream, peer, &shared).await } else { serve_h1(stream, peer, &shared).await };
     if let Err(error) = outcome {
         tracing::debug!(%error, "a client connection ended with an error");
@@ -74,7 +84,13 @@ async fn serve_h1(stream: TcpStream, peer: Peer, shared: &Rc<Shared>) -> hyper::
     let handler = Rc::clone(shared);
     let service = service_fn(move |request| {
         let (shared, peer) = (Rc::clone(&handler), peer.clone());
-        async move { Ok::<_, Infallible>(pipeline::handle(&shared.gateway, &shared.pools, request, &peer).await) }
+        async move {
+            let mut response = pipeline::handle(&shared.gateway, &shared.pools, request, &peer).await;
+            if response.status().canonical_reason().is_none() {
+                response.extensions_mut().insert(CLIENT_CLOSED_REQUEST);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut stop = shared.stop.clone();

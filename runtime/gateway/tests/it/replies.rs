@@ -54,6 +54,10 @@ async fn broken_replies_are_502_and_say_what_is_broken() {
     let cases = [
         (vec![data(b"")], "the upstream's reply has no grpc-status"),
         (vec![trailers(&OK)], "the upstream answered OK without a message"),
+        (
+            vec![Frame::data(framed(1, b"\x08\x07")), trailers(&OK)],
+            "the upstream's reply has a compressed message and no grpc-encoding",
+        ),
         (vec![data(b""), data(b""), trailers(&OK)], "the upstream answered a unary call with more than one message"),
     ];
     for (frames, want) in cases {

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tidegate_gateway::config::{Config, Place, Route, Schema, SchemaSource, Upstream};
@@ -19,7 +20,7 @@ use tidegate_transcode::ports::SchemaCompiler;
 use tidegate_upstream::{Call, CallError, RequestBody};
 
 /// The schema of the scripted upstream.
-pub const ECHO: &str = r#"
+pub(crate) const ECHO: &str = r#"
 syntax = "proto3";
 package test;
 import "google/api/annotations.proto";
@@ -36,7 +37,7 @@ message Thing { int32 id = 1; string name = 2; }
 "#;
 
 /// A gateway for these `.proto` files and services, all behind one upstream.
-pub fn gateway(files: &[(&str, &str)], services: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Gateway> {
+pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Gateway> {
     let folder = tempfile::tempdir().expect("temporary folder");
     for (path, text) in files {
         let path = folder.path().join(path);
@@ -72,36 +73,36 @@ pub fn gateway(files: &[(&str, &str)], services: &[&str], change: impl FnOnce(&m
     Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
 }
 
-pub fn echo() -> Arc<Gateway> {
+pub(crate) fn echo() -> Arc<Gateway> {
     gateway(&[("echo.proto", ECHO)], &["test.Echo"], |_| {})
 }
 
 /// Answers every call with the same head and frames, and remembers the last request.
-pub struct Scripted {
-    pub head: Response<()>,
-    pub frames: Vec<Frame<Bytes>>,
+pub(crate) struct Scripted {
+    pub(crate) head: Response<()>,
+    pub(crate) frames: Vec<Frame<Bytes>>,
     /// After the last frame: end, or never end.
-    pub hangs: bool,
+    pub(crate) hangs: bool,
     /// Never answers at all.
-    pub silent: bool,
-    pub seen: Mutex<Option<(http::request::Parts, Bytes)>>,
+    pub(crate) silent: bool,
+    pub(crate) seen: Mutex<Option<(http::request::Parts, Bytes)>>,
     /// Counts bodies and calls that were dropped before their end.
-    pub cancelled: Arc<Mutex<u32>>,
+    pub(crate) cancelled: Arc<Mutex<u32>>,
 }
 
 impl Scripted {
-    pub fn new(frames: Vec<Frame<Bytes>>) -> Self {
+    pub(crate) fn new(frames: Vec<Frame<Bytes>>) -> Self {
         let head = Response::builder().header("content-type", "application/grpc").body(()).expect("head");
         Self { head, frames, hangs: false, silent: false, seen: Mutex::default(), cancelled: Arc::default() }
     }
 
     /// One message and an OK status.
-    pub fn unary(message: &[u8]) -> Self {
+    pub(crate) fn unary(message: &[u8]) -> Self {
         Self::new(vec![data(message), trailers(&[("grpc-status", "0")])])
     }
 
-    pub fn request(&self) -> (http::request::Parts, Bytes) {
-        self.seen.lock().expect("not poisoned").take().expect("the upstream was called")
+    pub(crate) fn request(&self) -> (http::request::Parts, Bytes) {
+        self.seen.lock().take().expect("the upstream was called")
     }
 }
 
@@ -117,7 +118,7 @@ impl Call for Scripted {
         let mut body = Box::pin(body.collect());
         let mut context = Context::from_waker(std::task::Waker::noop());
         let Poll::Ready(Ok(body)) = body.as_mut().poll(&mut context) else { panic!("the request's body is whole") };
-        *self.seen.lock().expect("not poisoned") = Some((head, body.to_bytes()));
+        *self.seen.lock() = Some((head, body.to_bytes()));
         let (parts, ()) = self.head.clone().into_parts();
         let frames = self.frames.iter().map(clone).collect();
         let body = ScriptedBody { frames, hangs: self.hangs, cancelled: Arc::clone(&self.cancelled), done: false };
@@ -135,7 +136,7 @@ impl Call for Scripted {
     }
 }
 
-pub struct ScriptedBody {
+pub(crate) struct ScriptedBody {
     frames: VecDeque<Frame<Bytes>>,
     hangs: bool,
     cancelled: Arc<Mutex<u32>>,
@@ -164,13 +165,13 @@ impl Body for ScriptedBody {
 impl Drop for ScriptedBody {
     fn drop(&mut self) {
         if !self.done && !self.frames.is_empty() || self.hangs {
-            *self.cancelled.lock().expect("not poisoned") += 1;
+            *self.cancelled.lock() += 1;
         }
     }
 }
 
 /// The body of a request that stops: for good, or with an error.
-pub struct Stopped(pub Option<std::io::ErrorKind>);
+pub(crate) struct Stopped(pub(crate) Option<std::io::ErrorKind>);
 
 impl Body for Stopped {
     type Data = Bytes;
@@ -193,22 +194,22 @@ fn clone(frame: &Frame<Bytes>) -> Frame<Bytes> {
 }
 
 /// A gRPC frame around a message.
-pub fn framed(flag: u8, message: &[u8]) -> Bytes {
+pub(crate) fn framed(flag: u8, message: &[u8]) -> Bytes {
     let mut bytes = vec![flag];
     bytes.extend_from_slice(&u32::try_from(message.len()).expect("small").to_be_bytes());
     bytes.extend_from_slice(message);
     bytes.into()
 }
 
-pub fn data(message: &[u8]) -> Frame<Bytes> {
+pub(crate) fn data(message: &[u8]) -> Frame<Bytes> {
     Frame::data(framed(0, message))
 }
 
-pub fn trailers(lines: &[(&'static str, &'static str)]) -> Frame<Bytes> {
+pub(crate) fn trailers(lines: &[(&'static str, &'static str)]) -> Frame<Bytes> {
     Frame::trailers(headers(lines))
 }
 
-pub fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+pub(crate) fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
     let pair = |(name, value): &(&'static str, &'static str)| {
         (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
     };
@@ -216,7 +217,7 @@ pub fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
 }
 
 /// `METHOD /path`, then headers.
-pub fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Request<Full<Bytes>> {
+pub(crate) fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Request<Full<Bytes>> {
     let (method, uri) = line.split_once(' ').expect("METHOD /path");
     let mut builder = Request::builder().method(method).uri(uri).version(http::Version::HTTP_2);
     for (name, value) in headers {
@@ -227,13 +228,13 @@ pub fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Request<Full
 
 /// What the client sees: status, content type, body; the request id, which is random, is checked and left out.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: String,
+pub(crate) struct Seen {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
-pub async fn send<U, B>(gateway: &Arc<Gateway>, upstreams: &U, request: Request<B>) -> Seen
+pub(crate) async fn send<U, B>(gateway: &Arc<Gateway>, upstreams: &U, request: Request<B>) -> Seen
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -248,11 +249,11 @@ where
 }
 
 /// One request to the echo schema, answered by a script.
-pub async fn ask(scripted: Scripted, request: Request<Full<Bytes>>) -> (Seen, Single<Scripted>) {
+pub(crate) async fn ask(scripted: Scripted, request: Request<Full<Bytes>>) -> (Seen, Single<Scripted>) {
     let upstreams = Single(scripted);
     (send(&echo(), &upstreams, request).await, upstreams)
 }
 
-pub fn json(status: u16, body: &str) -> Seen {
+pub(crate) fn json(status: u16, body: &str) -> Seen {
     Seen { status, headers: headers(&[("content-type", "application/json")]), body: body.into() }
 }

@@ -1,19 +1,23 @@
 use std::{pin::pin, time::Duration};
 
 use h2::Reason;
-use tidegate_telemetry::random;
+use tidegate_telemetry::{clock, random};
 use tidegate_upstream::{Call, Class, Retry};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    Asked, Server, ask, data, failures, fed, figures, get, in_ms, next, next_data, poll_once, post, reset, until,
+    Asked, Server, ask, data, failures, fed, figures, get, in_ms, next, next_data, ok_trailers, poll_once, post, reset,
+    until,
 };
 
 /// A server that never answers `/hang`, begins to answer `/begin` and never ends, and says how each
 /// stream was reset.
 async fn server() -> (Server, mpsc::UnboundedReceiver<Option<Reason>>) {
     let (resets, seen) = mpsc::unbounded_channel();
-    let server = Server::start(move |mut asked: Asked| {
+    let mut builder = h2::server::Builder::new();
+    // A burst of cancellations is what is tested here, not what the server thinks of it.
+    builder.max_pending_accept_reset_streams(usize::MAX).max_local_error_reset_streams(None);
+    let server = Server::with(builder, move |mut asked: Asked| {
         let resets = resets.clone();
         async move {
             let path = asked.request.uri().path().to_owned();
@@ -109,23 +113,21 @@ async fn the_deadline_ends_a_body_that_waits() {
 async fn the_deadline_ends_a_body_that_never_waits() {
     let server = Server::start(|mut asked: Asked| async move {
         let mut stream = asked.begin();
-        loop {
-            stream.reserve_capacity(1_000);
-            let room = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
-            let Some(Ok(_)) = room else { return };
-            stream.send_data(vec![1; 1_000].into(), false).unwrap();
+        for _ in 0..10 {
+            stream.send_data("more".into(), false).unwrap();
         }
+        stream.send_trailers(ok_trailers()).unwrap();
     })
     .await;
     let upstream = server.upstream();
-    let mut body = upstream.call(get("/"), in_ms(400)).await.unwrap().into_body();
-    let error = loop {
-        match next(&mut body).await.unwrap() {
-            Ok(_) => {}
-            Err(error) => break error,
-        }
-    };
+    let deadline = in_ms(400).unwrap();
+    let mut body = upstream.call(get("/"), Some(deadline)).await.unwrap().into_body();
+    assert_eq!(next_data(&mut body).await, "more");
+    // All of it has long arrived when it is read on.
+    until(|| clock::now() > deadline + Duration::from_millis(50)).await;
+    let error = next(&mut body).await.unwrap().unwrap_err();
     assert!(error.is_deadline(), "{error:?}");
+    assert_eq!(figures(&upstream).in_flight, 0);
 }
 
 #[tokio::test]

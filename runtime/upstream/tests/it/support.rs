@@ -241,9 +241,9 @@ where
     next(body).await.unwrap().unwrap().into_data().unwrap()
 }
 
-/// Makes a call without a deadline and reads its answer.
+/// Makes a call and reads its answer. Its deadline is for a test that would hang otherwise.
 pub(crate) async fn ask(upstream: &Upstream, request: Request<RequestBody>) -> Result<Read, CallError> {
-    read(upstream.call(request, None).await?.into_body()).await
+    read(upstream.call(request, in_ms(20_000)).await?.into_body()).await
 }
 
 pub(crate) fn figures(upstream: &Upstream) -> Figures {
