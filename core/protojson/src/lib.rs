@@ -17,6 +17,7 @@ mod index;
 mod names;
 mod options;
 mod parse;
+mod plain;
 mod print;
 mod reencode;
 mod scalar;

@@ -1,5 +1,7 @@
 //! Reading bytes: white space, and the plain stretches of strings, eight bytes a step.
 
+use crate::plain::is_plain_ascii;
+
 /// The byte at `at`; 0, which no JSON token starts with, behind the end.
 #[inline(always)]
 pub(super) fn peek(json: &[u8], at: usize) -> u8 {
@@ -57,22 +59,13 @@ fn is_plain(chunk: &[u8; 32]) -> bool {
     stops == 0
 }
 
-/// True if no byte ends a plain stretch, and all are ASCII: others are negative.
-#[inline(always)]
-fn is_plain_ascii<const N: usize>(chunk: &[u8; N]) -> bool {
-    let stops = chunk
-        .iter()
-        .fold(0, |stops, &byte| stops | u8::from((byte ^ 2).cast_signed() < 0x21) | u8::from(byte == b'\\'));
-    stops == 0
-}
-
 /// True if the next `N` bytes are plain ASCII.
 #[inline(always)]
 fn plain_ascii_at<const N: usize>(json: &[u8], at: usize) -> bool {
     json.get(at..).and_then(|rest| rest.first_chunk::<N>()).is_some_and(is_plain_ascii)
 }
 
-/// Skips blocks of plain ASCII: small ones first, for strings of a few words, then large ones.
+/// Skips blocks of plain ASCII: small ones first, for strings of a few words, then larger ones.
 #[inline(always)]
 fn skip_plain_ascii(json: &[u8], mut at: usize) -> usize {
     for _ in 0..2 {
@@ -81,13 +74,10 @@ fn skip_plain_ascii(json: &[u8], mut at: usize) -> usize {
         }
         at += 16;
     }
-    while plain_ascii_at::<64>(json, at) {
-        at += 64;
+    while plain_ascii_at::<32>(json, at) {
+        at += 32;
     }
-    while plain_ascii_at::<16>(json, at) {
-        at += 16;
-    }
-    at
+    if plain_ascii_at::<16>(json, at) { at + 16 } else { at }
 }
 
 /// How many plain ASCII bytes a chunk has in front of its first quote, if nothing else ends them.

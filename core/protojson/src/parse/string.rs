@@ -37,7 +37,7 @@ impl<'a> Parser<'a> {
     #[inline(never)]
     pub(super) fn long_string(&mut self, run: Run, start: usize) -> Result<(Text<'a>, usize), Failed> {
         if peek(self.json, run.end) != b'"' {
-            let end = self.unescape(start)?;
+            let end = self.unescape(run, start)?;
             return Ok((Text::Scratch, end));
         }
         let raw = self.json.get(start..run.end).unwrap_or_default();
@@ -64,13 +64,13 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads a string with escapes, from behind its quote, into the scratch space.
+    /// Reads a string with escapes, from behind its quote, with the first `run` of it, into the scratch
+    /// space.
     #[inline(never)]
-    fn unescape(&mut self, mut at: usize) -> Result<usize, Failed> {
+    fn unescape(&mut self, mut run: Run, mut at: usize) -> Result<usize, Failed> {
         let json = self.json;
         self.scratch.clear();
         loop {
-            let run = scan::run(json, at);
             let raw = json.get(at..run.end).unwrap_or_default();
             if run.high {
                 self.check_utf8(raw, at)?;
@@ -87,6 +87,7 @@ impl<'a> Parser<'a> {
                     };
                     self.scratch.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                     at = end;
+                    run = scan::run(json, at);
                 }
                 Some(&control) => return Err(self.bad_string(StringFault::Control(control), at)),
                 None => return Err(self.unterminated()),

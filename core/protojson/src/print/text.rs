@@ -1,6 +1,7 @@
 //! Strings and bytes as JSON strings.
 
 use super::writer::Writer;
+use crate::plain::is_plain_ascii;
 
 /// A string that is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,13 +71,12 @@ fn long(out: &mut Writer, bytes: &[u8]) -> Result<(), NotUtf8> {
 #[cold]
 #[inline(never)]
 fn unusual(out: &mut Writer, bytes: &[u8]) -> Result<(), NotUtf8> {
-    if std::str::from_utf8(bytes).is_err() {
+    if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
         return Err(NotUtf8);
     }
-    if bytes.iter().any(|&byte| ESCAPES[usize::from(byte)] != 0) {
-        escape(out, bytes);
-    } else {
-        quoted(out, bytes);
+    match plain_len(bytes) {
+        len if len == bytes.len() => quoted(out, bytes),
+        len => escape(out, bytes, len),
     }
     Ok(())
 }
@@ -97,18 +97,24 @@ pub(super) fn quoted(out: &mut Writer, bytes: &[u8]) {
     out.advance(len + 2);
 }
 
-/// True if some byte is not ASCII or must be escaped. More than sixteen bytes are looked at, sixteen
-/// at a time: the compiler turns plain loops over fixed blocks into vector instructions.
+/// True if some byte is not ASCII or must be escaped.
 fn is_unusual(bytes: &[u8]) -> bool {
-    let (blocks, _) = bytes.as_chunks::<16>();
-    let mut found = [0u8; 16];
-    for block in blocks.iter().chain(bytes.last_chunk::<16>()) {
-        for (found, &byte) in found.iter_mut().zip(block) {
-            // As signed numbers, bytes that are not ASCII are below the space, too.
-            *found |= u8::from(byte.cast_signed() < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-        }
-    }
-    found != [0; 16]
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let ends_plain = match (bytes.first_chunk::<16>(), bytes.last_chunk::<16>(), bytes.last_chunk::<32>()) {
+        (_, _, Some(tail)) => rest.is_empty() || is_plain_ascii(tail),
+        (Some(head), Some(tail), None) => is_plain_ascii(head) && is_plain_ascii(tail),
+        _ => false,
+    };
+    !(ends_plain && blocks.iter().all(is_plain_ascii))
+}
+
+/// How many bytes stand before the first that must be escaped.
+fn plain_len(bytes: &[u8]) -> usize {
+    let must = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    let is_plain = |block: &&[u8; 32]| block.iter().fold(0, |found, &byte| found | must(byte)) == 0;
+    let skipped = bytes.as_chunks::<32>().0.iter().take_while(is_plain).count() * 32;
+    let rest = bytes.get(skipped..).unwrap_or_default();
+    skipped + rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0).unwrap_or(rest.len())
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -143,12 +149,12 @@ const ESCAPES: [u8; 256] = {
     table
 };
 
-fn escape(out: &mut Writer, bytes: &[u8]) {
+/// Writes a quoted string whose first `plain` bytes need no escape.
+fn escape(out: &mut Writer, bytes: &[u8], mut plain: usize) {
     out.byte(b'"');
     let mut rest = bytes;
-    while let Some(index) = rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0) {
-        let (plain, behind) = rest.split_at(index);
-        out.slice(plain);
+    while let Some((text, behind)) = rest.split_at_checked(plain) {
+        out.slice(text);
         let Some((&byte, behind)) = behind.split_first() else { break };
         match ESCAPES[usize::from(byte)] {
             b'u' => {
@@ -159,8 +165,8 @@ fn escape(out: &mut Writer, bytes: &[u8]) {
             letter => out.block(&[b'\\', letter], 2),
         }
         rest = behind;
+        plain = plain_len(rest);
     }
-    out.slice(rest);
     out.byte(b'"');
 }
 

@@ -115,6 +115,12 @@ fn is_bare(value: &[u8]) -> bool {
 
 /// Appends the inside of a JSON string.
 fn push_escaped(value: &[u8], out: &mut Vec<u8>) {
+    // Almost every value is plain ASCII, and a test of all its bytes at once is vectorised.
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\');
+    if value.iter().fold(true, |all, byte| all & plain(byte)) {
+        out.extend_from_slice(value);
+        return;
+    }
     for chunk in value.utf8_chunks() {
         push_escaped_str(chunk.valid(), out);
         if !chunk.invalid().is_empty() {
