@@ -2,6 +2,7 @@
 
 mod bind;
 mod connection;
+mod patience;
 mod worker;
 
 use crate::gateway::Gateway;
@@ -47,6 +48,9 @@ impl Server {
 
 /// The time that a client has to send the head of a request.
 pub(crate) const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection on which nothing moves, and no request is in flight, is closed after this time at the
+/// earliest, and after twice this time at the latest.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Header fields of a request; more are answered 431.
 pub(crate) const MAX_HEADERS: usize = 100;
 /// Bytes of a request's head on h1, and of its header list on h2.

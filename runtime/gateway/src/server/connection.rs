@@ -1,5 +1,6 @@
 //! One client connection: h1 or h2 (prior knowledge), told apart by its first bytes.
 
+use super::patience::{Activity, Observed, Patience};
 use super::worker::Shared;
 use super::{HEADER_READ_TIMEOUT, MAX_HEADER_BYTES, MAX_HEADERS};
 use crate::peer::Peer;
@@ -14,6 +15,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 use tidegate_telemetry::metrics::listeners::Open;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// Concurrent streams of one h2 client connection.
@@ -74,17 +76,19 @@ async fn speaks_h2(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-async fn serve_h1(stream: TcpStream, peer: Peer, shared: &Rc<Shared>) -> hyper::Result<()> {
+async fn serve_h1<S>(stream: S, peer: Peer, shared: &Rc<Shared>) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEADER_BYTES);
-    let handler = Rc::clone(shared);
+    // Its own timer would be set anew for every request: see `patience`.
+    builder.header_read_timeout(None).max_headers(MAX_HEADERS).max_header_size(MAX_HEADER_BYTES);
+    let activity = Rc::new(Activity::default());
+    let (handler, requests) = (Rc::clone(shared), Rc::clone(&activity));
     let service = service_fn(move |request| {
-        let (shared, peer) = (Rc::clone(&handler), peer.clone());
+        let (shared, peer, in_flight) = (Rc::clone(&handler), peer.clone(), requests.request());
         async move {
+            let _in_flight = in_flight;
             let mut response = pipeline::handle(&shared.gateway, &shared.pools, request, &peer).await;
             if response.status().canonical_reason().is_none() {
                 response.extensions_mut().insert(CLIENT_CLOSED_REQUEST);
@@ -92,11 +96,13 @@ async fn serve_h1(stream: TcpStream, peer: Peer, shared: &Rc<Shared>) -> hyper::
             Ok::<_, Infallible>(response)
         }
     });
+    let stream = Observed::new(stream, Rc::clone(&activity));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut stop = shared.stop.clone();
     tokio::select! {
         biased;
         ended = connection.as_mut() => return ended,
+        () = Patience::new(activity) => return Ok(()),
         _ = stop.wait_for(|&stop| stop) => connection.as_mut().graceful_shutdown(),
     }
     connection.await
@@ -141,3 +147,6 @@ where
         tokio::task::spawn_local(future);
     }
 }
+
+#[cfg(test)]
+mod tests;

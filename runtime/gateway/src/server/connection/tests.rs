@@ -1,0 +1,76 @@
+use super::super::worker::Shared;
+use super::super::{HEADER_READ_TIMEOUT, IDLE_TIMEOUT};
+use super::serve_h1;
+use crate::config::Config;
+use crate::gateway::{Gateway, Telemetry};
+use crate::peer::Peer;
+use crate::snapshot::{Schemas, Snapshot};
+use crate::upstreams::Pools;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_telemetry::clock;
+use tidegate_telemetry::metrics::Metrics;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::watch;
+use tokio::time::advance;
+
+/// A gateway without routes: it answers 404 to everything.
+fn shared(stop: watch::Receiver<bool>) -> Rc<Shared> {
+    let metrics = Arc::new(Metrics::new("0", 1));
+    let snapshot = Snapshot::compile(Config::default(), &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
+    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
+    let pools = Pools::new(&gateway.snapshot(), gateway.telemetry());
+    Rc::new(Shared { gateway, pools, stop })
+}
+
+/// Serves one connection while the client does its part; gives how long after its last act it was closed.
+async fn closed_after<F: Future<Output = DuplexStream>>(client: impl FnOnce(DuplexStream) -> F) -> Duration {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let (_stop, stopped) = watch::channel(false);
+    let shared = shared(stopped);
+    let server = serve_h1(far, Peer::unknown(), &shared);
+    let client = async {
+        let mut near = client(near).await;
+        let last = clock::now();
+        let rest = near.read_to_end(&mut Vec::new()).await.expect("an end, not an error");
+        assert_eq!(rest, 0, "nothing comes before the end");
+        clock::now() - last
+    };
+    let (ended, elapsed) = tokio::join!(server, client);
+    ended.expect("no error");
+    elapsed
+}
+
+/// Sends a request and reads its answer.
+async fn ask(stream: &mut DuplexStream) {
+    stream.write_all(b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("written");
+    let mut answer = [0; 1024];
+    let len = stream.read(&mut answer).await.expect("read");
+    assert!(answer[..len].starts_with(b"HTTP/1.1 404 "), "{}", String::from_utf8_lossy(&answer[..len]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_does_not_end_is_given_up_however_it_trickles() {
+    let elapsed = closed_after(|mut stream| async move {
+        ask(&mut stream).await;
+        stream.write_all(b"GET /x HT").await.expect("written");
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        stream.write_all(b"TP/1.1\r\n").await.expect("written");
+        stream
+    });
+    assert_eq!(elapsed.await.as_secs(), HEADER_READ_TIMEOUT.as_secs() - 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_kept_and_closed_at_last() {
+    let elapsed = closed_after(|mut stream| async move {
+        for pause in [0, 1, 60, 250] {
+            advance(Duration::from_secs(pause)).await;
+            ask(&mut stream).await;
+        }
+        stream
+    });
+    let elapsed = elapsed.await;
+    assert!((IDLE_TIMEOUT..=2 * IDLE_TIMEOUT).contains(&elapsed), "{elapsed:?}");
+}
