@@ -243,12 +243,6 @@ impl CallError {
         matches!(self.kind(), Kind::Deadline)
     }
 
-    /// Whether the source of the request's body failed.
-    #[must_use]
-    pub fn is_request_body(&self) -> bool {
-        matches!(self.kind(), Kind::RequestBody(_))
-    }
-
     /// Whether the peer broke the protocol.
     #[must_use]
     pub fn is_bad_reply(&self) -> bool {

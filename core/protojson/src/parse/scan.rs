@@ -1,6 +1,6 @@
 //! Reading bytes: white space, and the plain stretches of strings, eight bytes a step.
 
-use crate::plain::is_plain_ascii;
+use crate::plain::{is_plain, is_plain_ascii};
 
 /// The byte at `at`; 0, which no JSON token starts with, behind the end.
 #[inline(always)]
@@ -50,13 +50,6 @@ fn stops(word: u64) -> u64 {
     let quote_or_control = (word ^ (EACH * 0x02)).wrapping_sub(EACH * 0x21);
     let backslash = (word ^ (EACH * 0x5c)).wrapping_sub(EACH);
     (quote_or_control | backslash) & !word & HIGH
-}
-
-/// True if no byte ends a plain stretch. In this shape, compilers look at sixteen bytes at once.
-#[inline(always)]
-fn is_plain(chunk: &[u8; 32]) -> bool {
-    let stops = chunk.iter().fold(0, |stops, &byte| stops | u8::from(byte ^ 2 < 0x21) | u8::from(byte == b'\\'));
-    stops == 0
 }
 
 /// True if the next `N` bytes are plain ASCII.

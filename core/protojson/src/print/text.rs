@@ -1,7 +1,7 @@
 //! Strings and bytes as JSON strings.
 
 use super::writer::Writer;
-use crate::plain::is_plain_ascii;
+use crate::plain::{is_plain, is_plain_ascii};
 
 /// A string that is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,9 +110,7 @@ fn is_unusual(bytes: &[u8]) -> bool {
 
 /// How many bytes stand before the first that must be escaped.
 fn plain_len(bytes: &[u8]) -> usize {
-    let must = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-    let is_plain = |block: &&[u8; 32]| block.iter().fold(0, |found, &byte| found | must(byte)) == 0;
-    let skipped = bytes.as_chunks::<32>().0.iter().take_while(is_plain).count() * 32;
+    let skipped = bytes.as_chunks::<32>().0.iter().take_while(|block| is_plain(block)).count() * 32;
     let rest = bytes.get(skipped..).unwrap_or_default();
     skipped + rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0).unwrap_or(rest.len())
 }
