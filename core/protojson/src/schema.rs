@@ -5,6 +5,7 @@ mod descriptor;
 mod error;
 mod expected;
 mod features;
+mod set;
 
 use crate::names::NameTable;
 use std::ops::Range;
@@ -12,6 +13,7 @@ use std::ops::Range;
 pub(crate) use expected::ExpectedKey;
 
 pub use error::SchemaError;
+pub use set::FileDescriptor;
 
 /// A message type of one [`Schema`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +38,7 @@ pub struct Schema {
     services: Vec<Service>,
     message_names: NameTable,
     enum_names: NameTable,
+    descriptor_set: Box<[u8]>,
 }
 
 /// A message type.
@@ -299,6 +302,13 @@ impl Schema {
     #[must_use]
     pub fn find_enum(&self, full_name: &str) -> Option<EnumId> {
         self.enum_names.get(full_name.as_bytes()).map(EnumId)
+    }
+
+    /// What it was compiled from: a serialized `google.protobuf.FileDescriptorSet`, imports included,
+    /// each file once.
+    #[must_use]
+    pub fn descriptor_set(&self) -> &[u8] {
+        &self.descriptor_set
     }
 
     /// Every service, in the order of the files.

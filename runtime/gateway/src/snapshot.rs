@@ -154,6 +154,12 @@ impl Snapshot {
         &self.status_schema
     }
 
+    /// The service of every route, in the order of the file, with the schema that it is served by;
+    /// [`Schema::descriptor_set`] has the descriptors themselves.
+    pub fn services(&self) -> impl Iterator<Item = (&str, &Arc<Schema>)> {
+        self.config.routes.iter().zip(&self.routes).map(|(route, compiled)| (&*route.service, &compiled.schema))
+    }
+
     /// Every binding, in the order in which hosts are tried, then by path and method.
     #[must_use]
     pub fn route_lines(&self) -> Vec<RouteLine> {

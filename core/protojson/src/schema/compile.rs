@@ -3,6 +3,7 @@
 use super::descriptor::{self, Value, each};
 use super::error::{SchemaError, SchemaErrorKind};
 use super::features::{self, Features, FieldPresence};
+use super::set;
 use super::{
     Cardinality, Enum, EnumId, ExpectedKey, Field, FieldId, Key, Kind, Message, MessageId, Method, Presence, Schema,
     Service, TagBytes, WellKnown,
@@ -28,11 +29,14 @@ impl Schema {
     /// [`SchemaError`]: the first element that cannot be compiled, and why.
     pub fn compile(descriptor_sets: &[&[u8]]) -> Result<Self, SchemaError> {
         let mut files: Vec<descriptor::File> = Vec::new();
+        let mut raw = Vec::new();
         for set in descriptor_sets {
-            let more = descriptor::files(set).map_err(|kind| SchemaError::new("", "", kind))?;
-            for file in more {
+            let fail = |kind| SchemaError::new("", "", kind);
+            for bytes in set::raw_files(set).map_err(fail)? {
+                let file = descriptor::file(bytes).map_err(fail)?;
                 if !files.iter().any(|known| known.name == file.name) {
                     files.push(file);
+                    set::append(&mut raw, bytes);
                 }
             }
         }
@@ -40,7 +44,8 @@ impl Schema {
         for file in &files {
             compiler.declare_file(file)?;
         }
-        compiler.finish(&files)
+        let schema = compiler.finish(&files)?;
+        Ok(Self { descriptor_set: raw.into(), ..schema })
     }
 }
 

@@ -75,19 +75,8 @@ type Parsed<T> = Result<T, SchemaErrorKind>;
 /// Groups do not occur in descriptors, but in unknown options they may.
 const SKIP_DEPTH: u32 = 100;
 
-/// The files of a `FileDescriptorSet`.
-pub(super) fn files(set: &[u8]) -> Parsed<Vec<File>> {
-    let mut files = Vec::new();
-    each(set, |number, value| {
-        if number == 1 {
-            files.push(file(value.bytes())?);
-        }
-        Ok(())
-    })?;
-    Ok(files)
-}
-
-fn file(bytes: &[u8]) -> Parsed<File> {
+/// A `FileDescriptorProto`.
+pub(super) fn file(bytes: &[u8]) -> Parsed<File> {
     let mut file = File::default();
     each(bytes, |number, value| {
         match number {
@@ -240,7 +229,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    fn text(&self) -> Parsed<String> {
+    pub(super) fn text(&self) -> Parsed<String> {
         String::from_utf8(self.bytes().to_vec()).map_err(|_| SchemaErrorKind::NotUtf8)
     }
 }

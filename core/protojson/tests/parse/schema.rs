@@ -2,7 +2,7 @@
 
 use crate::support::{PROTO2, PROTO3, check_as, g, m, refuse_as, s, schema, v};
 use tidegate_protojson::Schema;
-use tidegate_protojson::schema::{Cardinality, Field, Kind, Presence, WellKnown};
+use tidegate_protojson::schema::{Cardinality, Field, FileDescriptor, Kind, Presence, WellKnown};
 
 // === descriptor.proto, field by field ===
 
@@ -445,4 +445,20 @@ fn a_set_cut_anywhere_does_not_panic() {
         broken[place] ^= 0x55;
         let _ = Schema::compile(&[&broken]);
     }
+}
+
+#[test]
+fn the_descriptors_that_it_was_compiled_from_stay_each_file_once() {
+    let file = |name: &str, parts: &[Vec<u8>]| m(1, &[s(1, name), parts.concat()]);
+    let first = [file("a.proto", &[s(2, "a")]), file("b.proto", &[s(3, "a.proto"), s(3, "c.proto")])].concat();
+    let second = [file("a.proto", &[s(2, "other")]), file("c.proto", &[])].concat();
+    let schema = Schema::compile(&[&first, &second]).expect("files without types");
+    assert_eq!(schema.descriptor_set(), [first, file("c.proto", &[])].concat());
+    let files = FileDescriptor::of_set(schema.descriptor_set()).expect("a set");
+    let names: Vec<_> = files.iter().map(|file| (file.name.as_str(), file.dependencies.clone())).collect();
+    let b = ["a.proto", "c.proto"].map(String::from).to_vec();
+    assert_eq!(names, [("a.proto", vec![]), ("b.proto", b), ("c.proto", vec![])]);
+    let mut again = Vec::new();
+    files.iter().for_each(|file| file.append_to(&mut again));
+    assert_eq!(again, schema.descriptor_set());
 }
