@@ -20,6 +20,7 @@ use crate::{value, yaml};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate_gateway::config::limits::{Connections, Memory};
 use tidegate_gateway::config::{self as gateway, DEFAULT_DRAIN};
 
 /// Keys of later versions.
@@ -98,6 +99,8 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
         config: gateway::Config {
             workers: workers.map_or(0, |workers| workers.value),
             drain: drain.map_or(DEFAULT_DRAIN, |drain: crate::fields::Located<Duration>| drain.value),
+            connections: Connections::default(),
+            memory: Memory::default(),
             listeners,
             upstreams: upstreams.into_iter().filter_map(|upstream| upstream.config).collect(),
             routes,

@@ -31,11 +31,21 @@ pub enum Answer {
     ClientGone,
     /// Something here is broken.
     Internal,
+    /// The head has too many fields, or too many bytes.
+    HeadTooLarge,
+    /// The body came too slowly.
+    BodyTooSlow,
+    /// The whole request took longer than its listener allows.
+    RequestTimeout,
+    /// There is no memory for it.
+    Overloaded,
+    /// The client took nothing of its answer for too long.
+    ClientStalled,
 }
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 12] = [
+const TABLE: [(Answer, StatusCode, &str); 17] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
@@ -48,6 +58,11 @@ const TABLE: [(Answer, StatusCode, &str); 12] = [
     (Answer::Deadline, StatusCode::GATEWAY_TIMEOUT, "deadline"),
     (Answer::ClientGone, CLIENT_CLOSED_REQUEST, "client_gone"),
     (Answer::Internal, StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    (Answer::HeadTooLarge, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
+    (Answer::BodyTooSlow, StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
+    (Answer::RequestTimeout, StatusCode::GATEWAY_TIMEOUT, "request_timeout"),
+    (Answer::Overloaded, StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+    (Answer::ClientStalled, CLIENT_CLOSED_REQUEST, "client_stalled"),
 ];
 
 /// 499, nginx's: the client left before its answer was complete. Nobody receives it; logs and metrics show it.
@@ -158,6 +173,11 @@ mod tests {
             (504, 4, "deadline"),
             (499, 1, "client_gone"),
             (500, 13, "internal"),
+            (431, 8, "head_too_large"),
+            (408, 4, "body_too_slow"),
+            (504, 4, "request_timeout"),
+            (503, 14, "overloaded"),
+            (499, 1, "client_stalled"),
         ];
         assert_eq!(pairs, want);
     }

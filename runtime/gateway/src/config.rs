@@ -1,8 +1,13 @@
 //! What the data plane is told to do: plain, validated, without serde. `tidegate_control` fills it in
 //! from the config file; [`crate::snapshot`] compiles it.
 
+pub mod limits;
+
+pub use limits::Limits;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tidegate_transcode::TranscodeOptions;
 
@@ -20,6 +25,10 @@ pub struct Config {
     pub workers: usize,
     /// How long requests in flight may go on after SIGTERM.
     pub drain: Duration,
+    /// Connections from clients, of all listeners together.
+    pub connections: limits::Connections,
+    /// The memory of the process.
+    pub memory: limits::Memory,
     /// Where clients connect.
     pub listeners: Vec<Listener>,
     /// Named sets of endpoints.
@@ -55,8 +64,18 @@ pub struct Problem {
 pub struct Listener {
     /// Port 0 takes a free one.
     pub bind: SocketAddr,
+    /// What its clients may take.
+    pub limits: Arc<Limits>,
     /// `listeners[i].bind` in the file.
     pub place: Place,
+}
+
+impl Listener {
+    /// A listener with the default limits.
+    #[must_use]
+    pub fn new(bind: SocketAddr, place: Place) -> Self {
+        Self { bind, limits: Arc::default(), place }
+    }
 }
 
 /// A named set of endpoints that serve the same gRPC services.
@@ -66,6 +85,8 @@ pub struct Upstream {
     pub name: String,
     /// Pool settings and endpoints.
     pub pool: tidegate_upstream::Config,
+    /// How large its messages may be.
+    pub replies: limits::Replies,
     /// Where its descriptors come from.
     pub schema: Schema,
     /// `upstreams.<name>` in the file.
@@ -109,6 +130,11 @@ pub struct Route {
     pub upstream: String,
     /// The whole call; `None` is [`DEFAULT_TIMEOUT`] for unary calls and no limit for streams.
     pub timeout: Option<Duration>,
+    /// The longest request body, in bytes, in place of the listener's.
+    pub max_body: Option<usize>,
+    /// The longest message of a reply, in bytes, before and after decompression, in place of the
+    /// upstream's.
+    pub max_message: Option<usize>,
     /// How JSON, queries and bodies are read and written.
     pub transcode: TranscodeOptions,
     /// `routes[i].service` in the file.

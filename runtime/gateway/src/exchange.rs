@@ -211,6 +211,12 @@ impl Exchange {
         self.end(StatusCode::OK, code, reason);
     }
 
+    /// Ends because the client takes nothing of its answer.
+    pub(crate) fn end_stalled(&mut self) {
+        let stalled = Answer::ClientStalled;
+        self.end(stalled.http_status(), stalled.code(), Some(stalled.reason()));
+    }
+
     fn end(&mut self, status: StatusCode, code: Code, reason: Option<&'static str>) {
         if std::mem::replace(&mut self.ended, true) {
             return;

@@ -1,5 +1,7 @@
 //! What all workers share: the config in force, and the instruments.
 
+use crate::memory::Budget;
+use crate::server::Total;
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use tidegate_telemetry::metrics::Metrics;
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     telemetry: Telemetry,
+    memory: Budget,
+    connections: Total,
 }
 
 /// Where requests are counted and logged.
@@ -26,13 +30,26 @@ impl Gateway {
     /// A gateway that serves `snapshot`.
     #[must_use]
     pub fn new(snapshot: Snapshot, telemetry: Telemetry) -> Self {
-        Self { snapshot: ArcSwap::from_pointee(snapshot), telemetry }
+        let memory = Budget::new(&snapshot.config.memory, &telemetry.metrics);
+        let connections = Total::new(snapshot.config.connections.max);
+        Self { snapshot: ArcSwap::from_pointee(snapshot), telemetry, memory, connections }
     }
 
     /// The config in force now. Take it once per request and keep it to the end.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// The memory that is held for clients, and its limits.
+    #[must_use]
+    pub fn memory(&self) -> &Budget {
+        &self.memory
+    }
+
+    /// The connections of all listeners.
+    pub(crate) fn connections(&self) -> &Total {
+        &self.connections
     }
 
     /// The instruments.

@@ -17,6 +17,7 @@ mod deadline;
 mod exchange;
 mod gateway;
 mod headers;
+mod memory;
 mod peer;
 pub mod pipeline;
 pub mod server;
@@ -24,6 +25,7 @@ pub mod snapshot;
 mod upstreams;
 
 pub use gateway::{Gateway, Telemetry};
+pub use memory::Budget;
 pub use peer::Peer;
 pub use snapshot::Snapshot;
 pub use upstreams::{Pools, Single, Upstreams};

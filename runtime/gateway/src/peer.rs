@@ -1,7 +1,11 @@
 //! Who is at the other end of a connection.
 
+use crate::config::Limits;
 use http::HeaderValue;
 use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+
+static DEFAULT: LazyLock<Arc<Limits>> = LazyLock::new(Arc::default);
 
 /// The client's end of a connection. Made once per connection, cheap to clone.
 #[derive(Clone, Debug)]
@@ -10,6 +14,7 @@ pub struct Peer {
     pub address: Option<SocketAddr>,
     /// The address as `x-forwarded-for` has it.
     pub(crate) forwarded_for: HeaderValue,
+    limits: Arc<Limits>,
 }
 
 impl Peer {
@@ -18,12 +23,24 @@ impl Peer {
     pub fn new(address: SocketAddr) -> Self {
         let text = address.ip().to_canonical().to_string();
         let forwarded_for = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"));
-        Self { address: Some(address), forwarded_for }
+        Self { address: Some(address), forwarded_for, limits: Arc::clone(&DEFAULT) }
     }
 
     /// A peer without an address, as in the same process.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { address: None, forwarded_for: HeaderValue::from_static("unknown") }
+        Self { address: None, forwarded_for: HeaderValue::from_static("unknown"), limits: Arc::clone(&DEFAULT) }
+    }
+
+    /// The same peer, of whom this may be taken.
+    #[must_use]
+    pub fn with_limits(self, limits: &Arc<Limits>) -> Self {
+        Self { limits: Arc::clone(limits), ..self }
+    }
+
+    /// What may be taken of it.
+    #[must_use]
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.limits
     }
 }

@@ -1,15 +1,21 @@
 //! Listeners and workers: sockets in, [`crate::pipeline`] behind each request.
 
+mod admission;
 mod bind;
 mod connection;
+mod date;
+mod descriptors;
+mod h1;
+mod h2;
 mod patience;
 mod worker;
 
 use crate::gateway::Gateway;
+use admission::Admission;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 
+pub(crate) use admission::Total;
 pub use bind::{BindError, Listeners};
 
 /// Running workers. Dropping it does not stop them: call [`Server::shutdown`].
@@ -25,9 +31,12 @@ impl Server {
     /// # Errors
     /// The operating system refuses a thread or a runtime.
     pub fn start(gateway: &Arc<Gateway>, listeners: Listeners) -> std::io::Result<Self> {
+        descriptors::fit(gateway);
+        let gates: Vec<Arc<Admission>> = gates(gateway, listeners.addresses());
         let (stop, _) = watch::channel(false);
         let mut workers = Vec::new();
         for (index, sockets) in listeners.into_workers().into_iter().enumerate() {
+            let sockets = sockets.into_iter().zip(gates.iter().cloned()).collect();
             let worker = worker::Worker::new(Arc::clone(gateway), sockets, stop.subscribe());
             let name = format!("tidegate-{index}");
             workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
@@ -46,12 +55,12 @@ impl Server {
     }
 }
 
-/// The time that a client has to send the head of a request.
-pub(crate) const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection on which nothing moves, and no request is in flight, is closed after this time at the
-/// earliest, and after twice this time at the latest.
-pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// Header fields of a request; more are answered 431.
-pub(crate) const MAX_HEADERS: usize = 100;
-/// Bytes of a request's head on h1, and of its header list on h2.
-pub(crate) const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// One gate for each listener, in the order of the config.
+fn gates(gateway: &Gateway, addresses: &[std::net::SocketAddr]) -> Vec<Arc<Admission>> {
+    let config = &gateway.snapshot().config;
+    let gate = |(listener, address): (&crate::config::Listener, &std::net::SocketAddr)| {
+        let metrics = gateway.telemetry().metrics.listener(&address.to_string());
+        Admission::new(Arc::clone(&listener.limits), metrics)
+    };
+    config.listeners.iter().zip(addresses).map(gate).collect()
+}

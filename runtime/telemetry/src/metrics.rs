@@ -8,6 +8,7 @@
 
 pub mod access_log;
 pub mod config;
+pub mod limits;
 pub mod listeners;
 pub mod process;
 pub mod requests;
@@ -32,6 +33,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Arc<requests::Requests>,
     listeners: Arc<listeners::Listeners>,
+    limits: Arc<limits::Limits>,
     upstreams: Arc<upstreams::Upstreams>,
     config: Arc<config::Config>,
     access_log: Arc<access_log::AccessLog>,
@@ -44,6 +46,7 @@ impl Metrics {
         let shards = shard::count_for(workers);
         let requests = Arc::new(requests::Requests::new(shards));
         let listeners = Arc::new(listeners::Listeners::default());
+        let limits = Arc::new(limits::Limits::default());
         let upstreams = Arc::new(upstreams::Upstreams::default());
         let config = Arc::new(config::Config::default());
         let access_log = Arc::new(access_log::AccessLog::default());
@@ -52,10 +55,11 @@ impl Metrics {
         registry.register_collector(Box::new(process::Build { version }));
         registry.register_collector(Box::new(Arc::clone(&requests)));
         registry.register_collector(Box::new(Arc::clone(&listeners)));
+        registry.register_collector(Box::new(Arc::clone(&limits)));
         registry.register_collector(Box::new(Arc::clone(&upstreams)));
         registry.register_collector(Box::new(Arc::clone(&config)));
         registry.register_collector(Box::new(Arc::clone(&access_log)));
-        Self { registry, requests, listeners, upstreams, config, access_log }
+        Self { registry, requests, listeners, limits, upstreams, config, access_log }
     }
 
     /// The handle to observe requests of `method` (an RPC as `pkg.Service/Method`, or an HTTP
@@ -75,6 +79,12 @@ impl Metrics {
     #[must_use]
     pub fn listener(&self, name: &str) -> Arc<listeners::Listener> {
         self.listeners.listener(name)
+    }
+
+    /// Where limits that were reached are counted.
+    #[must_use]
+    pub fn limits(&self) -> &limits::Limits {
+        &self.limits
     }
 
     /// Adds an upstream's figures to the exposition for as long as `source` lives. Sources of the

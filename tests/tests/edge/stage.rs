@@ -30,13 +30,14 @@ pub(crate) static STAGE: LazyLock<Stage> = LazyLock::new(Stage::set);
 
 impl Stage {
     pub(crate) fn set() -> Self {
-        let listener = Listener { bind: local(), place: Place::default() };
+        let listener = Listener::new(local(), Place::default());
         let mut config = Config { workers: 1, drain: DRAIN, listeners: vec![listener], ..Config::default() };
         let shop = shop();
         let endpoint = tidegate_upstream::Endpoint { host: shop.ip().to_string(), port: shop.port() };
         config.upstreams.push(Upstream {
             name: "shop".into(),
             pool: tidegate_upstream::Config::new("shop", vec![endpoint]),
+            replies: Default::default(),
             schema: Schema { source: SchemaSource::None, ..Schema::default() },
             place: Place::default(),
         });
@@ -45,6 +46,8 @@ impl Stage {
             host: HostPattern::Any,
             upstream: "shop".into(),
             timeout: None,
+            max_body: None,
+            max_message: None,
             transcode: TranscodeOptions::default(),
             place: Place::default(),
         }));

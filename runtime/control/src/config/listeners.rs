@@ -27,7 +27,7 @@ pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Listener> {
             });
             continue;
         }
-        listeners.push(Listener { bind: bind.value, place: bind.span.place() });
+        listeners.push(Listener::new(bind.value, bind.span.place()));
     }
     listeners
 }

@@ -76,6 +76,8 @@ fn route(node: &Node, upstreams: &[Declared], cx: &mut Context) -> Option<(Route
         host: host.map_or(HostPattern::Any, |host| host.value),
         upstream: upstream.value,
         timeout: timeout.map(|timeout| timeout.value),
+        max_body: None,
+        max_message: None,
         transcode,
         place: service.span.place(),
     };

@@ -6,6 +6,7 @@ use crate::fields::{Context, Fields, Located};
 use crate::value;
 use crate::yaml::{Entry, Kind, Node};
 use std::path::{Path, PathBuf};
+use tidegate_gateway::config::limits::Replies;
 use tidegate_gateway::config::{Schema, SchemaSource, Upstream};
 
 const LATER: &[&str] = &["protocol", "balance", "health", "outlier", "retry_budget", "concurrency", "tls"];
@@ -53,6 +54,7 @@ fn upstream(entry: &Entry, folder: &Path, like: &mut Option<Span>, cx: &mut Cont
     Some(Upstream {
         name: entry.key.clone(),
         pool: tidegate_upstream::Config::new(entry.key.clone(), endpoints),
+        replies: Replies::default(),
         schema: schema?,
         place: entry.key_span.place(),
     })

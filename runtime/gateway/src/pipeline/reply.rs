@@ -57,6 +57,16 @@ impl<R> ReplyBody<R> {
     }
 }
 
+impl<R> ReplyBody<R> {
+    /// The client takes nothing: what ends with this body ends for that.
+    pub(crate) fn abandon(&mut self) {
+        match &mut self.0 {
+            Kind::Whole(_) => {}
+            Kind::Stream(stream) => stream.exchange.end_stalled(),
+        }
+    }
+}
+
 impl<R> Body for ReplyBody<R>
 where
     R: Body<Data = Bytes, Error = CallError> + Unpin,

@@ -103,14 +103,14 @@ mod tests {
         let first = bind_shared(probe("127.0.0.1:0".parse().expect("address")).expect("free port")).expect("bound");
         let bind = first.local_addr().expect("address");
         let place = Place { line: 3, column: 5 };
-        let config = Config { workers: 1, listeners: vec![Listener { bind, place }], ..Config::default() };
+        let config = Config { workers: 1, listeners: vec![Listener::new(bind, place)], ..Config::default() };
         let error = Listeners::bind(&config).expect_err("the port is taken");
         assert_eq!((error.address, error.place, error.source.kind()), (bind, place, std::io::ErrorKind::AddrInUse));
     }
 
     #[test]
     fn port_0_becomes_one_port_for_all_workers() {
-        let listener = Listener { bind: "127.0.0.1:0".parse().expect("address"), place: Place::default() };
+        let listener = Listener::new("127.0.0.1:0".parse().expect("address"), Place::default());
         let config = Config { workers: 3, listeners: vec![listener], ..Config::default() };
         let listeners = Listeners::bind(&config).expect("bound");
         let [address] = listeners.addresses() else { panic!("one address") };

@@ -1,29 +1,38 @@
-//! How long an h1 connection may keep us waiting: for the rest of a request's head, and for anything at all.
+//! How long an h1 connection may keep us waiting: for the rest of a request's head, for room to write
+//! to, and for anything at all.
 //!
 //! hyper's own timer is set anew for every request, and counts the time between two of them as part of
 //! the second one's head. Here a request costs no timer, and an idle connection is not a slow one.
 
-use super::{HEADER_READ_TIMEOUT, IDLE_TIMEOUT};
+use crate::config::Limits;
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tidegate_telemetry::clock;
+use tidegate_telemetry::metrics::limits::Limit;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 /// What a connection is doing, as its socket and its service tell.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
-    /// Requests that were handed on and have no response yet.
+    /// Requests that were handed on and have no complete response yet.
     in_flight: Cell<u32>,
     /// Bytes came while no request was in flight: a head has begun.
     head_begun: Cell<bool>,
     /// Counts reads and writes that moved something.
     moves: Cell<u64>,
+    /// The socket takes nothing.
+    blocked: Cell<bool>,
+    /// Counts the times that it began to take nothing.
+    blocks: Cell<u64>,
+    /// The client took nothing for too long: what is dropped now is dropped for that.
+    stalled: Cell<bool>,
 }
 
 /// Counts a request as in flight until dropped.
@@ -41,6 +50,29 @@ impl Activity {
     fn moved(&self) {
         self.moves.set(self.moves.get().wrapping_add(1));
     }
+
+    fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(1..)) => {
+                self.moved();
+                self.blocked.set(false);
+            }
+            Poll::Ready(_) => {}
+            Poll::Pending => {
+                if !self.blocked.replace(true) {
+                    self.blocks.set(self.blocks.get().wrapping_add(1));
+                }
+            }
+        }
+        written
+    }
+}
+
+impl InFlight {
+    /// Whether the connection was given up because the client took nothing.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.0.stalled.get()
+    }
 }
 
 impl Drop for InFlight {
@@ -49,54 +81,85 @@ impl Drop for InFlight {
     }
 }
 
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    /// The rest of a head.
+    Head,
+    /// Room to write to; numbered, as each time is a new one.
+    Room(u64),
+    /// Anything.
+    Idle,
+}
+
 /// Ends when a connection has kept us waiting for too long. To be polled after the connection itself.
 #[derive(Debug)]
 pub(super) struct Patience {
     activity: Rc<Activity>,
+    limits: Arc<Limits>,
     alarm: Pin<Box<Sleep>>,
-    /// The alarm is for a head, else for idleness.
-    for_head: bool,
-    /// [`Activity::moves`] when the alarm for idleness was set.
+    waiting: Waiting,
+    /// [`Activity::moves`] when the alarm was set.
     moves: u64,
     /// The alarm knows whom to wake.
     set: bool,
 }
 
 impl Patience {
-    pub(super) fn new(activity: Rc<Activity>) -> Self {
-        let alarm = Box::pin(tokio::time::sleep_until((clock::now() + IDLE_TIMEOUT).into()));
-        Self { activity, alarm, for_head: false, moves: 0, set: false }
+    pub(super) fn new(activity: Rc<Activity>, limits: Arc<Limits>) -> Self {
+        let alarm = Box::pin(tokio::time::sleep_until((clock::now() + limits.idle_timeout).into()));
+        Self { activity, limits, alarm, waiting: Waiting::Idle, moves: 0, set: false }
     }
 
-    fn set_alarm(&mut self, after: Duration) {
+    fn set_alarm(&mut self) {
+        let after: Duration = match self.waiting {
+            Waiting::Head => self.limits.headers.timeout,
+            Waiting::Room(_) => self.limits.write_timeout,
+            Waiting::Idle => self.limits.idle_timeout,
+        };
+        self.moves = self.activity.moves.get();
         self.alarm.as_mut().reset((clock::now() + after).into());
         self.set = false;
+    }
+
+    fn waiting(&self) -> Waiting {
+        let activity = &self.activity;
+        if activity.blocked.get() {
+            Waiting::Room(activity.blocks.get())
+        } else if activity.in_flight.get() == 0 && activity.head_begun.get() {
+            Waiting::Head
+        } else {
+            Waiting::Idle
+        }
     }
 }
 
 impl Future for Patience {
-    type Output = ();
+    type Output = Limit;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Limit> {
         loop {
-            let waiting = self.activity.in_flight.get() == 0;
-            let for_head = waiting && self.activity.head_begun.get();
-            if for_head != self.for_head {
-                self.for_head = for_head;
-                self.moves = self.activity.moves.get();
-                self.set_alarm(if for_head { HEADER_READ_TIMEOUT } else { IDLE_TIMEOUT });
+            let waiting = self.waiting();
+            if waiting != self.waiting {
+                self.waiting = waiting;
+                self.set_alarm();
             }
             if self.set && !self.alarm.is_elapsed() {
                 return Poll::Pending;
             }
             self.set = true;
             ready!(self.alarm.as_mut().poll(context));
-            let moves = self.activity.moves.get();
-            if self.for_head || waiting && moves == self.moves {
-                return Poll::Ready(());
+            match waiting {
+                Waiting::Head => return Poll::Ready(Limit::HeaderTimeout),
+                Waiting::Room(_) => {
+                    self.activity.stalled.set(true);
+                    return Poll::Ready(Limit::WriteTimeout);
+                }
+                Waiting::Idle if self.activity.in_flight.get() == 0 && self.activity.moves.get() == self.moves => {
+                    return Poll::Ready(Limit::IdleTimeout);
+                }
+                Waiting::Idle => self.set_alarm(),
             }
-            self.moves = moves;
-            self.set_alarm(IDLE_TIMEOUT);
         }
     }
 }
@@ -113,11 +176,8 @@ impl<S> Observed<S> {
         Self { stream, activity }
     }
 
-    fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if matches!(written, Poll::Ready(Ok(1..))) {
-            self.activity.moved();
-        }
-        written
+    pub(super) fn into_inner(self) -> S {
+        self.stream
     }
 }
 
@@ -142,7 +202,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.wrote(written)
+        self.activity.wrote(written)
     }
 
     fn poll_write_vectored(
@@ -151,7 +211,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.wrote(written)
+        self.activity.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {

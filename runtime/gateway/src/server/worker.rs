@@ -1,5 +1,6 @@
 //! A worker: one thread, one runtime, its own listeners and its own upstream connections.
 
+use super::admission::Admission;
 use super::connection;
 use crate::gateway::Gateway;
 use crate::peer::Peer;
@@ -16,7 +17,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Worker {
     gateway: Arc<Gateway>,
-    sockets: Vec<TcpListener>,
+    sockets: Vec<(TcpListener, Arc<Admission>)>,
     stop: watch::Receiver<bool>,
 }
 
@@ -28,7 +29,11 @@ pub(super) struct Shared {
 }
 
 impl Worker {
-    pub(super) fn new(gateway: Arc<Gateway>, sockets: Vec<TcpListener>, stop: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        gateway: Arc<Gateway>,
+        sockets: Vec<(TcpListener, Arc<Admission>)>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         Self { gateway, sockets, stop }
     }
 
@@ -45,8 +50,8 @@ impl Worker {
         let pools = Pools::new(&self.gateway.snapshot(), self.gateway.telemetry());
         let shared = Rc::new(Shared { gateway: self.gateway, pools, stop: self.stop.clone() });
         let mut listeners = JoinSet::new();
-        for socket in self.sockets {
-            listeners.spawn_local(accept(socket, Rc::clone(&shared)));
+        for (socket, gate) in self.sockets {
+            listeners.spawn_local(accept(socket, gate, Rc::clone(&shared)));
         }
         let mut connections = JoinSet::new();
         while let Some(done) = listeners.join_next().await {
@@ -63,7 +68,7 @@ impl Worker {
 }
 
 /// Accepts until told to stop; returns the connections that are open then.
-async fn accept(socket: TcpListener, shared: Rc<Shared>) -> JoinSet<()> {
+async fn accept(socket: TcpListener, gate: Arc<Admission>, shared: Rc<Shared>) -> JoinSet<()> {
     let mut connections = JoinSet::new();
     let listener = match tokio::net::TcpListener::from_std(socket) {
         Ok(listener) => listener,
@@ -72,8 +77,6 @@ async fn accept(socket: TcpListener, shared: Rc<Shared>) -> JoinSet<()> {
             return connections;
         }
     };
-    let name = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
-    let metrics = shared.gateway.telemetry().metrics.listener(&name);
     let mut stop = shared.stop.clone();
     loop {
         let accepted = tokio::select! {
@@ -84,12 +87,11 @@ async fn accept(socket: TcpListener, shared: Rc<Shared>) -> JoinSet<()> {
         };
         match accepted {
             Ok((stream, address)) => {
-                connections.spawn_local(connection::serve(
-                    stream,
-                    Peer::new(address),
-                    metrics.accepted(),
-                    Rc::clone(&shared),
-                ));
+                // One that is refused is closed at once, and counted.
+                if let Ok(permit) = gate.admit(&shared.gateway, address.ip()) {
+                    let peer = Peer::new(address).with_limits(gate.limits());
+                    connections.spawn_local(connection::serve(stream, peer, permit, Rc::clone(&shared)));
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");

@@ -51,6 +51,7 @@ pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl Fn
         upstreams: vec![Upstream {
             name: "up".into(),
             pool: tidegate_upstream::Config::new("up", vec![endpoint]),
+            replies: Default::default(),
             schema: Schema { source: SchemaSource::None, ..Schema::default() },
             place: Place::default(),
         }],
@@ -62,6 +63,8 @@ pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl Fn
             host: tidegate_gateway::config::HostPattern::Any,
             upstream: "up".into(),
             timeout: None,
+            max_body: None,
+            max_message: None,
             transcode: tidegate_transcode::TranscodeOptions::default(),
             place: Place::default(),
         });

@@ -25,8 +25,31 @@ pub struct Listener {
     name: Box<str>,
     open: AtomicI64,
     accepted: AtomicU64,
-    refused: AtomicU64,
+    refused: [AtomicU64; REFUSALS.len()],
+    limit: AtomicU64,
 }
+
+/// Why a connection was closed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Refusal {
+    /// The process has as many as it may have.
+    Process,
+    /// The listener has.
+    Listener,
+    /// The client's address has.
+    Address,
+    /// The process uses as much memory as it may.
+    Memory,
+}
+
+/// Every reason with its label, in the order of the enum.
+const REFUSALS: [(Refusal, &str); 4] = [
+    (Refusal::Process, "process"),
+    (Refusal::Listener, "listener"),
+    (Refusal::Address, "address"),
+    (Refusal::Memory, "memory"),
+];
 
 /// Counts a connection as open until dropped.
 #[derive(Debug)]
@@ -44,7 +67,8 @@ impl Listeners {
                 name: name.into(),
                 open: AtomicI64::new(0),
                 accepted: AtomicU64::new(0),
-                refused: AtomicU64::new(0),
+                refused: Default::default(),
+                limit: AtomicU64::new(0),
             });
             known.push(Arc::downgrade(&listener));
             listener
@@ -69,7 +93,16 @@ impl Collector for Listeners {
         family::counters(
             encoder,
             ("connections_refused", "Connections closed at once because of a limit."),
-            listeners.iter().map(|one| (one.labels(), one.refused.load(Ordering::Relaxed))),
+            listeners.iter().flat_map(|one| {
+                REFUSALS.iter().map(|(why, name)| {
+                    ([("listener", &*one.name), ("reason", *name)], one.refused[*why as usize].load(Ordering::Relaxed))
+                })
+            }),
+        )?;
+        family::gauges(
+            encoder,
+            ("connections_limit", "Connections that a listener may have open."),
+            listeners.iter().map(|one| (one.labels(), family::level(one.limit.load(Ordering::Relaxed)))),
         )
     }
 }
@@ -86,8 +119,13 @@ impl Listener {
     }
 
     /// Counts a connection that was closed at once because of a limit.
-    pub fn refused(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
+    pub fn refused(&self, why: Refusal) {
+        self.refused[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sets how many connections may be open.
+    pub fn set_limit(&self, connections: u64) {
+        self.limit.store(connections, Ordering::Relaxed);
     }
 
     /// How many connections are open now.

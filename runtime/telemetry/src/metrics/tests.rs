@@ -5,6 +5,8 @@ use std::{
 
 use super::{
     Metrics,
+    limits::{BadRequest, Limit},
+    listeners::Refusal,
     requests::NO_GRPC_CODE,
     upstreams::{Figures, Source},
 };
@@ -155,13 +157,18 @@ fn connections_are_counted_by_listener() {
     let open = [listener.accepted(), metrics.listener("0.0.0.0:8080").accepted()];
     let [one, _two] = open;
     drop(one);
-    listener.refused();
+    listener.refused(Refusal::Address);
+    listener.set_limit(10);
     assert_eq!(
         samples(&metrics, "tidegate_connections"),
         [
             r#"tidegate_connections{listener="0.0.0.0:8080"} 1"#,
             r#"tidegate_connections_accepted_total{listener="0.0.0.0:8080"} 2"#,
-            r#"tidegate_connections_refused_total{listener="0.0.0.0:8080"} 1"#,
+            r#"tidegate_connections_refused_total{listener="0.0.0.0:8080",reason="process"} 0"#,
+            r#"tidegate_connections_refused_total{listener="0.0.0.0:8080",reason="listener"} 0"#,
+            r#"tidegate_connections_refused_total{listener="0.0.0.0:8080",reason="address"} 1"#,
+            r#"tidegate_connections_refused_total{listener="0.0.0.0:8080",reason="memory"} 0"#,
+            r#"tidegate_connections_limit{listener="0.0.0.0:8080"} 10"#,
         ]
     );
     assert_eq!(listener.open(), 1);
@@ -253,4 +260,30 @@ fn an_empty_exposition_is_complete() {
     let text = exposition(&Metrics::new("1.2.3", 1));
     assert!(text.contains("tidegate_build_info{version=\"1.2.3\"} 1\n"), "{text}");
     assert!(text.ends_with("# EOF\n"), "{text}");
+}
+
+#[test]
+fn limits_that_were_reached_are_counted_by_limit() {
+    let metrics = Metrics::new("1.2.3", 1);
+    metrics.limits().reached(Limit::WriteTimeout);
+    metrics.limits().bad_request(BadRequest::Header);
+    let counted = |prefix: &str| {
+        samples(&metrics, prefix).into_iter().filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>()
+    };
+    assert_eq!(counted("tidegate_limited"), [r#"tidegate_limited_total{limit="write_timeout"} 1"#]);
+    assert_eq!(counted("tidegate_bad_requests"), [r#"tidegate_bad_requests_total{reason="header"} 1"#]);
+}
+
+#[test]
+fn memory_in_use_is_the_larger_of_what_is_held_and_what_is_resident() {
+    let metrics = Metrics::new("1.2.3", 1);
+    let memory = &metrics.limits().memory;
+    memory.hold(100);
+    memory.set_resident(70);
+    assert_eq!(memory.used(), 100);
+    memory.hold(-60);
+    assert_eq!(memory.used(), 70);
+    memory.set_limit(90);
+    let want = ["tidegate_memory_held_bytes 40", "tidegate_memory_resident_bytes 70", "tidegate_memory_limit_bytes 90"];
+    assert_eq!(samples(&metrics, "tidegate_memory"), want);
 }

@@ -1,7 +1,6 @@
 use super::super::worker::Shared;
-use super::super::{HEADER_READ_TIMEOUT, IDLE_TIMEOUT};
-use super::serve_h1;
-use crate::config::Config;
+use super::serve;
+use crate::config::{Config, Limits};
 use crate::gateway::{Gateway, Telemetry};
 use crate::peer::Peer;
 use crate::snapshot::{Schemas, Snapshot};
@@ -29,7 +28,7 @@ async fn closed_after<F: Future<Output = DuplexStream>>(client: impl FnOnce(Dupl
     let (near, far) = tokio::io::duplex(64 * 1024);
     let (_stop, stopped) = watch::channel(false);
     let shared = shared(stopped);
-    let server = serve_h1(far, Peer::unknown(), &shared);
+    let server = serve(far, Peer::unknown(), &shared);
     let client = async {
         let mut near = client(near).await;
         let last = clock::now();
@@ -37,9 +36,7 @@ async fn closed_after<F: Future<Output = DuplexStream>>(client: impl FnOnce(Dupl
         assert_eq!(rest, 0, "nothing comes before the end");
         clock::now() - last
     };
-    let (ended, elapsed) = tokio::join!(server, client);
-    ended.expect("no error");
-    elapsed
+    tokio::join!(server, client).1
 }
 
 /// Sends a request and reads its answer.
@@ -59,7 +56,7 @@ async fn a_head_that_does_not_end_is_given_up_however_it_trickles() {
         stream.write_all(b"TP/1.1\r\n").await.expect("written");
         stream
     });
-    assert_eq!(elapsed.await.as_secs(), HEADER_READ_TIMEOUT.as_secs() - 4);
+    assert_eq!(elapsed.await.as_secs(), Limits::default().headers.timeout.as_secs() - 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,5 +69,6 @@ async fn an_idle_connection_is_kept_and_closed_at_last() {
         stream
     });
     let elapsed = elapsed.await;
-    assert!((IDLE_TIMEOUT..=2 * IDLE_TIMEOUT).contains(&elapsed), "{elapsed:?}");
+    let limit = Limits::default().idle_timeout;
+    assert!((limit..=2 * limit).contains(&elapsed), "{elapsed:?}");
 }

@@ -1,0 +1,138 @@
+//! An h1 connection: hyper reads and writes it; how long and how often is decided here.
+
+mod body;
+mod refused;
+
+use super::h2::jittered;
+use super::patience::{Activity, Observed, Patience};
+use super::worker::Shared;
+use crate::peer::Peer;
+use crate::pipeline;
+use body::Counted;
+use hyper::ext::ReasonPhrase;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tidegate_telemetry::clock;
+use tidegate_telemetry::metrics::limits::Limit;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+
+/// What hyper may keep of a request that is not read, and of a response that is not taken. Larger heads
+/// than this must be allowed by the config.
+const BUFFER: usize = 64 * 1024;
+/// How long a client may go on sending what nobody reads, so that it comes to read the answer.
+const LINGER: Duration = Duration::from_secs(2);
+/// How much of it is read.
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// The phrase of 499, the one status of ours that has none in RFC 9110.
+const CLIENT_CLOSED_REQUEST: ReasonPhrase = ReasonPhrase::from_static(b"Client Closed Request");
+
+/// Runs a connection to its end.
+pub(super) async fn serve<S>(stream: S, peer: Peer, shared: &Rc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let limits = Arc::clone(peer.limits());
+    let mut builder = http1::Builder::new();
+    builder
+        // Its own timer would be set anew for every request: see `patience`.
+        .header_read_timeout(None)
+        .max_headers(limits.headers.max)
+        .max_header_size(limits.headers.max_bytes)
+        .max_buf_size(BUFFER.max(limits.headers.max_bytes));
+    let activity = Rc::new(Activity::default());
+    let life = Rc::new(Life::new(&peer, shared));
+    let (handler, requests, peer) = (Rc::clone(shared), Rc::clone(&activity), Rc::new(peer));
+    let service = service_fn(move |request| {
+        let (shared, peer, life) = (Rc::clone(&handler), Rc::clone(&peer), Rc::clone(&life));
+        let in_flight = requests.request();
+        async move {
+            let mut response = pipeline::handle(&shared.gateway, &shared.pools, request, &peer).await;
+            if response.status().canonical_reason().is_none() {
+                response.extensions_mut().insert(CLIENT_CLOSED_REQUEST);
+            }
+            if life.is_over() {
+                response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response.map(|body| Counted::new(body, in_flight)))
+        }
+    });
+    let stream = Observed::new(stream, Rc::clone(&activity));
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut patience = pin!(Patience::new(activity, limits));
+    let mut stop = shared.stop.clone();
+    let mut stop = pin!(stop.wait_for(|&stop| stop));
+    let mut stopped = false;
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = Pin::new(&mut connection) => break ended,
+            limit = patience.as_mut() => return shared.gateway.telemetry().metrics.limits().reached(limit),
+            _ = stop.as_mut(), if !stopped => {
+                stopped = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = &ended {
+        refused::count(error, shared.gateway.telemetry().metrics.limits());
+    }
+    linger(connection.into_parts().io.into_inner().into_inner()).await;
+}
+
+/// Reads on for a moment: a socket that is closed while bytes come resets the connection, and the client
+/// would lose the answer that it has not read yet.
+async fn linger<S: AsyncRead + Unpin>(mut stream: S) {
+    let mut scrap = [0; 4096];
+    let all = async {
+        let mut left = LINGER_BYTES;
+        while let Ok(count @ 1..) = stream.read(&mut scrap).await {
+            left = left.saturating_sub(count);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Either way the connection is over.
+    let _ = tokio::time::timeout(LINGER, all).await;
+}
+
+/// How many requests a connection may still bring, and for how long.
+struct Life {
+    left: Cell<u64>,
+    ends: Option<Instant>,
+    shared: Rc<Shared>,
+}
+
+impl Life {
+    fn new(peer: &Peer, shared: &Rc<Shared>) -> Self {
+        let limits = peer.limits();
+        let ends = clock::now().checked_add(jittered(limits.max_age));
+        Self { left: Cell::new(limits.max_requests), ends, shared: Rc::clone(shared) }
+    }
+
+    /// One more is answered; whether it was the last.
+    fn is_over(&self) -> bool {
+        let counted = self.shared.gateway.telemetry().metrics.limits();
+        self.left.set(self.left.get().saturating_sub(1));
+        let limit = if self.left.get() == 0 {
+            Limit::MaxRequests
+        } else if self.ends.is_some_and(|ends| ends <= clock::now()) {
+            Limit::MaxAge
+        } else {
+            return false;
+        };
+        counted.reached(limit);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

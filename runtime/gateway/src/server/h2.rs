@@ -1,0 +1,184 @@
+//! An h2 connection: streams in, a task for each, and everything that a client may not do with them.
+//!
+//! It stands on the h2 library itself: hyper would hand it whole replies, which it then has to keep for
+//! a client that does not read, with nobody left who would notice.
+
+mod body;
+mod frames;
+mod stream;
+mod traffic;
+mod watch;
+
+use super::date;
+use super::worker::Shared;
+use crate::config::Limits;
+use crate::peer::Peer;
+use crate::pipeline::{BodyOf, ReplyBody};
+use crate::upstreams::Pools;
+use bytes::Bytes;
+use frames::Flood;
+use h2::Reason;
+use h2::server::{Builder, Connection, SendResponse};
+use http::Request;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tidegate_telemetry::metrics::limits::{BadRequest, Limit};
+use tokio::io::{AsyncRead, AsyncWrite};
+use traffic::{Socket, Traffic};
+use watch::{Verdict, Watch};
+
+pub(super) use watch::jittered;
+
+/// The body of a reply.
+type Reply = ReplyBody<BodyOf<Pools>>;
+
+/// The largest frame that is taken: the protocol's default.
+const FRAME_MAX: u32 = 16 * 1024;
+/// What the h2 library may keep for one stream that the client's window allows and its socket does not.
+const SEND_BUFFER: usize = 64 * 1024;
+/// How long a client may take to hear why its connection is closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What the streams of one connection share.
+struct Link {
+    shared: Rc<Shared>,
+    peer: Peer,
+    limits: Arc<Limits>,
+    traffic: Rc<Traffic>,
+}
+
+/// What happens on a connection.
+enum Event {
+    Request(Request<h2::RecvStream>, SendResponse<Bytes>),
+    Verdict(Verdict),
+    Flood(Flood),
+    Stop,
+    Ended(Result<(), h2::Error>),
+}
+
+/// Runs a connection to its end.
+pub(super) async fn serve<S>(stream: S, peer: Peer, shared: &Rc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let limits = Arc::clone(peer.limits());
+    let traffic = Traffic::new(limits.h2.max_resets);
+    let socket = Socket::new(stream, Rc::clone(&traffic));
+    let handshake = builder(&limits).handshake::<_, Bytes>(socket);
+    let counted = shared.gateway.telemetry().metrics.limits();
+    let mut connection = match tokio::time::timeout(limits.headers.timeout, handshake).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return ended(&error, shared),
+        Err(_) => return counted.reached(Limit::HeaderTimeout),
+    };
+    let mut watch = Watch::new(Rc::clone(&traffic), Arc::clone(&limits), connection.ping_pong());
+    let link = Rc::new(Link { shared: Rc::clone(shared), peer, limits, traffic });
+    let mut stop = shared.stop.clone();
+    let mut stop = pin!(stop.wait_for(|&stop| stop));
+    let mut stopped = false;
+    let mut requests = 0;
+    loop {
+        let event = poll_fn(|context| {
+            let event = poll_event(&mut connection, &link.traffic, &mut watch, context);
+            if event.is_pending() && !stopped && stop.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Event::Stop);
+            }
+            event
+        });
+        match event.await {
+            Event::Request(request, respond) => {
+                tokio::task::spawn_local(stream::serve(request, respond, Rc::clone(&link)));
+                requests += 1;
+                if requests == link.limits.max_requests {
+                    counted.reached(Limit::MaxRequests);
+                    connection.graceful_shutdown();
+                }
+            }
+            Event::Verdict(Verdict::Retire(limit)) => {
+                counted.reached(limit);
+                connection.graceful_shutdown();
+            }
+            Event::Verdict(Verdict::Close(limit)) => {
+                counted.reached(limit);
+                return farewell(connection, Reason::NO_ERROR).await;
+            }
+            Event::Flood(flood) => {
+                counted.reached(match flood {
+                    Flood::Frames => Limit::H2Frames,
+                    Flood::Resets => Limit::H2Resets,
+                });
+                tracing::debug!(?flood, "a client connection is closed: ENHANCE_YOUR_CALM");
+                return farewell(connection, Reason::ENHANCE_YOUR_CALM).await;
+            }
+            Event::Stop => {
+                stopped = true;
+                connection.graceful_shutdown();
+            }
+            Event::Ended(Ok(())) => return,
+            Event::Ended(Err(error)) => return ended(&error, shared),
+        }
+    }
+}
+
+fn poll_event<S>(
+    connection: &mut Connection<Socket<S>, Bytes>,
+    traffic: &Traffic,
+    watch: &mut Watch,
+    context: &mut Context<'_>,
+) -> Poll<Event>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let accepted = connection.poll_accept(context);
+    if let Some(flood) = traffic.flood() {
+        return Poll::Ready(Event::Flood(flood));
+    }
+    match accepted {
+        Poll::Ready(Some(Ok((request, respond)))) => Poll::Ready(Event::Request(request, respond)),
+        Poll::Ready(Some(Err(error))) => Poll::Ready(Event::Ended(Err(error))),
+        Poll::Ready(None) => Poll::Ready(Event::Ended(Ok(()))),
+        Poll::Pending => watch.poll(context).map(Event::Verdict),
+    }
+}
+
+fn builder(limits: &Limits) -> Builder {
+    let h2 = &limits.h2;
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(h2.max_streams)
+        .max_pending_accept_reset_streams(h2.max_resets as usize)
+        .max_local_error_reset_streams(Some(h2.max_local_resets))
+        .initial_window_size(h2.stream_window)
+        .initial_connection_window_size(h2.connection_window)
+        .max_frame_size(FRAME_MAX)
+        .max_header_list_size(u32::try_from(limits.headers.max_bytes).unwrap_or(u32::MAX))
+        .max_send_buffer_size(SEND_BUFFER);
+    builder
+}
+
+/// Tells the client why, if it listens, and drops the connection with all its streams.
+async fn farewell<S>(mut connection: Connection<Socket<S>, Bytes>, reason: Reason)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    connection.abrupt_shutdown(reason);
+    let closed = poll_fn(|context| connection.poll_closed(context));
+    // Either way it is over.
+    let _ = tokio::time::timeout(FAREWELL, closed).await;
+}
+
+/// Counts why a connection ended in an error.
+fn ended(error: &h2::Error, shared: &Shared) {
+    let counted = shared.gateway.telemetry().metrics.limits();
+    match error.reason() {
+        Some(Reason::ENHANCE_YOUR_CALM) if error.is_library() => counted.reached(Limit::H2Calm),
+        Some(_) if error.is_library() => counted.bad_request(BadRequest::H2),
+        _ => {}
+    }
+    tracing::debug!(%error, "a client connection ended with an error");
+}
+

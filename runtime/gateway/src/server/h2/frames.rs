@@ -1,0 +1,168 @@
+//! What a client's frames are, by their heads alone.
+//!
+//! The h2 library bounds what its state can grow to, not how often a client may make it work. Here
+//! frames that carry no request are counted against a budget that requests and replies refill, and a
+//! header block that does not end is noticed.
+
+use std::time::Duration;
+use tidegate_telemetry::clock;
+
+/// Bytes before the first frame (RFC 9113, section 3.4).
+const PREFACE: usize = 24;
+/// Bytes of a frame's head (RFC 9113, section 4.1).
+const HEAD: usize = 9;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
+
+/// Frames without a request that may come at once. A client that probes the bandwidth, or grants
+/// windows message by message, sends two for each DATA frame of ours, and those are earned.
+const BURST: i64 = 1_000;
+/// Those that are forgiven every second.
+const FORGIVEN_PER_SECOND: f64 = 100.0;
+/// What a request earns: its own window updates, a PRIORITY, a PING.
+const EARNED_BY_REQUEST: i64 = 10;
+/// What a DATA frame of ours earns: a PING and two WINDOW_UPDATE.
+const EARNED_BY_REPLY: i64 = 3;
+/// The time over which resets are counted.
+pub(super) const RESETS_OVER: Duration = Duration::from_secs(10);
+
+/// A client that sends too much of what is no request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flood {
+    /// PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, empty CONTINUATION, unknown types.
+    Frames,
+    /// RST_STREAM.
+    Resets,
+}
+
+/// Reads frame heads off a connection's incoming bytes.
+#[derive(Debug)]
+pub(super) struct Frames {
+    /// Bytes to pass over before the next head.
+    skip: usize,
+    head: [u8; HEAD],
+    filled: usize,
+    in_block: bool,
+    frames: Bucket,
+    resets: Bucket,
+    flood: Option<Flood>,
+}
+
+/// Sums up to `size`; what flows off again is reckoned when it is full.
+#[derive(Debug)]
+struct Bucket {
+    level: i64,
+    size: i64,
+    leak_per_second: f64,
+    since: std::time::Instant,
+}
+
+impl Frames {
+    pub(super) fn new(max_resets: u32) -> Self {
+        let resets = f64::from(max_resets) / RESETS_OVER.as_secs_f64();
+        Self {
+            skip: PREFACE,
+            head: [0; HEAD],
+            filled: 0,
+            in_block: false,
+            frames: Bucket::new(BURST, FORGIVEN_PER_SECOND),
+            resets: Bucket::new(i64::from(max_resets), resets),
+            flood: None,
+        }
+    }
+
+    /// Takes what was read.
+    pub(super) fn read(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.skip > 0 {
+                let skipped = self.skip.min(bytes.len());
+                self.skip -= skipped;
+                bytes = &bytes[skipped..];
+                continue;
+            }
+            let taken = (HEAD - self.filled).min(bytes.len());
+            self.head[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
+            self.filled += taken;
+            bytes = &bytes[taken..];
+            if self.filled == HEAD {
+                self.filled = 0;
+                self.frame();
+            }
+        }
+    }
+
+    /// A header block has begun and not ended.
+    pub(super) fn in_block(&self) -> bool {
+        self.in_block || self.skip > 0 && matches!(self.head[3], HEADERS | CONTINUATION)
+    }
+
+    /// We sent a DATA frame, which a client may answer.
+    pub(super) fn sent_data(&mut self) {
+        self.frames.earn(EARNED_BY_REPLY);
+    }
+
+    /// What the client did too much of.
+    pub(super) fn flood(&self) -> Option<Flood> {
+        self.flood
+    }
+
+    fn frame(&mut self) {
+        let [high, mid, low, kind, flags, ..] = self.head;
+        let len = usize::from(high) << 16 | usize::from(mid) << 8 | usize::from(low);
+        self.skip = len;
+        match kind {
+            HEADERS => {
+                self.in_block = flags & END_HEADERS == 0;
+                self.frames.earn(EARNED_BY_REQUEST);
+            }
+            CONTINUATION => {
+                self.in_block = flags & END_HEADERS == 0;
+                self.charge(len == 0);
+            }
+            DATA => self.charge(len == 0 && flags & END_STREAM == 0),
+            RST_STREAM => {
+                if !self.resets.add() {
+                    self.flood = Some(Flood::Resets);
+                }
+            }
+            _ => self.charge(true),
+        }
+    }
+
+    fn charge(&mut self, empty: bool) {
+        if empty && !self.frames.add() {
+            self.flood = Some(Flood::Frames);
+        }
+    }
+}
+
+impl Bucket {
+    fn new(size: i64, leak_per_second: f64) -> Self {
+        Self { level: 0, size, leak_per_second, since: clock::now() }
+    }
+
+    /// Adds one; `false` if it flows over.
+    fn add(&mut self) -> bool {
+        self.level += 1;
+        if self.level > self.size {
+            let now = clock::now();
+            let leaked = (now - self.since).as_secs_f64() * self.leak_per_second;
+            self.since = now;
+            self.level = (self.level - leaked as i64).max(1);
+        }
+        self.level <= self.size
+    }
+
+    /// Takes out so much, at most what is in it.
+    fn earn(&mut self, count: i64) {
+        self.level = (self.level - count).max(0);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! One stream of an h2 connection: a request in, its response out, as fast as the client takes it.
+//!
+//! What the client's window does not allow stays with the body: the h2 library is never given data that
+//! it would have to keep. So a client that reads nothing holds up its own streams alone, and each of
+//! them has somebody who looks at the clock.
+
+use super::Link;
+use super::body::RequestBody;
+use super::date;
+use crate::pipeline;
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::header::{CONTENT_LENGTH, DATE, HeaderValue};
+use http::{Method, Request, Response};
+use http_body::Body;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+use tidegate_telemetry::clock;
+use tidegate_telemetry::metrics::limits::Limit;
+
+/// What one stream claims of the connection's window at a time.
+const CLAIM: usize = 64 * 1024;
+
+/// A stream that has no future: the client reset it, or the connection is gone.
+struct Gone;
+
+/// Why the rest of a body is not sent.
+enum Broken {
+    Gone,
+    /// The client granted no window for too long.
+    Stalled,
+    /// The body itself broke off.
+    Body,
+}
+
+/// Serves one request to its end.
+pub(super) async fn serve(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, link: Rc<Link>) {
+    let _underway = link.traffic.begin();
+    let is_head = *request.method() == Method::HEAD;
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let request = request.map(|stream| RequestBody::new(stream, length));
+    let Ok(response) = answer(request, &mut respond, &link).await else { return };
+    let (head, body) = response.into_parts();
+    let mut head = Response::from_parts(head, ());
+    head.headers_mut().entry(DATE).or_insert_with(date::now);
+    let mut body = pin!(body);
+    if let Some(length) = body.size_hint().exact()
+        && (length > 0 || !is_head)
+    {
+        head.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    let ends = is_head || body.is_end_stream();
+    let Ok(mut stream) = respond.send_response(head, ends) else { return };
+    if ends {
+        return;
+    }
+    match send(&mut stream, body.as_mut(), &link).await {
+        Ok(()) | Err(Broken::Gone) => {}
+        Err(Broken::Stalled) => {
+            link.shared.gateway.telemetry().metrics.limits().reached(Limit::WriteTimeout);
+            body.abandon();
+            stream.send_reset(Reason::CANCEL);
+        }
+        Err(Broken::Body) => stream.send_reset(Reason::INTERNAL_ERROR),
+    }
+}
+
+/// Lets the pipeline answer, unless the client resets the stream before.
+async fn answer(
+    request: Request<RequestBody>,
+    respond: &mut SendResponse<Bytes>,
+    link: &Link,
+) -> Result<Response<super::Reply>, Gone> {
+    let shared = &link.shared;
+    let mut answer = pin!(pipeline::handle(&shared.gateway, &shared.pools, request, &link.peer));
+    poll_fn(|context| match respond.poll_reset(context) {
+        Poll::Ready(_) => Poll::Ready(Err(Gone)),
+        Poll::Pending => answer.as_mut().poll(context).map(Ok),
+    })
+    .await
+}
+
+async fn send<B>(stream: &mut SendStream<Bytes>, mut body: Pin<&mut B>, link: &Link) -> Result<(), Broken>
+where
+    B: Body<Data = Bytes>,
+{
+    loop {
+        let frame = poll_fn(|context| match stream.poll_reset(context) {
+            Poll::Ready(_) => Poll::Ready(Err(Broken::Gone)),
+            Poll::Pending => body.as_mut().poll_frame(context).map(Ok),
+        });
+        let frame = match frame.await? {
+            Some(Ok(frame)) => frame,
+            Some(Err(_)) => return Err(Broken::Body),
+            None => return stream.send_data(Bytes::new(), true).map_err(|_| Broken::Gone),
+        };
+        match frame.into_data() {
+            Ok(data) => {
+                let last = body.is_end_stream();
+                send_data(stream, data, last, link).await?;
+                if last {
+                    return Ok(());
+                }
+            }
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                return stream.send_trailers(trailers).map_err(|_| Broken::Gone);
+            }
+        }
+    }
+}
+
+/// Sends in pieces that the client's window allows.
+async fn send_data(stream: &mut SendStream<Bytes>, mut data: Bytes, last: bool, link: &Link) -> Result<(), Broken> {
+    while !data.is_empty() {
+        stream.reserve_capacity(data.len().min(CLAIM));
+        let mut room = stream.capacity();
+        if room == 0 {
+            room = wait_for_room(stream, link.limits.write_timeout).await?;
+        }
+        let piece = data.split_to(room.min(data.len()));
+        link.traffic.sends_data();
+        stream.send_data(piece, last && data.is_empty()).map_err(|_| Broken::Gone)?;
+    }
+    // What was claimed and not used would be missed by the other streams.
+    stream.reserve_capacity(0);
+    Ok(())
+}
+
+async fn wait_for_room(stream: &mut SendStream<Bytes>, patience: Duration) -> Result<usize, Broken> {
+    let room = poll_fn(|context| {
+        if stream.poll_reset(context).is_ready() {
+            return Poll::Ready(Err(Broken::Gone));
+        }
+        stream.poll_capacity(context).map(|room| match room {
+            Some(Ok(room)) => Ok(room),
+            Some(Err(_)) | None => Err(Broken::Gone),
+        })
+    });
+    let until = clock::now() + patience;
+    tokio::time::timeout_at(until.into(), room).await.unwrap_or(Err(Broken::Stalled))
+}

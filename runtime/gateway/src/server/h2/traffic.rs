@@ -1,0 +1,152 @@
+//! The socket of an h2 connection, and what moves on it.
+
+use super::frames::{Flood, Frames};
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tidegate_telemetry::clock;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What a connection is doing, as its socket and its streams tell. Shared by all of them.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    frames: RefCell<Frames>,
+    /// Something came since this was last looked at.
+    heard: Cell<bool>,
+    /// Since when a header block has been incomplete.
+    block_since: Cell<Option<Instant>>,
+    /// Since when the socket has taken nothing.
+    blocked_since: Cell<Option<Instant>>,
+    /// Streams whose request or reply is under way.
+    streams: Cell<u32>,
+}
+
+/// A stream under way, until dropped.
+#[derive(Debug)]
+pub(super) struct Underway(Rc<Traffic>);
+
+impl Traffic {
+    pub(super) fn new(max_resets: u32) -> Rc<Self> {
+        Rc::new(Self {
+            frames: RefCell::new(Frames::new(max_resets)),
+            heard: Cell::new(false),
+            block_since: Cell::new(None),
+            blocked_since: Cell::new(None),
+            streams: Cell::new(0),
+        })
+    }
+
+    pub(super) fn begin(self: &Rc<Self>) -> Underway {
+        self.streams.set(self.streams.get() + 1);
+        Underway(Rc::clone(self))
+    }
+
+    pub(super) fn streams(&self) -> u32 {
+        self.streams.get()
+    }
+
+    pub(super) fn take_heard(&self) -> bool {
+        self.heard.take()
+    }
+
+    pub(super) fn block_since(&self) -> Option<Instant> {
+        self.block_since.get()
+    }
+
+    pub(super) fn blocked_since(&self) -> Option<Instant> {
+        self.blocked_since.get()
+    }
+
+    pub(super) fn flood(&self) -> Option<Flood> {
+        self.frames.borrow().flood()
+    }
+
+    /// A DATA frame goes out.
+    pub(super) fn sends_data(&self) {
+        self.frames.borrow_mut().sent_data();
+    }
+
+    fn read(&self, bytes: &[u8]) {
+        self.heard.set(true);
+        let mut frames = self.frames.borrow_mut();
+        frames.read(bytes);
+        let since = frames.in_block().then(|| self.block_since.get().unwrap_or_else(clock::now));
+        self.block_since.set(since);
+    }
+
+    fn wrote<T>(&self, written: &Poll<io::Result<T>>) {
+        match written {
+            Poll::Pending if self.blocked_since.get().is_none() => self.blocked_since.set(Some(clock::now())),
+            Poll::Ready(_) if self.blocked_since.get().is_some() => self.blocked_since.set(None),
+            Poll::Pending | Poll::Ready(_) => {}
+        }
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.streams.set(self.0.streams.get() - 1);
+    }
+}
+
+/// A socket that tells its [`Traffic`] what moves.
+#[derive(Debug)]
+pub(super) struct Socket<S> {
+    stream: S,
+    traffic: Rc<Traffic>,
+}
+
+impl<S> Socket<S> {
+    pub(super) fn new(stream: S, traffic: Rc<Traffic>) -> Self {
+        Self { stream, traffic }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let new = &buffer.filled()[before..];
+        if !new.is_empty() {
+            self.traffic.read(new);
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.traffic.wrote(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.traffic.wrote(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
