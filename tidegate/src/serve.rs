@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tidegate_control::admin::{Bound, Phase, Readiness, Shown};
 use tidegate_control::config::{AccessLog, AccessLogTarget};
-use tidegate_control::{Diagnostic, Source};
+use tidegate_control::{Diagnostic, Source, machine};
 use tidegate_gateway::config::Place;
 use tidegate_gateway::server::{Listeners, Server};
 use tidegate_gateway::{Gateway, Telemetry};
@@ -58,6 +58,7 @@ impl Serving {
         let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log };
         let gateway = Arc::new(Gateway::new(snapshot, telemetry));
         let server = Server::start(&gateway, listeners).map_err(|error| failed("cannot start the workers", &error))?;
+        runtime.spawn(machine::watch(Arc::clone(&gateway)));
         let readiness = Arc::new(Readiness::default());
         readiness.set(Phase::Serving);
         let admin = admin.map(|bound| {

@@ -7,7 +7,7 @@ mod compression;
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
 
-pub use compression::{DecompressError, decompress};
+pub use compression::{Bounds, DecompressError, decompress};
 
 /// Bytes before each message.
 pub const FRAME_HEADER_LEN: usize = 5;

@@ -5,8 +5,10 @@
 
 mod access;
 mod http_rules;
+mod limits;
 mod listeners;
 mod metadata;
+mod pool;
 mod routes;
 mod transcoding;
 mod upstreams;
@@ -20,7 +22,6 @@ use crate::{value, yaml};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_gateway::config::limits::{Connections, Memory};
 use tidegate_gateway::config::{self as gateway, DEFAULT_DRAIN};
 
 /// Keys of later versions.
@@ -88,6 +89,8 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let mut fields = Fields::of_file(root, "the config file", cx)?.not_yet(LATER);
     let workers = fields.optional("workers", cx, value::workers);
     let drain = fields.optional("drain", cx, value::duration);
+    let connections = limits::connections(&mut fields, cx);
+    let memory = limits::memory(&mut fields, cx);
     let listeners = listeners::read(&mut fields, cx);
     let admin = access::admin(&mut fields, cx);
     let upstreams = upstreams::read(&mut fields, folder, cx);
@@ -99,8 +102,8 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
         config: gateway::Config {
             workers: workers.map_or(0, |workers| workers.value),
             drain: drain.map_or(DEFAULT_DRAIN, |drain: crate::fields::Located<Duration>| drain.value),
-            connections: Connections::default(),
-            memory: Memory::default(),
+            connections,
+            memory,
             listeners,
             upstreams: upstreams.into_iter().filter_map(|upstream| upstream.config).collect(),
             routes,

@@ -2,7 +2,7 @@
 //!
 //! **Owns** the config file: reading it ([`load`]), its keys, substitution of environment variables,
 //! every error about it with file, line and caret ([`Report`]), the schemas that it names ([`schemas`]);
-//! and the [admin port](admin) with metrics and health.
+//! the [admin port](admin) with metrics and health; and what [the machine](machine) has of memory.
 //!
 //! **Does not** listen for the clients of the gateway, route, transcode, or compile `.proto` files
 //! (that is behind [`tidegate_transcode::ports::SchemaCompiler`]), and does not read the environment of
@@ -15,6 +15,7 @@
 pub mod admin;
 pub mod config;
 pub mod diagnostics;
+pub mod machine;
 
 mod fields;
 mod interpolate;

@@ -1,5 +1,9 @@
 //! Typed values: what a scalar may say and what it means.
 
+mod quantity;
+
+pub(crate) use quantity::{buffer, byte_rate, count, header_bytes, header_count, percent, size, window};
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tidegate_gateway::config::HostPattern;

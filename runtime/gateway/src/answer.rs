@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use http::header::{ALLOW, HeaderMap, HeaderValue};
+use tidegate_telemetry::metrics::limits::Limit;
 use tidegate_transcode::{Code, Status};
 
 /// A situation in which the gateway itself answers.
@@ -35,17 +36,19 @@ pub enum Answer {
     HeadTooLarge,
     /// The body came too slowly.
     BodyTooSlow,
-    /// The whole request took longer than its listener allows.
-    RequestTimeout,
     /// There is no memory for it.
     Overloaded,
     /// The client took nothing of its answer for too long.
     ClientStalled,
+    /// A message of the upstream's reply is above the limit.
+    MessageTooLarge,
+    /// A message of the upstream's reply became much larger when it was decompressed.
+    MessageBomb,
 }
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 17] = [
+const TABLE: [(Answer, StatusCode, &str); 18] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
@@ -60,9 +63,10 @@ const TABLE: [(Answer, StatusCode, &str); 17] = [
     (Answer::Internal, StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     (Answer::HeadTooLarge, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
     (Answer::BodyTooSlow, StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
-    (Answer::RequestTimeout, StatusCode::GATEWAY_TIMEOUT, "request_timeout"),
     (Answer::Overloaded, StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
     (Answer::ClientStalled, CLIENT_CLOSED_REQUEST, "client_stalled"),
+    (Answer::MessageTooLarge, StatusCode::BAD_GATEWAY, "message_too_large"),
+    (Answer::MessageBomb, StatusCode::BAD_GATEWAY, "message_bomb"),
 ];
 
 /// 499, nginx's: the client left before its answer was complete. Nobody receives it; logs and metrics show it.
@@ -99,6 +103,19 @@ impl Answer {
     pub fn of_refused_request(http: StatusCode) -> Self {
         if http == StatusCode::UNSUPPORTED_MEDIA_TYPE { Self::UnsupportedMediaType } else { Self::BadRequest }
     }
+}
+
+/// The limit that a request ran into which ended for this reason.
+pub(crate) fn limit_behind(reason: &str) -> Option<Limit> {
+    let limits = [
+        (Answer::HeadTooLarge, Limit::HeaderCount),
+        (Answer::BodyTooLarge, Limit::BodyBytes),
+        (Answer::BodyTooSlow, Limit::BodyRate),
+        (Answer::Overloaded, Limit::Memory),
+        (Answer::MessageTooLarge, Limit::MessageBytes),
+        (Answer::MessageBomb, Limit::MessageRatio),
+    ];
+    limits.iter().find(|(answer, _)| answer.reason() == reason).map(|(_, limit)| *limit)
 }
 
 /// A request that ends without a reply from upstream, or with one that says no.
@@ -175,9 +192,10 @@ mod tests {
             (500, 13, "internal"),
             (431, 8, "head_too_large"),
             (408, 4, "body_too_slow"),
-            (504, 4, "request_timeout"),
             (503, 14, "overloaded"),
             (499, 1, "client_stalled"),
+            (502, 13, "message_too_large"),
+            (502, 13, "message_bomb"),
         ];
         assert_eq!(pairs, want);
     }

@@ -1,12 +1,14 @@
 //! One request from begin to end: its ids, its deadline, and its single line in metrics and log.
 
-use crate::answer::{Answer, Refusal};
+use crate::answer::{Answer, Refusal, limit_behind};
+use crate::config::Limits;
 use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT};
 use crate::deadline::{grpc_timeout, parse_grpc_timeout, parse_request_timeout};
 use crate::gateway::Gateway;
+use crate::memory::Held;
 use crate::peer::Peer;
-use crate::pipeline::ReplyBody;
 use crate::pipeline::stream::Source;
+use crate::pipeline::{PIECE_BYTES, ReplyBody};
 use crate::snapshot::{Routed, Snapshot};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -15,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tidegate_telemetry::access_log::Record;
+use tidegate_telemetry::metrics::limits::Limit;
 use tidegate_telemetry::metrics::requests;
 use tidegate_telemetry::request_id::{self, RequestId};
 use tidegate_telemetry::trace_context::TraceContext;
@@ -39,6 +42,11 @@ pub(crate) struct Exchange {
     log: Option<Box<LogFields>>,
     bytes_in: u64,
     bytes_out: u64,
+    limits: Arc<Limits>,
+    /// The deadline is the listener's, not the route's.
+    capped: bool,
+    /// Bytes in memory for this request.
+    held: Option<Held>,
     ended: bool,
 }
 
@@ -81,8 +89,20 @@ impl Exchange {
             log,
             bytes_in: 0,
             bytes_out: 0,
+            limits: Arc::clone(peer.limits()),
+            capped: false,
+            held: None,
             ended: false,
         }
+    }
+
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// So many bytes more are in memory for this request, until it ends.
+    pub(crate) fn hold(&mut self, bytes: usize) {
+        self.held.get_or_insert_with(|| self.gateway.memory().hold()).add(bytes);
     }
 
     pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
@@ -106,8 +126,12 @@ impl Exchange {
     /// # Errors
     /// 400 for a header that cannot be read.
     pub(crate) fn set_deadline(&mut self, head: &request::Parts, routed: &Routed<'_>) -> Result<(), Refusal> {
-        let default = (!routed.matched.binding.server_streaming).then_some(DEFAULT_TIMEOUT);
-        let cap = routed.route.timeout.or(default);
+        let streaming = routed.matched.binding.server_streaming;
+        let mut cap = routed.route.timeout.or((!streaming).then_some(DEFAULT_TIMEOUT));
+        if !streaming && cap.is_some_and(|cap| cap > self.limits.request_timeout) {
+            cap = Some(self.limits.request_timeout);
+            self.capped = true;
+        }
         let asked = asked_timeout(&head.headers)?;
         let timeout = match (asked, cap) {
             (Some(asked), Some(cap)) => Some(asked.min(cap)),
@@ -173,14 +197,22 @@ impl Exchange {
 
 impl Exchange {
     /// Ends with a reply that is complete.
+    ///
+    /// A large one ends when the client has taken the last piece of it.
     pub(crate) fn end_whole<R>(mut self, response: Response<Bytes>) -> Response<ReplyBody<R>> {
-        let mut response = response.map(|body| {
-            self.sent(body.len());
-            ReplyBody::whole(body)
-        });
-        response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
-        self.end(response.status(), Code::Ok, None);
-        response
+        let (mut head, body) = response.into_parts();
+        head.headers.insert(REQUEST_ID, self.request_id.clone());
+        self.sent(body.len());
+        if body.len() > PIECE_BYTES {
+            return Response::from_parts(head, ReplyBody::large(body, self));
+        }
+        self.end(head.status, Code::Ok, None);
+        Response::from_parts(head, ReplyBody::whole(body))
+    }
+
+    /// Ends with the last piece of a large reply.
+    pub(crate) fn end_large(&mut self) {
+        self.end(StatusCode::OK, Code::Ok, None);
     }
 
     /// Hands itself to the stream, which ends it.
@@ -221,12 +253,24 @@ impl Exchange {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
+        if let Some(reason) = reason {
+            self.count_limit(reason);
+        }
         let took = clock::now().saturating_duration_since(self.started);
         let telemetry = self.gateway.telemetry();
         telemetry.metrics.in_flight().end();
         self.series.observe(status.as_u16(), code as u8, took);
         if let (Some(log), Some(access_log)) = (&self.log, &telemetry.access_log) {
             access_log.write(&log.record(self, status, code, reason, took));
+        }
+    }
+}
+
+impl Exchange {
+    fn count_limit(&self, reason: &str) {
+        let timeout = (self.capped && reason == Answer::Deadline.reason()).then_some(Limit::RequestTimeout);
+        if let Some(limit) = timeout.or_else(|| limit_behind(reason)) {
+            self.gateway.telemetry().metrics.limits().reached(limit);
         }
     }
 }

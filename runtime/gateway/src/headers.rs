@@ -71,6 +71,11 @@ impl Nominated {
     }
 }
 
+/// Whether the request's `Connection` says that this header is for the next hop only.
+pub(crate) fn is_nominated(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.contains_key(header::CONNECTION) && Nominated::new(headers).holds(name)
+}
+
 /// Headers of HTTP, of gRPC and of the gateway that mean something to this hop alone, or that the
 /// gateway writes itself.
 fn is_protocol(name: &str) -> bool {

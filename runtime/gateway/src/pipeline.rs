@@ -4,6 +4,7 @@
 //! something to call gets a response, in a proxy, in a tower layer and in a test.
 
 mod admit;
+mod arrival;
 mod close;
 mod open;
 mod reply;
@@ -17,12 +18,13 @@ use crate::peer::Peer;
 use crate::snapshot::{Routed, Snapshot};
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
-use http::{Request, Response, Version, request};
+use http::{Request, Response, request};
 use std::error::Error;
 use std::sync::Arc;
 use tidegate_transcode::Miss;
 use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
+pub(crate) use reply::PIECE_BYTES;
 pub use reply::{ReplyBody, ReplyError};
 
 /// The body of a reply from these upstreams.
@@ -75,13 +77,15 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let snapshot = Arc::clone(exchange.snapshot());
-    check_host(head)?;
+    arrival::check(exchange.gateway(), head, &peer.limits().headers)?;
+    arrival::check_names(head)?;
     let routed = match_route(&snapshot, head)?;
     exchange.routed(&routed);
-    admit::all(head, &routed)?;
+    let body_limits = open::body_limits(peer, &routed);
+    admit::all(head, &routed, body_limits.max_bytes)?;
     let upstream = upstreams.get(&snapshot, routed.route.upstream);
     exchange.set_deadline(head, &routed)?;
-    let request = open::request(head, body, peer, &routed, exchange).await?;
+    let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
     exchange.calling();
     if routed.matched.binding.server_streaming {
         // A stream may have no deadline, but not be silent for ever.
@@ -119,17 +123,6 @@ async fn call<C: Call>(
             exchange.called(error.endpoint());
             Err(refuse_call(&error))
         }
-    }
-}
-
-/// Exactly one `Host` on h1, as RFC 9112, section 3.2 demands: with two, the next server might choose
-/// the other one.
-fn check_host(head: &request::Parts) -> Result<(), Refusal> {
-    let count = head.headers.get_all(http::header::HOST).iter().count();
-    match (head.version, count) {
-        (Version::HTTP_11, 0) => Err(Refusal::new(Answer::BadRequest, "the request has no header `host`")),
-        (_, 0 | 1) => Ok(()),
-        _ => Err(Refusal::new(Answer::BadRequest, "the request has more than one header `host`")),
     }
 }
 

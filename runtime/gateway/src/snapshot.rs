@@ -1,6 +1,7 @@
 //! The compiled config: what one request sees, whole, from its first byte to its last.
 
-use crate::config::{Config, HostPattern, Problem, Route};
+use crate::config::limits::Replies;
+use crate::config::{Config, HostPattern, Problem, Route, Upstream};
 use crate::headers::HeaderRules;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, Method, header};
@@ -55,6 +56,8 @@ pub(crate) struct CompiledRoute {
     pub(crate) upstream: usize,
     pub(crate) schema: Arc<Schema>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) max_body: Option<usize>,
+    pub(crate) replies: Replies,
     pub(crate) transcode: TranscodeOptions,
 }
 
@@ -196,10 +199,18 @@ fn resolve_routes(config: &Config, schemas: &Schemas, problems: &mut Vec<Problem
             upstream,
             schema: Arc::clone(schema),
             timeout: route.timeout,
+            max_body: route.max_body,
+            replies: replies(&config.upstreams[upstream], route),
             transcode: route.transcode.clone(),
         });
     }
     routes
+}
+
+/// The upstream's limits, and the route's own.
+fn replies(upstream: &Upstream, route: &Route) -> Replies {
+    let max_message = route.max_message.unwrap_or(upstream.replies.max_message);
+    Replies { max_message, ..upstream.replies }
 }
 
 fn compile_hosts(

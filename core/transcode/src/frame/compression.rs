@@ -7,8 +7,15 @@ use std::io::{self, BufRead, Read};
 /// Up to this size a message may be as much larger than its compressed form as it likes.
 const RATIO_FREE: usize = 64 * 1024;
 
-/// Above it, how many times larger. DEFLATE can reach 1032; text and messages stay below 100.
-const RATIO_MAX: usize = 200;
+/// What a message may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes, before and after.
+    pub max_bytes: usize,
+    /// How many times its compressed size, from 64 KiB on. DEFLATE can reach 1032; text and messages
+    /// stay below 100.
+    pub max_ratio: usize,
+}
 
 /// Why a compressed message was not read.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +30,11 @@ pub enum DecompressError {
         limit: usize,
     },
     /// The message is out of proportion to its compressed form.
-    #[error("the message is more than {RATIO_MAX} times larger than its compressed form")]
-    Bomb,
+    #[error("the message is more than {max_ratio} times larger than its compressed form")]
+    Bomb {
+        /// What is allowed.
+        max_ratio: usize,
+    },
     /// The bytes are not in the encoding.
     #[error("the message cannot be decompressed")]
     Malformed(#[source] io::Error),
@@ -33,21 +43,21 @@ pub enum DecompressError {
 /// Decompresses one message.
 ///
 /// `encoding` is the stream's `grpc-encoding`: `gzip` (RFC 1952), `deflate` (zlib, RFC 1950) or
-/// `identity`, which gives `payload` back. `limit` bounds the message, not its compressed form.
+/// `identity`, which gives `payload` back. `bounds` are of the message, not of its compressed form.
 ///
 /// # Errors
-/// [`DecompressError`]; at most `limit` + 1 bytes were then produced.
-pub fn decompress(encoding: &str, payload: Bytes, limit: usize) -> Result<Bytes, DecompressError> {
+/// [`DecompressError`]; at most `max_bytes` + 1 bytes were then produced.
+pub fn decompress(encoding: &str, payload: Bytes, bounds: Bounds) -> Result<Bytes, DecompressError> {
     match encoding {
-        "identity" if payload.len() > limit => Err(DecompressError::TooLarge { limit }),
+        "identity" if payload.len() > bounds.max_bytes => Err(DecompressError::TooLarge { limit: bounds.max_bytes }),
         "identity" => Ok(payload),
         "gzip" => {
             let mut decoder = MultiGzDecoder::new(&*payload);
-            inflate(&mut decoder, payload.len(), limit)
+            inflate(&mut decoder, payload.len(), bounds)
         }
         "deflate" => {
             let mut decoder = ZlibDecoder::new(&*payload);
-            let message = inflate(&mut decoder, payload.len(), limit)?;
+            let message = inflate(&mut decoder, payload.len(), bounds)?;
             match decoder.into_inner().fill_buf() {
                 Ok([]) => Ok(message),
                 _ => Err(DecompressError::Malformed(io::Error::other("bytes behind the end"))),
@@ -57,8 +67,9 @@ pub fn decompress(encoding: &str, payload: Bytes, limit: usize) -> Result<Bytes,
     }
 }
 
-fn inflate(decoder: &mut impl Read, compressed: usize, limit: usize) -> Result<Bytes, DecompressError> {
-    let in_proportion = compressed.saturating_mul(RATIO_MAX).max(RATIO_FREE);
+fn inflate(decoder: &mut impl Read, compressed: usize, bounds: Bounds) -> Result<Bytes, DecompressError> {
+    let Bounds { max_bytes: limit, max_ratio } = bounds;
+    let in_proportion = compressed.saturating_mul(max_ratio).max(RATIO_FREE);
     let cap = limit.min(in_proportion);
     let mut message = Vec::with_capacity(compressed.saturating_mul(4).min(cap));
     let mut bounded = decoder.take(cap as u64 + 1);
@@ -68,6 +79,6 @@ fn inflate(decoder: &mut impl Read, compressed: usize, limit: usize) -> Result<B
     } else if message.len() > limit {
         Err(DecompressError::TooLarge { limit })
     } else {
-        Err(DecompressError::Bomb)
+        Err(DecompressError::Bomb { max_ratio })
     }
 }

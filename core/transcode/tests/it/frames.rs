@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use std::io::Write;
-use tidegate_transcode::frame::{DecompressError, Deframer, Frame, FrameError, decompress, write_header};
+use tidegate_transcode::frame::{Bounds, DecompressError, Deframer, Frame, FrameError, decompress, write_header};
 
 /// Three frames: 3 bytes, none, and 2 compressed ones.
 const STREAM: &[u8] = b"\x00\x00\x00\x00\x03abc\x00\x00\x00\x00\x00\x01\x00\x00\x00\x02xy";
@@ -119,9 +119,13 @@ fn zlib(data: &[u8]) -> Bytes {
     encoder.finish().expect("memory takes all").into()
 }
 
+fn up_to(max_bytes: usize) -> Bounds {
+    Bounds { max_bytes, max_ratio: 100 }
+}
+
 /// The message, or the error's text.
 fn unpack(encoding: &str, payload: impl Into<Bytes>, limit: usize) -> Result<Bytes, String> {
-    decompress(encoding, payload.into(), limit).map_err(|error| error.to_string())
+    decompress(encoding, payload.into(), up_to(limit)).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -147,7 +151,7 @@ fn a_decompressed_message_is_limited() {
 #[test]
 fn a_bomb_is_refused_before_the_limit() {
     let bomb = vec![0; 10 << 20];
-    let want = "the message is more than 200 times larger than its compressed form";
+    let want = "the message is more than 100 times larger than its compressed form";
     assert_eq!(unpack("gzip", gzip(&bomb), 64 << 20), Err(want.into()));
     assert_eq!(unpack("deflate", zlib(&bomb), 64 << 20), Err(want.into()));
     // Small ones are no bombs, however well they compress.
@@ -159,13 +163,13 @@ fn a_bomb_is_refused_before_the_limit() {
 fn bytes_in_no_known_encoding_are_refused() {
     assert_eq!(unpack("br", "x", 100), Err("the encoding `br` is unknown".into()));
     let malformed = |result| matches!(result, Err(DecompressError::Malformed(_)));
-    assert!(malformed(decompress("gzip", Bytes::from_static(b"not gzip at all"), 100)));
-    assert!(malformed(decompress("deflate", Bytes::from_static(b"not zlib at all"), 100)));
+    assert!(malformed(decompress("gzip", Bytes::from_static(b"not gzip at all"), up_to(100))));
+    assert!(malformed(decompress("deflate", Bytes::from_static(b"not zlib at all"), up_to(100))));
     let whole = gzip(b"some message");
     for len in 1..whole.len() {
-        assert!(malformed(decompress("gzip", whole.slice(..len), 100)), "{len} bytes of {}", whole.len());
+        assert!(malformed(decompress("gzip", whole.slice(..len), up_to(100))), "{len} bytes of {}", whole.len());
     }
     let mut trailing = zlib(b"some message").to_vec();
     trailing.push(0);
-    assert!(malformed(decompress("deflate", trailing.into(), 100)));
+    assert!(malformed(decompress("deflate", trailing.into(), up_to(100))));
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use tidegate_protojson::{PrintOptions, wire_to_json};
-use tidegate_transcode::frame::{Deframer, decompress};
+use tidegate_transcode::frame::{Bounds, Deframer, decompress};
 use tidegate_transcode::{HttpRule, Miss, RuleMethod, Status, TranscodeOptions};
 
 fn random() -> TestRng {
@@ -161,8 +161,9 @@ fn random_replies_are_read_or_refused() {
         };
         let finished = deframer.finish();
         assert!(read.is_ok() || finished == read, "{read:?} {finished:?}");
-        drop(decompress("gzip", wire.clone().into(), 100));
-        drop(decompress("deflate", wire.clone().into(), 100));
+        let bounds = Bounds { max_bytes: 100, max_ratio: 100 };
+        drop(decompress("gzip", wire.clone().into(), bounds));
+        drop(decompress("deflate", wire.clone().into(), bounds));
         let mut out = Vec::new();
         drop(router.binding(0).write_reply(&SCHEMA, &wire, &TranscodeOptions::default(), &mut out));
         drop(router.binding(0).http_body_reply(&SCHEMA, &Bytes::from(wire)));

@@ -1,7 +1,9 @@
 //! `listeners`: where clients connect.
 
+use super::limits;
 use crate::fields::{Context, Fields};
 use crate::value;
+use std::sync::Arc;
 use tidegate_gateway::config::Listener;
 
 const LATER: &[&str] = &["tls", "trusted_peers", "identity_headers", "limits"];
@@ -17,6 +19,7 @@ pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Listener> {
         let Some(fields) = Fields::of(item, "a listener", cx) else { continue };
         let mut fields = fields.not_yet(LATER);
         let bind = fields.required("bind", cx, value::bind);
+        let limits = Arc::new(limits::listener(&mut fields, cx));
         fields.finish(cx);
         let Some(bind) = bind else { continue };
         let same = |listener: &&Listener| listener.bind == bind.value && bind.value.port() != 0;
@@ -27,7 +30,7 @@ pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Listener> {
             });
             continue;
         }
-        listeners.push(Listener::new(bind.value, bind.span.place()));
+        listeners.push(Listener { bind: bind.value, limits, place: bind.span.place() });
     }
     listeners
 }

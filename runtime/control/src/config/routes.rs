@@ -65,6 +65,8 @@ fn route(node: &Node, upstreams: &[Declared], cx: &mut Context) -> Option<(Route
     let host = fields.optional("host", cx, value::host);
     let upstream = fields.required("upstream", cx, value::text);
     let timeout = fields.optional("timeout", cx, value::duration);
+    let max_body = fields.optional("max_body", cx, value::buffer);
+    let max_message = fields.optional("max_message", cx, value::buffer);
     let transcode = transcoding::read(&mut fields, cx);
     fields.finish(cx);
     if let Some(upstream) = &upstream {
@@ -76,8 +78,8 @@ fn route(node: &Node, upstreams: &[Declared], cx: &mut Context) -> Option<(Route
         host: host.map_or(HostPattern::Any, |host| host.value),
         upstream: upstream.value,
         timeout: timeout.map(|timeout| timeout.value),
-        max_body: None,
-        max_message: None,
+        max_body: max_body.map(|bytes| bytes.value),
+        max_message: max_message.map(|bytes| bytes.value),
         transcode,
         place: service.span.place(),
     };

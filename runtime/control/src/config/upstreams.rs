@@ -1,12 +1,11 @@
 //! `upstreams`: named sets of endpoints and their descriptors.
 
-use super::http_rules;
+use super::{http_rules, pool};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
 use crate::value;
 use crate::yaml::{Entry, Kind, Node};
 use std::path::{Path, PathBuf};
-use tidegate_gateway::config::limits::Replies;
 use tidegate_gateway::config::{Schema, SchemaSource, Upstream};
 
 const LATER: &[&str] = &["protocol", "balance", "health", "outlier", "retry_budget", "concurrency", "tls"];
@@ -49,15 +48,11 @@ fn upstream(entry: &Entry, folder: &Path, like: &mut Option<Span>, cx: &mut Cont
         Some(node) => schema(node, folder, like, cx),
         None => Some(Schema::default()),
     };
+    let mut pool = tidegate_upstream::Config::new(entry.key.clone(), Vec::new());
+    let replies = pool::read(&mut fields, &mut pool, cx);
     fields.finish(cx);
-    let endpoints = endpoints?.into_iter().map(|(host, port)| tidegate_upstream::Endpoint { host, port }).collect();
-    Some(Upstream {
-        name: entry.key.clone(),
-        pool: tidegate_upstream::Config::new(entry.key.clone(), endpoints),
-        replies: Replies::default(),
-        schema: schema?,
-        place: entry.key_span.place(),
-    })
+    pool.endpoints = endpoints?.into_iter().map(|(host, port)| tidegate_upstream::Endpoint { host, port }).collect();
+    Some(Upstream { name: entry.key.clone(), pool, replies, schema: schema?, place: entry.key_span.place() })
 }
 
 fn endpoints(node: &Node, cx: &mut Context) -> Option<Vec<(String, u16)>> {

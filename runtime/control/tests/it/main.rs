@@ -4,6 +4,7 @@ mod admin;
 mod environment;
 mod good;
 mod http_rules;
+mod limits;
 mod rejects;
 mod routes;
 mod schemas;

@@ -10,12 +10,12 @@ use crate::snapshot::Routed;
 use http::request;
 
 pub(super) use accept::framing;
-pub(super) use body_size::{MAX_BODY_BYTES, too_large};
+pub(super) use body_size::too_large;
 
 /// Runs every policy, in order; the first that answers ends the request.
-pub(super) fn all(head: &request::Parts, routed: &Routed<'_>) -> Result<(), Refusal> {
+pub(super) fn all(head: &request::Parts, routed: &Routed<'_>, max_body: usize) -> Result<(), Refusal> {
     call_kind::admit(routed)?;
     accept::admit(head, routed)?;
     content_coding::admit(head)?;
-    body_size::admit(head)
+    body_size::admit(head, max_body)
 }

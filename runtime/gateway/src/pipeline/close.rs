@@ -5,6 +5,7 @@ use super::admit::framing;
 use super::refuse_call;
 use super::stream::Source;
 use crate::answer::{Answer, Refusal};
+use crate::config::limits::Replies;
 use crate::exchange::Exchange;
 use crate::headers::copy_reply;
 use crate::snapshot::Routed;
@@ -15,13 +16,10 @@ use http_body::Body;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use tidegate_transcode::frame::{self, Deframer, Frame, FrameError};
+use tidegate_transcode::frame::{self, Bounds, DecompressError, Deframer, Frame, FrameError};
 use tidegate_transcode::stream::Framing;
 use tidegate_transcode::{Code, Status};
 use tidegate_upstream::CallError;
-
-/// The longest message of a reply, before and after decompression.
-pub(super) const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -36,14 +34,16 @@ where
 {
     let (head, mut body) = reply.into_parts();
     check_head(&head, exchange)?;
-    let mut deframer = Deframer::new(MAX_MESSAGE_BYTES);
+    let replies = routed.route.replies;
+    let mut deframer = Deframer::new(replies.max_message);
     let mut message = None;
     let mut trailers = HeaderMap::new();
     while let Some(next) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         match next.map_err(|error| refuse_call(&error))?.into_data() {
             Ok(data) => {
+                exchange.hold(data.len());
                 deframer.push(data);
-                take_single(&mut deframer, &head.headers, &mut message)?;
+                take_single(&mut deframer, replies, &head.headers, &mut message)?;
             }
             Err(other) => trailers = other.into_trailers().unwrap_or_default(),
         }
@@ -60,6 +60,7 @@ where
     let mut response = reply_head(&head, JSON);
     copy_reply(&trailers, response.headers_mut());
     *response.body_mut() = write_whole(&message, routed, response.headers_mut())?;
+    exchange.hold(response.body().len());
     Ok(response)
 }
 
@@ -115,12 +116,17 @@ fn check_head(head: &response::Parts, exchange: &mut Exchange) -> Result<(), Ref
 }
 
 /// Takes the one message of a unary reply when it is whole; a second one is an error.
-fn take_single(deframer: &mut Deframer, headers: &HeaderMap, message: &mut Option<Bytes>) -> Result<(), Refusal> {
+fn take_single(
+    deframer: &mut Deframer,
+    replies: Replies,
+    headers: &HeaderMap,
+    message: &mut Option<Bytes>,
+) -> Result<(), Refusal> {
     while let Some(frame) = deframer.next().map_err(|error| bad_frame(&error))? {
         if message.is_some() {
             return Err(bad_reply("the upstream answered a unary call with more than one message"));
         }
-        *message = Some(payload(frame, grpc_encoding(headers).as_deref())?);
+        *message = Some(payload(frame, grpc_encoding(headers).as_deref(), replies)?);
     }
     Ok(())
 }
@@ -128,15 +134,22 @@ fn take_single(deframer: &mut Deframer, headers: &HeaderMap, message: &mut Optio
 /// The payload of a frame, decompressed if its flag says so.
 ///
 /// The flag without an encoding is an error (gRPC's `doc/compression.md`): the bytes could be anything.
-pub(super) fn payload(frame: Frame, encoding: Option<&str>) -> Result<Bytes, Refusal> {
+pub(super) fn payload(frame: Frame, encoding: Option<&str>, replies: Replies) -> Result<Bytes, Refusal> {
     if !frame.compressed {
         return Ok(frame.payload);
     }
     let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") else {
         return Err(bad_reply("the upstream's reply has a compressed message and no grpc-encoding"));
     };
-    let unpacked = frame::decompress(encoding, frame.payload, MAX_MESSAGE_BYTES);
-    unpacked.map_err(|error| bad_reply(&format!("the upstream's reply: {error}")))
+    let bounds = Bounds { max_bytes: replies.max_message, max_ratio: replies.max_ratio as usize };
+    frame::decompress(encoding, frame.payload, bounds).map_err(|error| {
+        let answer = match error {
+            DecompressError::TooLarge { .. } => Answer::MessageTooLarge,
+            DecompressError::Bomb { .. } => Answer::MessageBomb,
+            DecompressError::UnknownEncoding(_) | DecompressError::Malformed(_) => Answer::BadReply,
+        };
+        Refusal::new(answer, format!("the upstream's reply: {error}"))
+    })
 }
 
 pub(super) fn grpc_encoding(headers: &HeaderMap) -> Option<Box<str>> {
@@ -157,7 +170,8 @@ fn with_metadata(mut refusal: Refusal, headers: &HeaderMap, trailers: &HeaderMap
 }
 
 pub(super) fn bad_frame(error: &FrameError) -> Refusal {
-    bad_reply(&format!("the upstream's reply: {error}"))
+    let answer = if matches!(error, FrameError::TooLarge { .. }) { Answer::MessageTooLarge } else { Answer::BadReply };
+    Refusal::new(answer, format!("the upstream's reply: {error}"))
 }
 
 pub(super) fn bad_reply(message: &str) -> Refusal {

@@ -1,9 +1,11 @@
 //! Open: the client's request becomes a gRPC call.
 
-use super::admit::{MAX_BODY_BYTES, too_large};
+use super::admit::too_large;
 use crate::answer::{Answer, Refusal};
-use crate::config::DEFAULT_TIMEOUT;
+use crate::body_limits::{BodyLimit, Limited};
+use crate::config::{DEFAULT_TIMEOUT, limits};
 use crate::exchange::Exchange;
+use crate::headers::is_nominated;
 use crate::peer::Peer;
 use crate::snapshot::Routed;
 use bytes::{Bytes, BytesMut};
@@ -13,7 +15,7 @@ use http_body::Body;
 use std::error::Error;
 use std::future::poll_fn;
 use std::io::ErrorKind;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use tidegate_telemetry::clock;
 use tidegate_upstream::RequestBody;
 
@@ -28,10 +30,17 @@ const OUR_USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tidegate/"
 /// A body is at most this much larger on the wire than its JSON is (`0,` as a `double` is four times).
 const WIRE_SLACK: usize = 64;
 
+/// What the body of a request may be: the route's limit, else the listener's.
+pub(super) fn body_limits(peer: &Peer, routed: &Routed<'_>) -> limits::Body {
+    let limits = peer.limits().body;
+    limits::Body { max_bytes: routed.route.max_body.unwrap_or(limits.max_bytes), ..limits }
+}
+
 /// Reads the body, translates the request, and writes the call's metadata.
 pub(super) async fn request<B>(
     head: &request::Parts,
     body: B,
+    limits: limits::Body,
     peer: &Peer,
     routed: &Routed<'_>,
     exchange: &mut Exchange,
@@ -40,7 +49,7 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let body = if body.is_end_stream() { Bytes::new() } else { read_in_time(body, exchange).await? };
+    let body = if body.is_end_stream() { Bytes::new() } else { read_in_time(body, limits, exchange).await? };
     exchange.received(body.len());
     let mut frame = Vec::with_capacity(body.len() + WIRE_SLACK);
     let content_type = head.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
@@ -68,6 +77,9 @@ fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<H
     }
     exchange.write_ids(&mut metadata);
     for name in [TRACESTATE, BAGGAGE] {
+        if is_nominated(&head.headers, &name) {
+            continue;
+        }
         for value in head.headers.get_all(&name) {
             metadata.append(name.clone(), value.clone());
         }
@@ -86,30 +98,29 @@ fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<H
 }
 
 /// Reads a body whole, by the deadline: what a client sends slowly is part of the call.
-async fn read_in_time<B>(body: B, exchange: &Exchange) -> Result<Bytes, Refusal>
+async fn read_in_time<B>(body: B, limits: limits::Body, exchange: &mut Exchange) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let limit = exchange.deadline().unwrap_or_else(|| clock::now() + DEFAULT_TIMEOUT);
-    let read = tokio::time::timeout_at(limit.into(), read(body)).await;
+    let body = pin!(body);
+    let body = Limited::new(body, limits);
+    let read = tokio::time::timeout_at(limit.into(), read(body, exchange)).await;
     read.unwrap_or_else(|_| Err(Refusal::new(Answer::Deadline, "the deadline passed before the request's body came")))
 }
 
 /// Reads a body whole; without a copy if it comes in one piece.
-async fn read<B>(body: B) -> Result<Bytes, Refusal>
+async fn read<B>(mut body: Limited<B>, exchange: &mut Exchange) -> Result<Bytes, Refusal>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let Ok(data) = frame.map_err(|error| refuse_body(&*error.into()))?.into_data() else { continue };
-        if first.len() + more.len() + data.len() > MAX_BODY_BYTES {
-            return Err(too_large());
-        }
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.map_err(|error| refuse_body(&*error))?.into_data() else { continue };
+        exchange.hold(data.len());
         if first.is_empty() && more.is_empty() {
             first = data;
             continue;
@@ -125,6 +136,11 @@ where
 
 /// A body that stopped: malformed framing is an error of the client's, anything else is its leaving.
 fn refuse_body(error: &(dyn Error + 'static)) -> Refusal {
+    match error.downcast_ref::<BodyLimit>() {
+        Some(BodyLimit::TooLong(max_bytes)) => return too_large(*max_bytes),
+        Some(BodyLimit::TooSlow) => return Refusal::new(Answer::BodyTooSlow, "the request's body came too slowly"),
+        None => {}
+    }
     let mut next = Some(error);
     let mut malformed = false;
     while let Some(error) = next {

@@ -13,6 +13,10 @@ use tidegate_telemetry::clock;
 use tidegate_upstream::CallError;
 use tokio::time::Sleep;
 
+/// The most that is handed on at once: what a client's window, or its socket, does not take stays here,
+/// where its exchange sees that it is stuck.
+pub(crate) const PIECE_BYTES: usize = 64 * 1024;
+
 /// The upstream's stream broke off, and the body has no way to say so: a `google.api.HttpBody`.
 ///
 /// Any other stream says in its own framing what went wrong. This one must not end as if it were
@@ -28,7 +32,15 @@ pub struct ReplyBody<R>(Kind<R>);
 #[derive(Debug)]
 enum Kind<R> {
     Whole(Bytes),
+    Large(Box<Large>),
     Stream(Box<Stream<R>>),
+}
+
+/// A reply of several pieces, with the exchange that ends with the last.
+#[derive(Debug)]
+struct Large {
+    rest: Bytes,
+    exchange: Exchange,
 }
 
 /// A stream, with the exchange that ends with it.
@@ -49,6 +61,10 @@ impl<R> ReplyBody<R> {
         Self(Kind::Whole(body))
     }
 
+    pub(crate) fn large(body: Bytes, exchange: Exchange) -> Self {
+        Self(Kind::Large(Box::new(Large { rest: body, exchange })))
+    }
+
     pub(crate) fn stream(source: Source<R>, exchange: Exchange, idle_timeout: Duration) -> Self {
         let active = clock::now();
         let first = exchange.deadline().map_or(active + idle_timeout, |deadline| deadline.min(active + idle_timeout));
@@ -62,6 +78,7 @@ impl<R> ReplyBody<R> {
     pub(crate) fn abandon(&mut self) {
         match &mut self.0 {
             Kind::Whole(_) => {}
+            Kind::Large(large) => large.exchange.end_stalled(),
             Kind::Stream(stream) => stream.exchange.end_stalled(),
         }
     }
@@ -81,6 +98,7 @@ where
         let piece = match &mut self.0 {
             Kind::Whole(body) if body.is_empty() => Poll::Ready(None),
             Kind::Whole(body) => Poll::Ready(Some(Ok(std::mem::take(body)))),
+            Kind::Large(large) => Poll::Ready(large.next_piece().map(Ok)),
             Kind::Stream(stream) => stream.poll_piece(context),
         };
         piece.map(|piece| piece.map(|data| data.map(Frame::data)))
@@ -89,6 +107,7 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(body) => body.is_empty(),
+            Kind::Large(large) => large.rest.is_empty(),
             Kind::Stream(_) => false,
         }
     }
@@ -96,8 +115,22 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(body) => SizeHint::with_exact(body.len() as u64),
+            Kind::Large(large) => SizeHint::with_exact(large.rest.len() as u64),
             Kind::Stream(_) => SizeHint::default(),
         }
+    }
+}
+
+impl Large {
+    fn next_piece(&mut self) -> Option<Bytes> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
+        if self.rest.is_empty() {
+            self.exchange.end_large();
+        }
+        Some(piece)
     }
 }
 

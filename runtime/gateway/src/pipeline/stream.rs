@@ -1,6 +1,6 @@
 //! A stream of replies on its way to the client: upstream frames in, framed JSON out.
 
-use super::close::{MAX_MESSAGE_BYTES, bad_frame, bad_reply, grpc_encoding, payload};
+use super::close::{bad_frame, bad_reply, grpc_encoding, payload};
 use super::refuse_call;
 use crate::answer::{Answer, Refusal};
 use crate::headers::copy_reply;
@@ -71,7 +71,7 @@ where
     ) -> Self {
         Self {
             upstream,
-            deframer: Deframer::new(MAX_MESSAGE_BYTES),
+            deframer: Deframer::new(routed.route.replies.max_message),
             encoding: grpc_encoding(head),
             ok_in_head: matches!(Status::from_trailers(head), Some(Ok(()))),
             writer: StreamWriter::new(framing),
@@ -190,8 +190,8 @@ where
     fn write_next(&mut self) -> Result<bool, Refusal> {
         let frame = self.deframer.next().map_err(|error| bad_frame(&error))?;
         let Some(frame) = frame else { return Ok(false) };
-        let message = payload(frame, self.encoding.as_deref())?;
         let (binding, route) = self.snapshot.at(self.location);
+        let message = payload(frame, self.encoding.as_deref(), route.replies)?;
         if let Some(raw) = binding.http_body_reply(&route.schema, &message) {
             if self.raw_content_type.is_none() {
                 self.raw_content_type = Some(raw.content_type);

@@ -12,6 +12,10 @@ use tokio::net::TcpStream;
 /// What every h2 client sends first (RFC 9113, section 3.4); no h1 method begins like it.
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Between two looks at a preface that is not complete.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(128);
+
 /// Runs the connection to its end.
 pub(super) async fn serve(stream: TcpStream, peer: Peer, permit: Permit, shared: Rc<Shared>) {
     if let Err(error) = stream.set_nodelay(true) {
@@ -37,6 +41,7 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, permit: Permit, shared:
 async fn speaks_h2(stream: &TcpStream) -> std::io::Result<bool> {
     let mut first = [0; H2_PREFACE.len()];
     let mut seen = 0;
+    let mut pause = PAUSE_MIN;
     loop {
         let count = stream.peek(&mut first).await?;
         if count == 0 || first[..count] != H2_PREFACE[..count] {
@@ -45,10 +50,11 @@ async fn speaks_h2(stream: &TcpStream) -> std::io::Result<bool> {
         if count == first.len() {
             return Ok(true);
         }
-        // The preface arrives in pieces. `peek` returns at once while any byte is there, so yield
-        // to the others between looks; the header timeout bounds this.
+        // The preface arrives in pieces. `peek` returns at once while any byte is there, so look less and
+        // less often; the header timeout bounds this.
         if count == seen {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(PAUSE_MAX);
         }
         seen = count;
     }

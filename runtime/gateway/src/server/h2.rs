@@ -52,6 +52,10 @@ struct Link {
 }
 
 /// What happens on a connection.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once: a box would be one more allocation per request"
+)]
 enum Event {
     Request(Request<h2::RecvStream>, SendResponse<Bytes>),
     Verdict(Verdict),
@@ -181,4 +185,3 @@ fn ended(error: &h2::Error, shared: &Shared) {
     }
     tracing::debug!(%error, "a client connection ended with an error");
 }
-

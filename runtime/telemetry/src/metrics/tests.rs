@@ -267,9 +267,8 @@ fn limits_that_were_reached_are_counted_by_limit() {
     let metrics = Metrics::new("1.2.3", 1);
     metrics.limits().reached(Limit::WriteTimeout);
     metrics.limits().bad_request(BadRequest::Header);
-    let counted = |prefix: &str| {
-        samples(&metrics, prefix).into_iter().filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>()
-    };
+    let counted =
+        |prefix: &str| samples(&metrics, prefix).into_iter().filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>();
     assert_eq!(counted("tidegate_limited"), [r#"tidegate_limited_total{limit="write_timeout"} 1"#]);
     assert_eq!(counted("tidegate_bad_requests"), [r#"tidegate_bad_requests_total{reason="header"} 1"#]);
 }

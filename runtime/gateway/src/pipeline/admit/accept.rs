@@ -21,7 +21,9 @@ pub(super) fn admit(head: &request::Parts, routed: &Routed<'_>) -> Result<(), Re
 
 /// The framing that the request asks for; its `Accept` lines are one list (RFC 9110, section 5.3).
 pub(in crate::pipeline) fn framing(headers: &HeaderMap) -> Option<Framing> {
-    let mut lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    // Of a list, empty elements do not count (RFC 9110, section 5.6.1): `,` is no list at all.
+    let says_something = |line: &&str| line.bytes().any(|byte| !matches!(byte, b',' | b' ' | b'\t'));
+    let mut lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).filter(says_something);
     match (lines.next(), lines.next()) {
         (first, None) => Framing::from_accept(first),
         (first, second) => {

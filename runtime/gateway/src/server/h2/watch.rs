@@ -75,7 +75,8 @@ impl Watch {
     }
 
     fn look(&mut self, now: Instant) -> Option<Verdict> {
-        let overdue = |since: Option<Instant>, after| since.is_some_and(|since| now.saturating_duration_since(since) >= after);
+        let overdue =
+            |since: Option<Instant>, after| since.is_some_and(|since| now.saturating_duration_since(since) >= after);
         if overdue(self.traffic.block_since(), self.limits.headers.timeout) {
             return Some(Verdict::Close(Limit::HeaderTimeout));
         }

@@ -1,0 +1,154 @@
+//! What a request must be before anything is looked up for it: whole, unambiguous, and one that there
+//! is memory for.
+
+use crate::answer::{Answer, Refusal};
+use crate::config::limits::Headers;
+use crate::gateway::Gateway;
+use http::header::{HOST, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{Version, request};
+
+/// Checks the head of a request of either kind.
+pub(super) fn check(gateway: &Gateway, head: &request::Parts, limits: &Headers) -> Result<(), Refusal> {
+    if gateway.memory().is_short() {
+        return Err(overloaded());
+    }
+    if head.headers.len() > limits.max {
+        let message = format!("the request has more than {} header fields", limits.max);
+        return Err(Refusal::new(Answer::HeadTooLarge, message));
+    }
+    check_framing(head)?;
+    check_host(head)
+}
+
+/// Names with an underscore: to many programs they are the same as with a hyphen, so that a client could
+/// set what the gateway believes to have removed. gRPC's own metadata may have them.
+pub(super) fn check_names(head: &request::Parts) -> Result<(), Refusal> {
+    let underscored = |name: &&HeaderName| name.as_str().as_bytes().contains(&b'_');
+    match head.headers.keys().find(underscored) {
+        Some(name) => {
+            let message = format!("header `{name}` has an underscore in its name: write it with a hyphen");
+            Err(Refusal::new(Answer::BadRequest, message))
+        }
+        None => Ok(()),
+    }
+}
+
+fn overloaded() -> Refusal {
+    let mut refusal = Refusal::new(Answer::Overloaded, "the gateway is short of memory: try again in a moment");
+    refusal.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    refusal
+}
+
+/// `chunked`, once, and nothing else: a coding that is not undone here would reach the service as if it
+/// were the body (RFC 9112, section 6.1).
+fn check_framing(head: &request::Parts) -> Result<(), Refusal> {
+    let Some(first) = head.headers.get(TRANSFER_ENCODING) else { return Ok(()) };
+    let single = head.headers.get_all(TRANSFER_ENCODING).iter().nth(1).is_none();
+    if single && first.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
+        return Ok(());
+    }
+    Err(Refusal::new(Answer::BadRequest, "a transfer coding other than `chunked` is not taken"))
+}
+
+/// Exactly one `Host` on h1, as RFC 9112, section 3.2 demands, and none that differs from what the
+/// request line or `:authority` says: the next server might choose the other one.
+fn check_host(head: &request::Parts) -> Result<(), Refusal> {
+    let refuse = |message: &str| Err(Refusal::new(Answer::BadRequest, message));
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let first = hosts.next();
+    if hosts.next().is_some() {
+        return refuse("the request has more than one header `host`");
+    }
+    let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
+    if authority.is_some_and(|authority| authority.contains(&b'@')) {
+        return refuse("the request's authority has user information in it");
+    }
+    match (first, authority) {
+        (None, None) if head.version == Version::HTTP_11 => refuse("the request has no header `host`"),
+        (None, _) => Ok(()),
+        (Some(host), _) if !is_host(host.as_bytes()) => refuse("header `host` is no host"),
+        (Some(host), Some(authority)) if !host.as_bytes().eq_ignore_ascii_case(authority) => {
+            refuse("header `host` is not the host that the request's target names")
+        }
+        (Some(_), _) => Ok(()),
+    }
+}
+
+/// The characters of RFC 3986, section 3.2.2, and a port.
+fn is_host(host: &[u8]) -> bool {
+    let (brackets, rest) = match host.strip_prefix(b"[") {
+        Some(inner) => match inner.iter().position(|&byte| byte == b']') {
+            Some(end) => (&inner[..end], &inner[end + 1..]),
+            None => return false,
+        },
+        None => (&b""[..], host),
+    };
+    let name_end = rest.iter().position(|&byte| byte == b':').unwrap_or(rest.len());
+    let (name, port) = rest.split_at(name_end);
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+    let in_brackets = |byte: &u8| byte.is_ascii_hexdigit() || b":.%".contains(byte) || byte.is_ascii_alphanumeric();
+    brackets.iter().all(in_brackets)
+        && (host.first() != Some(&b'[') || name.is_empty())
+        && name.iter().all(in_name)
+        && port.iter().skip(1).all(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_framing, check_host, check_names, is_host};
+    use http::{Request, request};
+
+    fn head(build: impl FnOnce(request::Builder) -> request::Builder) -> request::Parts {
+        build(Request::builder()).body(()).expect("a request").into_parts().0
+    }
+
+    #[test]
+    fn hosts_are_names_and_addresses_with_or_without_a_port() {
+        for host in ["a", "a.b:80", "127.0.0.1:1", "[::1]", "[::1]:80", "a_b", "", "a:"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in ["a b", "a/b", "a@b", "a?b", "a#b", "a:8x", "[::1", "[::1]x", "a\\b", "a,b\u{e9}", "<a>"] {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_one_host() {
+        let message = |head: &request::Parts| check_host(head).err().map(|refusal| refusal.status.message);
+        let cases = [
+            (head(|r| r.uri("/")), Some("the request has no header `host`")),
+            (head(|r| r.uri("/").header("host", "a")), None),
+            (
+                head(|r| r.uri("/").header("host", "a").header("host", "a")),
+                Some("the request has more than one header `host`"),
+            ),
+            (head(|r| r.uri("http://A/").header("host", "a")), None),
+            (
+                head(|r| r.uri("http://b/").header("host", "a")),
+                Some("header `host` is not the host that the request's target names"),
+            ),
+            (head(|r| r.uri("http://u@b/")), Some("the request's authority has user information in it")),
+            (head(|r| r.uri("/").header("host", "a b")), Some("header `host` is no host")),
+        ];
+        for (head, want) in &cases {
+            assert_eq!(message(head).as_deref(), *want, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_chunked_and_nothing_else() {
+        let ok = |values: &[&str]| {
+            check_framing(&head(|r| values.iter().fold(r, |r, value| r.header("transfer-encoding", *value)))).is_ok()
+        };
+        assert!(ok(&[]) && ok(&["chunked"]) && ok(&["Chunked "]));
+        for values in [&["gzip, chunked"][..], &["chunked, chunked"], &["chunked", "chunked"], &["identity"]] {
+            assert!(!ok(values), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn underscores_in_names_are_refused() {
+        assert!(check_names(&head(|r| r.header("x-user-id", "a_b"))).is_ok());
+        assert!(check_names(&head(|r| r.header("x_user-id", "1"))).is_err());
+    }
+}
