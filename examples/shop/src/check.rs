@@ -31,6 +31,12 @@ impl Check {
         self.that(fits, field, "must be 1 to 40 of a-z, 0-9 and -")
     }
 
+    /// An idempotency key, or none.
+    pub(crate) fn key(&mut self, field: &str, key: &str) -> &mut Self {
+        let fits = key.len() <= 64 && key.bytes().all(|byte| byte.is_ascii_graphic());
+        self.that(fits, field, "must be at most 64 visible ASCII characters")
+    }
+
     /// A SKU: segments joined by slashes.
     pub(crate) fn sku(&mut self, field: impl Into<String>, sku: &str) -> &mut Self {
         let segment = |segment: &str| {

@@ -28,7 +28,18 @@ pub fn generate(shop: &Path, bundle: &Path, out: &Path) -> io::Result<()> {
     set.file.retain(|file| file.package() != "google.api");
 
     fs::create_dir_all(out)?;
+    fs::write(out.join("shop.v1.bin"), descriptors(shop, bundle)?)?;
     tonic_prost_build::configure().out_dir(out).compile_fds(set).map_err(io::Error::other)
+}
+
+/// What server reflection serves: the shop's files and all that they import, with their options, without comments.
+fn descriptors(shop: &Path, bundle: &Path) -> io::Result<Vec<u8>> {
+    let mut compiler = Compiler::new([shop.join("proto").as_path(), bundle]).map_err(io::Error::other)?;
+    compiler.include_imports(true).include_source_info(false);
+    for (path, _) in protos::PROTO_FILES {
+        compiler.open_file(path).map_err(io::Error::other)?;
+    }
+    Ok(compiler.encode_file_descriptor_set())
 }
 
 /// The first file that differs between two folders of generated code, if any does.

@@ -96,19 +96,9 @@ impl Fault {
                 resource(kind, name, "exists already"),
             ],
             Self::Invalid(violations) => vec![bad_request(violations)],
-            Self::Precondition { reason, subject, description } => vec![
-                info(reason, [("subject", subject.clone())]),
-                any(
-                    "google.rpc.PreconditionFailure",
-                    &rpc::PreconditionFailure {
-                        violations: vec![rpc::precondition_failure::Violation {
-                            r#type: (*reason).to_owned(),
-                            subject: subject.clone(),
-                            description: description.clone(),
-                        }],
-                    },
-                ),
-            ],
+            Self::Precondition { reason, subject, description } => {
+                vec![info(reason, [("subject", subject.clone())]), precondition(reason, subject, description)]
+            }
             Self::Exhausted(_) | Self::Store(_) | Self::Document(_) | Self::Gone => Vec::new(),
         }
     }
@@ -121,11 +111,23 @@ impl From<Fault> for Status {
             tracing::error!(error = &fault as &dyn std::error::Error, "shop: a call failed");
         }
         let (code, message, details) = (fault.code(), fault.to_string(), fault.details());
-        if details.is_empty() {
-            return Self::new(code, message);
-        }
-        let status = rpc::Status { code: code as i32, message: message.clone(), details };
-        Self::with_details(code, message, status.encode_to_vec().into())
+        status(code, message, details)
+    }
+}
+
+/// A status that carries `details`.
+pub(crate) fn status(code: Code, message: String, details: Vec<prost_types::Any>) -> Status {
+    if details.is_empty() {
+        return Status::new(code, message);
+    }
+    let full = rpc::Status { code: code as i32, message: message.clone(), details };
+    Status::with_details(code, message, full.encode_to_vec().into())
+}
+
+impl From<Fault> for rpc::Status {
+    /// For a fault that is part of an answer.
+    fn from(fault: Fault) -> Self {
+        Self { code: fault.code() as i32, message: fault.to_string(), details: fault.details() }
     }
 }
 
@@ -135,7 +137,8 @@ fn summary(violations: &[Violation]) -> String {
     parts.join("; ")
 }
 
-fn info<const N: usize>(reason: &str, metadata: [(&str, String); N]) -> prost_types::Any {
+/// A `google.rpc.ErrorInfo` of the shop.
+pub(crate) fn info<const N: usize>(reason: &str, metadata: [(&str, String); N]) -> prost_types::Any {
     any(
         "google.rpc.ErrorInfo",
         &rpc::ErrorInfo {
@@ -146,7 +149,8 @@ fn info<const N: usize>(reason: &str, metadata: [(&str, String); N]) -> prost_ty
     )
 }
 
-fn resource(kind: &str, name: &str, description: &str) -> prost_types::Any {
+/// A `google.rpc.ResourceInfo` for a resource of the shop.
+pub(crate) fn resource(kind: &str, name: &str, description: &str) -> prost_types::Any {
     any(
         "google.rpc.ResourceInfo",
         &rpc::ResourceInfo {
@@ -158,7 +162,8 @@ fn resource(kind: &str, name: &str, description: &str) -> prost_types::Any {
     )
 }
 
-fn bad_request(violations: &[Violation]) -> prost_types::Any {
+/// A `google.rpc.BadRequest`.
+pub(crate) fn bad_request(violations: &[Violation]) -> prost_types::Any {
     any(
         "google.rpc.BadRequest",
         &rpc::BadRequest {
@@ -174,6 +179,21 @@ fn bad_request(violations: &[Violation]) -> prost_types::Any {
     )
 }
 
-fn any(type_name: &str, message: &impl Message) -> prost_types::Any {
+/// A `google.rpc.PreconditionFailure` with one violation.
+pub(crate) fn precondition(reason: &str, subject: &str, description: &str) -> prost_types::Any {
+    any(
+        "google.rpc.PreconditionFailure",
+        &rpc::PreconditionFailure {
+            violations: vec![rpc::precondition_failure::Violation {
+                r#type: reason.to_owned(),
+                subject: subject.to_owned(),
+                description: description.to_owned(),
+            }],
+        },
+    )
+}
+
+/// `message` of the type `type_name`, packed.
+pub(crate) fn any(type_name: &str, message: &impl Message) -> prost_types::Any {
     prost_types::Any { type_url: format!("type.googleapis.com/{type_name}"), value: message.encode_to_vec() }
 }

@@ -1,6 +1,9 @@
 //! The shop as one tower service, and that service on a port.
 
+mod reflection;
+
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     fmt,
     future::Future,
@@ -14,6 +17,8 @@ use std::{
 };
 
 use http::{Request, Response};
+use http_body_util::BodyExt;
+use prost::bytes::Buf;
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tonic::{
     Status,
@@ -21,14 +26,16 @@ use tonic::{
     server::NamedService,
     transport::{Server, server::TcpIncoming},
 };
+use tonic_health::pb::health_server::HealthServer;
 use tower_service::Service;
 
 use crate::{
     generated::shop::v1::{
-        customers_server::CustomersServer, inventory_server::InventoryServer, orders_server::OrdersServer,
+        customers_server::CustomersServer, faults_server::FaultsServer, inventory_server::InventoryServer,
+        orders_server::OrdersServer, payments_server::PaymentsServer, shipping_server::ShippingServer,
         short_links_server::ShortLinksServer,
     },
-    services::{Clock, Context, Customers, Inventory, Orders, ShortLinks},
+    services::{Clock, Context, Customers, Faults, Health, Inventory, Orders, Payments, Shipping, ShortLinks},
     store::{Store, seed},
 };
 
@@ -49,7 +56,7 @@ pub struct ShopConfig {
     pub clock: Clock,
 }
 
-/// An open shop: the state and its four services.
+/// An open shop: the state and its services.
 ///
 /// Clones share the state, which is closed with the last of them.
 #[derive(Clone)]
@@ -63,11 +70,12 @@ pub struct Shop {
 /// that the shop does not have is answered with UNIMPLEMENTED.
 #[derive(Clone)]
 pub struct Routes {
-    customers: CustomersServer<Customers>,
-    inventory: InventoryServer<Inventory>,
-    orders: OrdersServer<Orders>,
-    links: ShortLinksServer<ShortLinks>,
+    services: Arc<BTreeMap<&'static str, Handler>>,
 }
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+type Handler = Box<dyn Fn(Request<Body>) -> Answer + Send + Sync>;
 
 /// A shop that listens. Dropping it closes the port at once; [`shutdown`](Self::shutdown) is the polite way.
 #[derive(Debug)]
@@ -119,12 +127,18 @@ impl Shop {
     /// The services, to be called in this process.
     pub fn routes(&self) -> Routes {
         let context = || self.context.clone();
-        Routes {
-            customers: CustomersServer::new(Customers(context())),
-            inventory: InventoryServer::new(Inventory(context())),
-            orders: OrdersServer::new(Orders(context())),
-            links: ShortLinksServer::new(ShortLinks(context())),
-        }
+        let mut services = BTreeMap::new();
+        add(&mut services, CustomersServer::new(Customers(context())));
+        add(&mut services, FaultsServer::new(Faults));
+        add(&mut services, InventoryServer::new(Inventory(context())));
+        add(&mut services, OrdersServer::new(Orders(context())));
+        add(&mut services, PaymentsServer::new(Payments(context())));
+        add(&mut services, ShippingServer::new(Shipping(context())));
+        add(&mut services, ShortLinksServer::new(ShortLinks(context())));
+        let healthy = services.keys().copied().collect();
+        add(&mut services, HealthServer::new(Health(healthy)));
+        reflection::add(&mut services);
+        Routes { services: Arc::new(services) }
     }
 
     /// Serves the shop on `addr`: gRPC over cleartext HTTP/2.
@@ -170,26 +184,36 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
-        // So are the four: what waits, waits in the store's queue.
+        // So are the services: what waits, waits in the store's queue.
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Answer {
         let service = request.uri().path().split('/').nth(1).unwrap_or_default();
-        match service {
-            CustomersServer::<Customers>::NAME => self.customers.call(request),
-            InventoryServer::<Inventory>::NAME => self.inventory.call(request),
-            OrdersServer::<Orders>::NAME => self.orders.call(request),
-            ShortLinksServer::<ShortLinks>::NAME => self.links.call(request),
-            _ => {
+        match self.services.get(service) {
+            Some(handler) => handler(request.map(|body| {
+                Body::new(body.map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))))
+            })),
+            None => {
                 let status = Status::unimplemented(format!("no service {service:?} here"));
                 Box::pin(async move { Ok(status.into_http()) })
             }
         }
     }
+}
+
+/// Adds a service under its name.
+fn add<S>(services: &mut BTreeMap<&'static str, Handler>, service: S)
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + NamedService + Clone,
+    S: Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    let handler: Handler = Box::new(move |request| Box::pin(service.clone().call(request)));
+    services.insert(S::NAME, handler);
 }
 
 // === impl Running ===

@@ -1,13 +1,20 @@
-//! The four services: requests checked, work handed to the store, faults turned into statuses.
+//! The services: requests checked, work handed to the store, faults turned into statuses.
 
 mod customers;
+mod faults;
+mod health;
 mod inventory;
 mod links;
 mod orders;
+mod payments;
+mod shipping;
 
 use std::{sync::Arc, time::SystemTime};
 
-pub(crate) use self::{customers::Customers, inventory::Inventory, links::ShortLinks, orders::Orders};
+pub(crate) use self::{
+    customers::Customers, faults::Faults, health::Health, inventory::Inventory, links::ShortLinks, orders::Orders,
+    payments::Payments, shipping::Shipping,
+};
 use crate::store::Store;
 
 /// Tells wall time; a parameter so that tests can print the same times twice.

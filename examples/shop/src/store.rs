@@ -4,6 +4,8 @@
 //! bounded queue in between. A file has a second thread for reads (WAL: readers do not wait for the writer); a
 //! database in memory has one connection and so one thread.
 
+pub(crate) mod answered;
+pub(crate) mod charges;
 pub(crate) mod clock;
 pub(crate) mod customers;
 pub(crate) mod inventory;
@@ -11,11 +13,12 @@ pub(crate) mod links;
 pub(crate) mod listing;
 pub(crate) mod orders;
 pub(crate) mod seed;
+pub(crate) mod shipments;
 
 use std::{io, path::Path, thread, time::Duration};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::fault::Fault;
 
@@ -35,6 +38,7 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 pub(crate) struct Store {
     writer: mpsc::Sender<Job>,
     reader: mpsc::Sender<Job>,
+    written: watch::Sender<()>,
 }
 
 // === impl Store ===
@@ -52,7 +56,7 @@ impl Store {
             Some(_) => worker("shop-reader", connect(path).map_err(io::Error::other)?)?,
             None => writer.clone(),
         };
-        Ok(Self { writer, reader })
+        Ok(Self { writer, reader, written: watch::Sender::new(()) })
     }
 
     /// Runs `job` on one consistent state of the database.
@@ -63,7 +67,7 @@ impl Store {
         &self,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        submit(&self.reader, TransactionBehavior::Deferred, job).await
+        submit(&self.reader, move |connection| transact(connection, TransactionBehavior::Deferred, job)).await
     }
 
     /// Runs `job` and commits what it wrote if it returns `Ok`, else nothing of it.
@@ -74,7 +78,19 @@ impl Store {
         &self,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        submit(&self.writer, TransactionBehavior::Immediate, job).await
+        let written = self.written.clone();
+        submit(&self.writer, move |connection| {
+            let value = transact(connection, TransactionBehavior::Immediate, job)?;
+            // On the thread that wrote: whoever waits learns of it even if the caller has left.
+            written.send_replace(());
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Tells of every write from now on (several at once are one change); what is read after it was told, is there.
+    pub(crate) fn writes(&self) -> watch::Receiver<()> {
+        self.written.subscribe()
     }
 }
 
@@ -105,15 +121,14 @@ fn worker(name: &str, mut connection: Connection) -> io::Result<mpsc::Sender<Job
 
 async fn submit<T: Send + 'static>(
     queue: &mpsc::Sender<Job>,
-    behavior: TransactionBehavior,
-    job: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+    job: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
     let (reply, answer) = oneshot::channel();
     let job: Job = Box::new(move |connection| {
         if reply.is_closed() {
             return;
         }
-        let result = transact(connection, behavior, job);
+        let result = job(connection);
         // Nobody waits any more: the result is nobody's.
         drop(reply.send(result));
     });

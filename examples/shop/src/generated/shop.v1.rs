@@ -641,6 +641,483 @@ pub mod customers_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// What Fail is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FailRequest {
+    /// 0 to 16: the codes of gRPC.
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+    /// At most 1000 characters, any of them.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+    /// In the order in which the status is to carry them; at most 32.
+    #[prost(enumeration = "Detail", repeated, tag = "3")]
+    pub details: ::prost::alloc::vec::Vec<i32>,
+    /// What DETAIL_RETRY_INFO says; absent means one second.
+    #[prost(message, optional, tag = "4")]
+    pub retry_delay: ::core::option::Option<::prost_types::Duration>,
+}
+/// What Fail answers if told not to fail.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FailResponse {}
+/// What FailLater is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FailLaterRequest {
+    /// How to end.
+    #[prost(message, optional, tag = "1")]
+    pub fault: ::core::option::Option<FailRequest>,
+    /// 0 to 10000 messages before the end.
+    #[prost(int32, tag = "2")]
+    pub after: i32,
+}
+/// One message of a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Count {
+    /// 1, 2, 3, …
+    #[prost(int32, tag = "1")]
+    pub number: i32,
+}
+/// What a status may carry besides its code and message. The types are those of
+/// google/rpc/error_details.proto, but for the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Detail {
+    /// INVALID_ARGUMENT here: a detail that nobody named.
+    Unspecified = 0,
+    /// Reason, domain and metadata, for programs.
+    ErrorInfo = 1,
+    /// When to come again: `retry_delay`.
+    RetryInfo = 2,
+    /// Which quota was used up.
+    QuotaFailure = 3,
+    /// Which fields are wrong.
+    BadRequest = 4,
+    /// What would have to be so first.
+    PreconditionFailure = 5,
+    /// Which resource it was.
+    ResourceInfo = 6,
+    /// Which request it was.
+    RequestInfo = 7,
+    /// Where to read on.
+    Help = 8,
+    /// The message in a language for people.
+    LocalizedMessage = 9,
+    /// Where it broke.
+    DebugInfo = 10,
+    /// A message of type `shop.internal.Trace`, which no schema has.
+    Foreign = 11,
+}
+impl Detail {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DETAIL_UNSPECIFIED",
+            Self::ErrorInfo => "DETAIL_ERROR_INFO",
+            Self::RetryInfo => "DETAIL_RETRY_INFO",
+            Self::QuotaFailure => "DETAIL_QUOTA_FAILURE",
+            Self::BadRequest => "DETAIL_BAD_REQUEST",
+            Self::PreconditionFailure => "DETAIL_PRECONDITION_FAILURE",
+            Self::ResourceInfo => "DETAIL_RESOURCE_INFO",
+            Self::RequestInfo => "DETAIL_REQUEST_INFO",
+            Self::Help => "DETAIL_HELP",
+            Self::LocalizedMessage => "DETAIL_LOCALIZED_MESSAGE",
+            Self::DebugInfo => "DETAIL_DEBUG_INFO",
+            Self::Foreign => "DETAIL_FOREIGN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DETAIL_UNSPECIFIED" => Some(Self::Unspecified),
+            "DETAIL_ERROR_INFO" => Some(Self::ErrorInfo),
+            "DETAIL_RETRY_INFO" => Some(Self::RetryInfo),
+            "DETAIL_QUOTA_FAILURE" => Some(Self::QuotaFailure),
+            "DETAIL_BAD_REQUEST" => Some(Self::BadRequest),
+            "DETAIL_PRECONDITION_FAILURE" => Some(Self::PreconditionFailure),
+            "DETAIL_RESOURCE_INFO" => Some(Self::ResourceInfo),
+            "DETAIL_REQUEST_INFO" => Some(Self::RequestInfo),
+            "DETAIL_HELP" => Some(Self::Help),
+            "DETAIL_LOCALIZED_MESSAGE" => Some(Self::LocalizedMessage),
+            "DETAIL_DEBUG_INFO" => Some(Self::DebugInfo),
+            "DETAIL_FOREIGN" => Some(Self::Foreign),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod faults_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Fails as it is told to: for whoever wants to see what becomes of an error.
+    #[derive(Debug, Clone)]
+    pub struct FaultsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl FaultsClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> FaultsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> FaultsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            FaultsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Answers with the status that is asked for; code 0 is an empty answer.
+        pub async fn fail(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FailRequest>,
+        ) -> std::result::Result<tonic::Response<super::FailResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/shop.v1.Faults/Fail");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("shop.v1.Faults", "Fail"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Counts to `after` and then ends as Fail does.
+        pub async fn fail_later(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FailLaterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::Count>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/shop.v1.Faults/FailLater");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("shop.v1.Faults", "FailLater"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod faults_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with FaultsServer.
+    #[async_trait]
+    pub trait Faults: std::marker::Send + std::marker::Sync + 'static {
+        /// Answers with the status that is asked for; code 0 is an empty answer.
+        async fn fail(
+            &self,
+            request: tonic::Request<super::FailRequest>,
+        ) -> std::result::Result<tonic::Response<super::FailResponse>, tonic::Status>;
+        /// Server streaming response type for the FailLater method.
+        type FailLaterStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Count, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Counts to `after` and then ends as Fail does.
+        async fn fail_later(
+            &self,
+            request: tonic::Request<super::FailLaterRequest>,
+        ) -> std::result::Result<tonic::Response<Self::FailLaterStream>, tonic::Status>;
+    }
+    /// Fails as it is told to: for whoever wants to see what becomes of an error.
+    #[derive(Debug)]
+    pub struct FaultsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> FaultsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for FaultsServer<T>
+    where
+        T: Faults,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/shop.v1.Faults/Fail" => {
+                    #[allow(non_camel_case_types)]
+                    struct FailSvc<T: Faults>(pub Arc<T>);
+                    impl<T: Faults> tonic::server::UnaryService<super::FailRequest>
+                    for FailSvc<T> {
+                        type Response = super::FailResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FailRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Faults>::fail(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FailSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Faults/FailLater" => {
+                    #[allow(non_camel_case_types)]
+                    struct FailLaterSvc<T: Faults>(pub Arc<T>);
+                    impl<
+                        T: Faults,
+                    > tonic::server::ServerStreamingService<super::FailLaterRequest>
+                    for FailLaterSvc<T> {
+                        type Response = super::Count;
+                        type ResponseStream = T::FailLaterStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FailLaterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Faults>::fail_later(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FailLaterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for FaultsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "shop.v1.Faults";
+    impl<T> tonic::server::NamedService for FaultsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// An amount of money. The shop trades in one currency (EUR).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Money {
@@ -722,6 +1199,66 @@ pub struct ReserveRequest {
     /// How many pieces; at least 1.
     #[prost(int64, tag = "2")]
     pub quantity: i64,
+    /// 1 to 64 visible ASCII characters; empty means that this request is like no
+    /// other. Remembered for a day.
+    #[prost(string, tag = "3")]
+    pub idempotency_key: ::prost::alloc::string::String,
+}
+/// What Release is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReleaseRequest {
+    /// Which SKU.
+    #[prost(string, tag = "1")]
+    pub sku: ::prost::alloc::string::String,
+    /// How many pieces; at least 1.
+    #[prost(int64, tag = "2")]
+    pub quantity: i64,
+    /// As in Reserve.
+    #[prost(string, tag = "3")]
+    pub idempotency_key: ::prost::alloc::string::String,
+}
+/// What ImportStock answers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportStockResponse {
+    /// SKUs that were new.
+    #[prost(int32, tag = "1")]
+    pub added: i32,
+    /// SKUs that were there. One that came twice counts twice.
+    #[prost(int32, tag = "2")]
+    pub replaced: i32,
+}
+/// Pieces that came to the shelf or left it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StockChange {
+    /// Which SKU.
+    #[prost(string, tag = "1")]
+    pub sku: ::prost::alloc::string::String,
+    /// More than 0: came; less: left. Not 0. What is reserved cannot leave.
+    #[prost(int64, tag = "2")]
+    pub delta: i64,
+}
+/// What became of a StockChange.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StockChanged {
+    /// Which SKU.
+    #[prost(string, tag = "1")]
+    pub sku: ::prost::alloc::string::String,
+    /// Done or not.
+    #[prost(oneof = "stock_changed::Outcome", tags = "2, 3")]
+    pub outcome: ::core::option::Option<stock_changed::Outcome>,
+}
+/// Nested message and enum types in `StockChanged`.
+pub mod stock_changed {
+    /// Done or not.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Outcome {
+        /// Pieces on the shelf, after it.
+        #[prost(int64, tag = "2")]
+        OnHand(i64),
+        /// Why not.
+        #[prost(message, tag = "3")]
+        Refusal(super::super::super::google::rpc::Status),
+    }
 }
 /// Generated client implementations.
 pub mod inventory_client {
@@ -888,6 +1425,10 @@ pub mod inventory_client {
         }
         /// Sets a quantity aside. FAILED_PRECONDITION (reason OUT_OF_STOCK) if less
         /// than that is available; then nothing is set aside.
+        ///
+        /// Asked again with the same `idempotency_key` and the same request, it
+        /// answers as the first time and sets nothing aside; with another request,
+        /// FAILED_PRECONDITION (reason IDEMPOTENCY_KEY_REUSED).
         pub async fn reserve(
             &mut self,
             request: impl tonic::IntoRequest<super::ReserveRequest>,
@@ -907,6 +1448,82 @@ pub mod inventory_client {
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("shop.v1.Inventory", "Reserve"));
             self.inner.unary(req, path, codec).await
+        }
+        /// Puts back what was set aside: what undoes Reserve. FAILED_PRECONDITION
+        /// (reason NOT_RESERVED) if less than that is reserved. `idempotency_key` as in
+        /// Reserve.
+        pub async fn release(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReleaseRequest>,
+        ) -> std::result::Result<tonic::Response<super::Stock>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Inventory/Release",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("shop.v1.Inventory", "Release"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Adds or replaces many SKUs, as PutStock does: all of them, or none if one
+        /// is refused. At most 10000; the error names the message, from 0.
+        pub async fn import_stock(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::Stock>,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportStockResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Inventory/ImportStock",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("shop.v1.Inventory", "ImportStock"));
+            self.inner.client_streaming(req, path, codec).await
+        }
+        /// Counts pieces in and out, one answer for each message, in their order, as
+        /// soon as it is done. A change that is refused changes nothing and does not
+        /// end the stream.
+        pub async fn adjust_stock(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::StockChange>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::StockChanged>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Inventory/AdjustStock",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("shop.v1.Inventory", "AdjustStock"));
+            self.inner.streaming(req, path, codec).await
         }
     }
 }
@@ -945,10 +1562,46 @@ pub mod inventory_server {
         >;
         /// Sets a quantity aside. FAILED_PRECONDITION (reason OUT_OF_STOCK) if less
         /// than that is available; then nothing is set aside.
+        ///
+        /// Asked again with the same `idempotency_key` and the same request, it
+        /// answers as the first time and sets nothing aside; with another request,
+        /// FAILED_PRECONDITION (reason IDEMPOTENCY_KEY_REUSED).
         async fn reserve(
             &self,
             request: tonic::Request<super::ReserveRequest>,
         ) -> std::result::Result<tonic::Response<super::Stock>, tonic::Status>;
+        /// Puts back what was set aside: what undoes Reserve. FAILED_PRECONDITION
+        /// (reason NOT_RESERVED) if less than that is reserved. `idempotency_key` as in
+        /// Reserve.
+        async fn release(
+            &self,
+            request: tonic::Request<super::ReleaseRequest>,
+        ) -> std::result::Result<tonic::Response<super::Stock>, tonic::Status>;
+        /// Adds or replaces many SKUs, as PutStock does: all of them, or none if one
+        /// is refused. At most 10000; the error names the message, from 0.
+        async fn import_stock(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::Stock>>,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportStockResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the AdjustStock method.
+        type AdjustStockStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::StockChanged, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Counts pieces in and out, one answer for each message, in their order, as
+        /// soon as it is done. A change that is refused changes nothing and does not
+        /// end the stream.
+        async fn adjust_stock(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::StockChange>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::AdjustStockStream>,
+            tonic::Status,
+        >;
     }
     /// What is on the shelves. A SKU is a path of its own (`shirts/linen/m`).
     #[derive(Debug)]
@@ -1201,6 +1854,140 @@ pub mod inventory_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Inventory/Release" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReleaseSvc<T: Inventory>(pub Arc<T>);
+                    impl<T: Inventory> tonic::server::UnaryService<super::ReleaseRequest>
+                    for ReleaseSvc<T> {
+                        type Response = super::Stock;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReleaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Inventory>::release(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReleaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Inventory/ImportStock" => {
+                    #[allow(non_camel_case_types)]
+                    struct ImportStockSvc<T: Inventory>(pub Arc<T>);
+                    impl<
+                        T: Inventory,
+                    > tonic::server::ClientStreamingService<super::Stock>
+                    for ImportStockSvc<T> {
+                        type Response = super::ImportStockResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<tonic::Streaming<super::Stock>>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Inventory>::import_stock(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ImportStockSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Inventory/AdjustStock" => {
+                    #[allow(non_camel_case_types)]
+                    struct AdjustStockSvc<T: Inventory>(pub Arc<T>);
+                    impl<
+                        T: Inventory,
+                    > tonic::server::StreamingService<super::StockChange>
+                    for AdjustStockSvc<T> {
+                        type Response = super::StockChanged;
+                        type ResponseStream = T::AdjustStockStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<tonic::Streaming<super::StockChange>>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Inventory>::adjust_stock(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AdjustStockSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -1929,6 +2716,19 @@ pub struct ExportOrdersRequest {
     #[prost(int32, tag = "3")]
     pub max_orders: i32,
 }
+/// What WatchOrders is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchOrdersRequest {
+    /// Whose orders.
+    #[prost(string, tag = "1")]
+    pub tenant_id: ::prost::alloc::string::String,
+    /// Only changes after this time. Absent: from now on.
+    #[prost(message, optional, tag = "2")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// If above 0: after this many changes the stream ends.
+    #[prost(int32, tag = "3")]
+    pub max_changes: i32,
+}
 /// What PayOrder is asked.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PayOrderRequest {
@@ -2204,6 +3004,36 @@ pub mod orders_client {
                 .insert(GrpcMethod::new("shop.v1.Orders", "ExportOrders"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Streams a tenant's orders as they change, each whole and as it is by then;
+        /// of quick changes to one order only the last may be seen.
+        ///
+        /// The stream stays open until the caller leaves or `max_changes` came. Who
+        /// was cut off goes on with the last `update_time` as `since` and misses
+        /// nothing.
+        pub async fn watch_orders(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::Order>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Orders/WatchOrders",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("shop.v1.Orders", "WatchOrders"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Pays a pending order. FAILED_PRECONDITION in any other state.
         pub async fn pay_order(
             &mut self,
@@ -2331,6 +3161,25 @@ pub mod orders_server {
             request: tonic::Request<super::ExportOrdersRequest>,
         ) -> std::result::Result<
             tonic::Response<Self::ExportOrdersStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the WatchOrders method.
+        type WatchOrdersStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Order, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Streams a tenant's orders as they change, each whole and as it is by then;
+        /// of quick changes to one order only the last may be seen.
+        ///
+        /// The stream stays open until the caller leaves or `max_changes` came. Who
+        /// was cut off goes on with the last `update_time` as `since` and misses
+        /// nothing.
+        async fn watch_orders(
+            &self,
+            request: tonic::Request<super::WatchOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchOrdersStream>,
             tonic::Status,
         >;
         /// Pays a pending order. FAILED_PRECONDITION in any other state.
@@ -2606,6 +3455,52 @@ pub mod orders_server {
                     };
                     Box::pin(fut)
                 }
+                "/shop.v1.Orders/WatchOrders" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchOrdersSvc<T: Orders>(pub Arc<T>);
+                    impl<
+                        T: Orders,
+                    > tonic::server::ServerStreamingService<super::WatchOrdersRequest>
+                    for WatchOrdersSvc<T> {
+                        type Response = super::Order;
+                        type ResponseStream = T::WatchOrdersStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchOrdersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Orders>::watch_orders(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchOrdersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/shop.v1.Orders/PayOrder" => {
                     #[allow(non_camel_case_types)]
                     struct PayOrderSvc<T: Orders>(pub Arc<T>);
@@ -2776,6 +3671,1374 @@ pub mod orders_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "shop.v1.Orders";
     impl<T> tonic::server::NamedService for OrdersServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Money that somebody pays for an order.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Charge {
+    /// Set by the shop.
+    #[prost(int64, tag = "1")]
+    pub id: i64,
+    /// Which order it is for.
+    #[prost(int64, tag = "2")]
+    pub order_id: i64,
+    /// Where it is in its life.
+    #[prost(enumeration = "ChargeStatus", tag = "3")]
+    pub status: i32,
+    /// What was authorized.
+    #[prost(message, optional, tag = "4")]
+    pub amount: ::core::option::Option<Money>,
+    /// What was taken of it; absent until then.
+    #[prost(message, optional, tag = "5")]
+    pub captured: ::core::option::Option<Money>,
+    /// What was given back of that; absent until then.
+    #[prost(message, optional, tag = "6")]
+    pub refunded: ::core::option::Option<Money>,
+    /// Who pays, and how.
+    #[prost(message, optional, tag = "7")]
+    pub payment: ::core::option::Option<Payment>,
+    /// When it was authorized. Set by the shop.
+    #[prost(message, optional, tag = "8")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was last changed. Set by the shop.
+    #[prost(message, optional, tag = "9")]
+    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// What Authorize is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuthorizeRequest {
+    /// An order that exists and is pending.
+    #[prost(int64, tag = "1")]
+    pub order_id: i64,
+    /// At least one cent. Absent: the order's total.
+    #[prost(message, optional, tag = "2")]
+    pub amount: ::core::option::Option<Money>,
+    /// Who pays, and how.
+    #[prost(message, optional, tag = "3")]
+    pub payment: ::core::option::Option<Payment>,
+    /// 1 to 64 visible ASCII characters; empty means that this request is like no
+    /// other. Remembered for a day.
+    #[prost(string, tag = "4")]
+    pub idempotency_key: ::prost::alloc::string::String,
+}
+/// What GetCharge is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetChargeRequest {
+    /// Which charge.
+    #[prost(int64, tag = "1")]
+    pub id: i64,
+}
+/// What Capture is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureRequest {
+    /// Which charge.
+    #[prost(int64, tag = "1")]
+    pub id: i64,
+    /// At least one cent and at most what was authorized. Absent: all of it.
+    #[prost(message, optional, tag = "2")]
+    pub amount: ::core::option::Option<Money>,
+}
+/// What Void is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VoidRequest {
+    /// Which charge.
+    #[prost(int64, tag = "1")]
+    pub id: i64,
+}
+/// What Refund is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefundRequest {
+    /// Which charge.
+    #[prost(int64, tag = "1")]
+    pub id: i64,
+    /// At least one cent. Absent: all that was captured and not given back yet.
+    #[prost(message, optional, tag = "2")]
+    pub amount: ::core::option::Option<Money>,
+    /// As in Authorize.
+    #[prost(string, tag = "3")]
+    pub idempotency_key: ::prost::alloc::string::String,
+}
+/// Where a charge is in its life: authorized → captured → refunded, or voided
+/// instead of captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ChargeStatus {
+    /// Not used.
+    Unspecified = 0,
+    /// The amount is reserved.
+    Authorized = 1,
+    /// It was taken; a part may have been given back.
+    Captured = 2,
+    /// It was let go; final.
+    Voided = 3,
+    /// All of it was given back; final.
+    Refunded = 4,
+}
+impl ChargeStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHARGE_STATUS_UNSPECIFIED",
+            Self::Authorized => "CHARGE_STATUS_AUTHORIZED",
+            Self::Captured => "CHARGE_STATUS_CAPTURED",
+            Self::Voided => "CHARGE_STATUS_VOIDED",
+            Self::Refunded => "CHARGE_STATUS_REFUNDED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHARGE_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHARGE_STATUS_AUTHORIZED" => Some(Self::Authorized),
+            "CHARGE_STATUS_CAPTURED" => Some(Self::Captured),
+            "CHARGE_STATUS_VOIDED" => Some(Self::Voided),
+            "CHARGE_STATUS_REFUNDED" => Some(Self::Refunded),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod payments_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Money for orders, in two steps: authorized, then captured. Made to be the
+    /// branches of a transaction: every step can be asked for again, and every step
+    /// but the refund has one that undoes it.
+    #[derive(Debug, Clone)]
+    pub struct PaymentsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl PaymentsClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> PaymentsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> PaymentsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            PaymentsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Reserves an amount with whoever pays.
+        ///
+        /// Asked again with the same `idempotency_key` and the same request, it
+        /// answers as the first time and authorizes nothing; with another request,
+        /// FAILED_PRECONDITION (reason IDEMPOTENCY_KEY_REUSED). FAILED_PRECONDITION
+        /// (reason DECLINED) if the payer is refused: a card that ends in 0002.
+        pub async fn authorize(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuthorizeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Payments/Authorize",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("shop.v1.Payments", "Authorize"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns one charge; NOT_FOUND if there is none.
+        pub async fn get_charge(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetChargeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Payments/GetCharge",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("shop.v1.Payments", "GetCharge"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes an authorized amount, all of it or the part that `amount` says; the
+        /// rest is let go. A charge that was captured with that amount stays as it is.
+        /// FAILED_PRECONDITION (reason CHARGE_STATE) in any other state.
+        pub async fn capture(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CaptureRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/shop.v1.Payments/Capture");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("shop.v1.Payments", "Capture"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets go of an authorized amount: what undoes Authorize. A voided charge
+        /// stays as it is; FAILED_PRECONDITION (reason CHARGE_STATE) once captured.
+        pub async fn void(
+            &mut self,
+            request: impl tonic::IntoRequest<super::VoidRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/shop.v1.Payments/Void");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("shop.v1.Payments", "Void"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives back a captured amount, all that is left of it or a part: what undoes
+        /// Capture. `idempotency_key` as in Authorize: without one, asking twice for a
+        /// part gives it back twice. FAILED_PRECONDITION if nothing was captured
+        /// (reason CHARGE_STATE) or less is left (reason REFUND_EXCEEDS_CAPTURE).
+        pub async fn refund(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RefundRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/shop.v1.Payments/Refund");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("shop.v1.Payments", "Refund"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod payments_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with PaymentsServer.
+    #[async_trait]
+    pub trait Payments: std::marker::Send + std::marker::Sync + 'static {
+        /// Reserves an amount with whoever pays.
+        ///
+        /// Asked again with the same `idempotency_key` and the same request, it
+        /// answers as the first time and authorizes nothing; with another request,
+        /// FAILED_PRECONDITION (reason IDEMPOTENCY_KEY_REUSED). FAILED_PRECONDITION
+        /// (reason DECLINED) if the payer is refused: a card that ends in 0002.
+        async fn authorize(
+            &self,
+            request: tonic::Request<super::AuthorizeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status>;
+        /// Returns one charge; NOT_FOUND if there is none.
+        async fn get_charge(
+            &self,
+            request: tonic::Request<super::GetChargeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status>;
+        /// Takes an authorized amount, all of it or the part that `amount` says; the
+        /// rest is let go. A charge that was captured with that amount stays as it is.
+        /// FAILED_PRECONDITION (reason CHARGE_STATE) in any other state.
+        async fn capture(
+            &self,
+            request: tonic::Request<super::CaptureRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status>;
+        /// Lets go of an authorized amount: what undoes Authorize. A voided charge
+        /// stays as it is; FAILED_PRECONDITION (reason CHARGE_STATE) once captured.
+        async fn void(
+            &self,
+            request: tonic::Request<super::VoidRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status>;
+        /// Gives back a captured amount, all that is left of it or a part: what undoes
+        /// Capture. `idempotency_key` as in Authorize: without one, asking twice for a
+        /// part gives it back twice. FAILED_PRECONDITION if nothing was captured
+        /// (reason CHARGE_STATE) or less is left (reason REFUND_EXCEEDS_CAPTURE).
+        async fn refund(
+            &self,
+            request: tonic::Request<super::RefundRequest>,
+        ) -> std::result::Result<tonic::Response<super::Charge>, tonic::Status>;
+    }
+    /// Money for orders, in two steps: authorized, then captured. Made to be the
+    /// branches of a transaction: every step can be asked for again, and every step
+    /// but the refund has one that undoes it.
+    #[derive(Debug)]
+    pub struct PaymentsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> PaymentsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for PaymentsServer<T>
+    where
+        T: Payments,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/shop.v1.Payments/Authorize" => {
+                    #[allow(non_camel_case_types)]
+                    struct AuthorizeSvc<T: Payments>(pub Arc<T>);
+                    impl<
+                        T: Payments,
+                    > tonic::server::UnaryService<super::AuthorizeRequest>
+                    for AuthorizeSvc<T> {
+                        type Response = super::Charge;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuthorizeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Payments>::authorize(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AuthorizeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Payments/GetCharge" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetChargeSvc<T: Payments>(pub Arc<T>);
+                    impl<
+                        T: Payments,
+                    > tonic::server::UnaryService<super::GetChargeRequest>
+                    for GetChargeSvc<T> {
+                        type Response = super::Charge;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetChargeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Payments>::get_charge(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetChargeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Payments/Capture" => {
+                    #[allow(non_camel_case_types)]
+                    struct CaptureSvc<T: Payments>(pub Arc<T>);
+                    impl<T: Payments> tonic::server::UnaryService<super::CaptureRequest>
+                    for CaptureSvc<T> {
+                        type Response = super::Charge;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CaptureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Payments>::capture(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CaptureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Payments/Void" => {
+                    #[allow(non_camel_case_types)]
+                    struct VoidSvc<T: Payments>(pub Arc<T>);
+                    impl<T: Payments> tonic::server::UnaryService<super::VoidRequest>
+                    for VoidSvc<T> {
+                        type Response = super::Charge;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::VoidRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Payments>::void(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = VoidSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Payments/Refund" => {
+                    #[allow(non_camel_case_types)]
+                    struct RefundSvc<T: Payments>(pub Arc<T>);
+                    impl<T: Payments> tonic::server::UnaryService<super::RefundRequest>
+                    for RefundSvc<T> {
+                        type Response = super::Charge;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RefundRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Payments>::refund(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RefundSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for PaymentsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "shop.v1.Payments";
+    impl<T> tonic::server::NamedService for PaymentsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// A parcel with the goods of one order.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Shipment {
+    /// The resource name, `shipments/{number}`. Set by the shop.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// An order that exists and was not cancelled.
+    #[prost(int64, tag = "2")]
+    pub order_id: i64,
+    /// Where it is in its life. Set by the shop.
+    #[prost(enumeration = "ShipmentStatus", tag = "3")]
+    pub status: i32,
+    /// Where it goes.
+    #[prost(message, optional, tag = "4")]
+    pub address: ::core::option::Option<Address>,
+    /// What is in it: the lines of the order. Set by the shop.
+    #[prost(message, repeated, tag = "5")]
+    pub items: ::prost::alloc::vec::Vec<OrderItem>,
+    /// When it was made. Set by the shop.
+    #[prost(message, optional, tag = "6")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was last changed. Set by the shop.
+    #[prost(message, optional, tag = "7")]
+    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A postal address.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Address {
+    /// 1 to 4, each of 1 to 80 characters.
+    #[prost(string, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// 1 to 80 characters.
+    #[prost(string, tag = "2")]
+    pub city: ::prost::alloc::string::String,
+    /// At most 16 characters; not every country has them.
+    #[prost(string, tag = "3")]
+    pub postal_code: ::prost::alloc::string::String,
+    /// ISO 3166-1 alpha-2, upper case.
+    #[prost(string, tag = "4")]
+    pub country: ::prost::alloc::string::String,
+}
+/// What CreateShipment is asked.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateShipmentRequest {
+    /// `order_id` and `address` are read.
+    #[prost(message, optional, tag = "1")]
+    pub shipment: ::core::option::Option<Shipment>,
+    /// 1 to 64 visible ASCII characters; empty means that this request is like no
+    /// other. Remembered for a day.
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
+}
+/// What GetShipment is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetShipmentRequest {
+    /// Which shipment.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+/// What DispatchShipment is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DispatchShipmentRequest {
+    /// Which shipment.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+/// What CancelShipment is asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelShipmentRequest {
+    /// Which shipment.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+/// Where a shipment is in its life: ready → dispatched, or cancelled instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ShipmentStatus {
+    /// Not used.
+    Unspecified = 0,
+    /// Packed, waiting for the carrier.
+    Ready = 1,
+    /// The carrier has it; final.
+    Dispatched = 2,
+    /// Taken back; final.
+    Cancelled = 3,
+}
+impl ShipmentStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SHIPMENT_STATUS_UNSPECIFIED",
+            Self::Ready => "SHIPMENT_STATUS_READY",
+            Self::Dispatched => "SHIPMENT_STATUS_DISPATCHED",
+            Self::Cancelled => "SHIPMENT_STATUS_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SHIPMENT_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "SHIPMENT_STATUS_READY" => Some(Self::Ready),
+            "SHIPMENT_STATUS_DISPATCHED" => Some(Self::Dispatched),
+            "SHIPMENT_STATUS_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod shipping_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Parcels on their way.
+    #[derive(Debug, Clone)]
+    pub struct ShippingClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl ShippingClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> ShippingClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ShippingClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ShippingClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Hands an order to a carrier. An order has one shipment that is not
+        /// cancelled: FAILED_PRECONDITION (reason ALREADY_SHIPPING) for a second one.
+        /// FAILED_PRECONDITION (reason NO_CARRIER) if nobody goes to that country:
+        /// Antarctica (AQ).
+        ///
+        /// Asked again with the same `idempotency_key` and the same request, it
+        /// answers as the first time and ships nothing; with another request,
+        /// FAILED_PRECONDITION (reason IDEMPOTENCY_KEY_REUSED).
+        pub async fn create_shipment(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateShipmentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Shipment>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Shipping/CreateShipment",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("shop.v1.Shipping", "CreateShipment"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns one shipment; NOT_FOUND if there is none.
+        pub async fn get_shipment(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetShipmentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Shipment>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Shipping/GetShipment",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("shop.v1.Shipping", "GetShipment"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says that the carrier has the parcel: the order becomes SHIPPED if it is
+        /// paid, else FAILED_PRECONDITION (reason ORDER_STATE). A dispatched shipment
+        /// stays as it is.
+        pub async fn dispatch_shipment(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DispatchShipmentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Shipment>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Shipping/DispatchShipment",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("shop.v1.Shipping", "DispatchShipment"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes an order back before the carrier has it: what undoes CreateShipment.
+        /// A cancelled shipment stays as it is; FAILED_PRECONDITION (reason
+        /// SHIPMENT_STATE) once dispatched.
+        pub async fn cancel_shipment(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelShipmentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Shipment>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/shop.v1.Shipping/CancelShipment",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("shop.v1.Shipping", "CancelShipment"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod shipping_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ShippingServer.
+    #[async_trait]
+    pub trait Shipping: std::marker::Send + std::marker::Sync + 'static {
+        /// Hands an order to a carrier. An order has one shipment that is not
+        /// cancelled: FAILED_PRECONDITION (reason ALREADY_SHIPPING) for a second one.
+        /// FAILED_PRECONDITION (reason NO_CARRIER) if nobody goes to that country:
+        /// Antarctica (AQ).
+        ///
+        /// Asked again with the same `idempotency_key` and the same request, it
+        /// answers as the first time and ships nothing; with another request,
+        /// FAILED_PRECONDITION (reason IDEMPOTENCY_KEY_REUSED).
+        async fn create_shipment(
+            &self,
+            request: tonic::Request<super::CreateShipmentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Shipment>, tonic::Status>;
+        /// Returns one shipment; NOT_FOUND if there is none.
+        async fn get_shipment(
+            &self,
+            request: tonic::Request<super::GetShipmentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Shipment>, tonic::Status>;
+        /// Says that the carrier has the parcel: the order becomes SHIPPED if it is
+        /// paid, else FAILED_PRECONDITION (reason ORDER_STATE). A dispatched shipment
+        /// stays as it is.
+        async fn dispatch_shipment(
+            &self,
+            request: tonic::Request<super::DispatchShipmentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Shipment>, tonic::Status>;
+        /// Takes an order back before the carrier has it: what undoes CreateShipment.
+        /// A cancelled shipment stays as it is; FAILED_PRECONDITION (reason
+        /// SHIPMENT_STATE) once dispatched.
+        async fn cancel_shipment(
+            &self,
+            request: tonic::Request<super::CancelShipmentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Shipment>, tonic::Status>;
+    }
+    /// Parcels on their way.
+    #[derive(Debug)]
+    pub struct ShippingServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ShippingServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ShippingServer<T>
+    where
+        T: Shipping,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/shop.v1.Shipping/CreateShipment" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateShipmentSvc<T: Shipping>(pub Arc<T>);
+                    impl<
+                        T: Shipping,
+                    > tonic::server::UnaryService<super::CreateShipmentRequest>
+                    for CreateShipmentSvc<T> {
+                        type Response = super::Shipment;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateShipmentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shipping>::create_shipment(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateShipmentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Shipping/GetShipment" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetShipmentSvc<T: Shipping>(pub Arc<T>);
+                    impl<
+                        T: Shipping,
+                    > tonic::server::UnaryService<super::GetShipmentRequest>
+                    for GetShipmentSvc<T> {
+                        type Response = super::Shipment;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetShipmentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shipping>::get_shipment(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetShipmentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Shipping/DispatchShipment" => {
+                    #[allow(non_camel_case_types)]
+                    struct DispatchShipmentSvc<T: Shipping>(pub Arc<T>);
+                    impl<
+                        T: Shipping,
+                    > tonic::server::UnaryService<super::DispatchShipmentRequest>
+                    for DispatchShipmentSvc<T> {
+                        type Response = super::Shipment;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DispatchShipmentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shipping>::dispatch_shipment(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DispatchShipmentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/shop.v1.Shipping/CancelShipment" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelShipmentSvc<T: Shipping>(pub Arc<T>);
+                    impl<
+                        T: Shipping,
+                    > tonic::server::UnaryService<super::CancelShipmentRequest>
+                    for CancelShipmentSvc<T> {
+                        type Response = super::Shipment;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CancelShipmentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Shipping>::cancel_shipment(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelShipmentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ShippingServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "shop.v1.Shipping";
+    impl<T> tonic::server::NamedService for ShippingServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -1,16 +1,18 @@
 //! `shop.v1.Inventory`.
 
-use tonic::{Request, Response, Status, async_trait};
+mod streams;
+
+use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::Context;
 use crate::{
     check::Check,
     fault::{Fault, Violation},
     generated::shop::v1::{
-        BatchGetStockRequest, BatchGetStockResponse, GetStockRequest, Money, PutStockRequest, ReserveRequest, Stock,
-        inventory_server,
+        BatchGetStockRequest, BatchGetStockResponse, GetStockRequest, ImportStockResponse, Money, PutStockRequest,
+        ReleaseRequest, ReserveRequest, Stock, StockChange, inventory_server,
     },
-    store::{inventory as rows, orders::CURRENCY, orders::money},
+    store::{answered, inventory as rows, orders::CURRENCY, orders::money},
 };
 
 /// SKUs of one batch.
@@ -29,6 +31,8 @@ pub(crate) struct Inventory(pub(crate) Context);
 
 #[async_trait]
 impl inventory_server::Inventory for Inventory {
+    type AdjustStockStream = streams::Changed;
+
     async fn get_stock(&self, request: Request<GetStockRequest>) -> Result<Response<Stock>, Status> {
         let sku = request.into_inner().sku;
         let found = self.0.store.read(move |tx| rows::get(tx, &sku)).await?;
@@ -37,9 +41,7 @@ impl inventory_server::Inventory for Inventory {
 
     async fn put_stock(&self, request: Request<PutStockRequest>) -> Result<Response<Stock>, Status> {
         let mut stock = request.into_inner().stock.ok_or_else(|| Fault::invalid("stock", "must be there"))?;
-        let price = stock.price.take().unwrap_or_default();
-        check_stock(&stock, &price)?;
-        stock.price = Some(money(price.minor_units));
+        checked("stock", &mut stock)?;
         let put = self.0.store.write(move |tx| rows::put(tx, stock)).await?;
         Ok(Response::new(put))
     }
@@ -71,28 +73,64 @@ impl inventory_server::Inventory for Inventory {
     }
 
     async fn reserve(&self, request: Request<ReserveRequest>) -> Result<Response<Stock>, Status> {
-        let ReserveRequest { sku, quantity } = request.into_inner();
-        Check::default().that(quantity >= 1, "quantity", "must be at least 1").done()?;
-        let reserved = self.0.store.write(move |tx| rows::reserve(tx, &sku, quantity)).await?;
-        Ok(Response::new(reserved))
+        let (request, now) = (request.into_inner(), self.0.now());
+        check_quantity(request.quantity, &request.idempotency_key)?;
+        let reserved = self.0.store.write(move |tx| {
+            let done = ("Reserve", request.idempotency_key.as_str());
+            answered::once(tx, now, done, &request, || rows::reserve(tx, &request.sku, request.quantity))
+        });
+        Ok(Response::new(reserved.await?))
+    }
+
+    async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<Stock>, Status> {
+        let (request, now) = (request.into_inner(), self.0.now());
+        check_quantity(request.quantity, &request.idempotency_key)?;
+        let released = self.0.store.write(move |tx| {
+            let done = ("Release", request.idempotency_key.as_str());
+            answered::once(tx, now, done, &request, || rows::release(tx, &request.sku, request.quantity))
+        });
+        Ok(Response::new(released.await?))
+    }
+
+    async fn import_stock(&self, request: Request<Streaming<Stock>>) -> Result<Response<ImportStockResponse>, Status> {
+        Ok(Response::new(streams::import(&self.0.store, request.into_inner()).await?))
+    }
+
+    async fn adjust_stock(
+        &self,
+        request: Request<Streaming<StockChange>>,
+    ) -> Result<Response<Self::AdjustStockStream>, Status> {
+        Ok(Response::new(streams::adjust(self.0.store.clone(), request.into_inner())))
     }
 }
 
-fn check_stock(stock: &Stock, price: &Money) -> Result<(), Fault> {
+fn check_quantity(quantity: i64, key: &str) -> Result<(), Fault> {
+    Check::default().that(quantity >= 1, "quantity", "must be at least 1").key("idempotency_key", key).done()
+}
+
+/// Checks what callers say of a SKU; `at` is where they said it. The price gets the shop's currency.
+fn checked(at: &str, stock: &mut Stock) -> Result<(), Fault> {
+    let price = stock.price.take().unwrap_or_default();
+    check_stock(at, stock, &price)?;
+    stock.price = Some(money(price.minor_units));
+    Ok(())
+}
+
+fn check_stock(at: &str, stock: &Stock, price: &Money) -> Result<(), Fault> {
     Check::default()
-        .sku("stock.sku", &stock.sku)
-        .text("stock.title", &stock.title, 0, 120)
+        .sku(format!("{at}.sku"), &stock.sku)
+        .text(&format!("{at}.title"), &stock.title, 0, 120)
         .that(
             price.currency.is_empty() || price.currency == CURRENCY,
-            "stock.price.currency",
+            format!("{at}.price.currency"),
             format!("must be {CURRENCY}"),
         )
         .that(
             (0..=PRICE_MAX).contains(&price.minor_units),
-            "stock.price.minor_units",
+            format!("{at}.price.minor_units"),
             format!("must be 0 to {PRICE_MAX}"),
         )
-        .that((0..=PIECES_MAX).contains(&stock.on_hand), "stock.on_hand", format!("must be 0 to {PIECES_MAX}"))
+        .that((0..=PIECES_MAX).contains(&stock.on_hand), format!("{at}.on_hand"), format!("must be 0 to {PIECES_MAX}"))
         .done()
 }
 

@@ -1,6 +1,7 @@
 //! `shop.v1.Orders`.
 
-mod draft;
+pub(super) mod draft;
+mod watch;
 
 use std::pin::Pin;
 
@@ -13,7 +14,8 @@ use crate::{
     fault::Fault,
     generated::shop::v1::{
         CancelOrderRequest, CreateOrderRequest, ExportOrdersRequest, GetOrderRequest, ListOrdersRequest,
-        ListOrdersResponse, Order, OrderStatus, PayOrderRequest, SetOrderLabelsRequest, orders_server,
+        ListOrdersResponse, Order, OrderStatus, PayOrderRequest, SetOrderLabelsRequest, WatchOrdersRequest,
+        orders_server,
     },
     store::{
         listing::{self, Filter, Position},
@@ -37,6 +39,7 @@ pub(crate) struct Orders(pub(crate) Context);
 
 #[async_trait]
 impl orders_server::Orders for Orders {
+    type WatchOrdersStream = watch::Changes;
     type ExportOrdersStream = Pin<Box<dyn Stream<Item = Result<Order, Status>> + Send>>;
 
     async fn create_order(&self, request: Request<CreateOrderRequest>) -> Result<Response<Order>, Status> {
@@ -123,6 +126,13 @@ impl orders_server::Orders for Orders {
         Ok(Response::new(Box::pin(orders)))
     }
 
+    async fn watch_orders(
+        &self,
+        request: Request<WatchOrdersRequest>,
+    ) -> Result<Response<Self::WatchOrdersStream>, Status> {
+        Ok(Response::new(watch::start(self.0.store.clone(), request.into_inner()).await?))
+    }
+
     async fn pay_order(&self, request: Request<PayOrderRequest>) -> Result<Response<Order>, Status> {
         let PayOrderRequest { id, payment } = request.into_inner();
         let payment = draft::payment(payment)?;
@@ -187,7 +197,8 @@ fn chunk(
     Ok((orders.collect::<Result<_, _>>()?, page.next))
 }
 
-fn expect_status(order: &Order, to_be: &str, among: &[OrderStatus]) -> Result<(), Fault> {
+/// That `order` is in one of the states from which it can become what it is `to_be`.
+pub(super) fn expect_status(order: &Order, to_be: &str, among: &[OrderStatus]) -> Result<(), Fault> {
     if among.contains(&order.status()) {
         return Ok(());
     }

@@ -20,3 +20,9 @@ pub(crate) fn last(tx: &Transaction<'_>) -> rusqlite::Result<i64> {
 pub(crate) fn timestamp(stamp: i64) -> Timestamp {
     Timestamp { seconds: stamp.div_euclid(MICROS), nanos: (stamp.rem_euclid(MICROS) * 1_000) as i32 }
 }
+
+/// The last stamp that is not after `time`, if there are such stamps.
+pub(crate) fn stamp(time: &Timestamp) -> Option<i64> {
+    let nanos = (0..1_000_000_000).contains(&time.nanos).then_some(i64::from(time.nanos))?;
+    time.seconds.checked_mul(MICROS)?.checked_add(nanos / 1_000)
+}

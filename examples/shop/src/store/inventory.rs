@@ -61,6 +61,37 @@ pub(crate) fn reserve(tx: &Transaction<'_>, sku: &str, quantity: i64) -> Result<
     Ok(stock)
 }
 
+/// Puts back `quantity` (at least 1) of what was set aside.
+pub(crate) fn release(tx: &Transaction<'_>, sku: &str, quantity: i64) -> Result<Stock, Fault> {
+    let mut stock = get(tx, sku)?;
+    if quantity > stock.reserved {
+        return Err(Fault::Precondition {
+            reason: "NOT_RESERVED",
+            description: format!("{quantity} asked for, {} reserved", stock.reserved),
+            subject: stock.sku,
+        });
+    }
+    stock.reserved -= quantity;
+    tx.prepare_cached("UPDATE stock SET reserved = ?2 WHERE sku = ?1")?.execute(params![sku, stock.reserved])?;
+    Ok(stock)
+}
+
+/// Counts `delta` pieces in, or out if it is less than 0; returns how many there are then, `most` at most.
+pub(crate) fn adjust(tx: &Transaction<'_>, sku: &str, delta: i64, most: i64) -> Result<i64, Fault> {
+    let stock = get(tx, sku)?;
+    let refused = |reason, description| Fault::Precondition { reason, subject: sku.to_owned(), description };
+    let on_hand = stock.on_hand.saturating_add(delta);
+    if on_hand < stock.reserved {
+        let free = stock.on_hand - stock.reserved;
+        return Err(refused("OUT_OF_STOCK", format!("{} cannot leave, {free} are not reserved", delta.unsigned_abs())));
+    }
+    if on_hand > most {
+        return Err(refused("TOO_MANY", format!("there cannot be more than {most}")));
+    }
+    tx.prepare_cached("UPDATE stock SET on_hand = ?2 WHERE sku = ?1")?.execute(params![sku, on_hand])?;
+    Ok(on_hand)
+}
+
 /// That the shop does not carry it.
 pub(crate) fn not_found(sku: &str) -> Fault {
     Fault::NotFound { kind: "Stock", name: sku.to_owned() }

@@ -1,7 +1,7 @@
 //! Orders as rows: placed, read, changed. Every change moves the order to the end of the listing.
 
 use prost::Message;
-use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction, named_params};
+use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction, named_params, params};
 
 use crate::{
     fault::Fault,
@@ -80,6 +80,25 @@ pub(crate) fn change(
         &order,
     )?;
     Ok(order)
+}
+
+/// Up to `most` orders of a tenant that changed after the stamp `since`, in the order of their last change; each whole,
+/// with the stamp of that change.
+pub(crate) fn changed_since(
+    tx: &Transaction<'_>,
+    tenant_id: &str,
+    since: i64,
+    most: i64,
+) -> Result<Vec<(i64, Order)>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT updated_at, id FROM orders WHERE tenant_id = ?1 AND updated_at > ?2 ORDER BY updated_at LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![tenant_id, since, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.map(|row| {
+        let (stamp, id) = row?;
+        Ok((stamp, get(tx, id)?))
+    })
+    .collect()
 }
 
 /// What the listing shows of one order, if there is such an order.

@@ -90,3 +90,34 @@ BEGIN
     DELETE FROM order_moves
     WHERE tenant_id = NEW.tenant_id AND moved_at < NEW.moved_at - 86400000000;
 END;
+
+-- What was answered to a request with an idempotency key, so that it is answered
+-- the same again. Kept for a day.
+CREATE TABLE IF NOT EXISTS answered (
+    method  TEXT NOT NULL,
+    key     TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    request BLOB NOT NULL,
+    answer  BLOB NOT NULL,
+    PRIMARY KEY (method, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS answered_by_age ON answered (at);
+CREATE TRIGGER IF NOT EXISTS answered_is_cut AFTER INSERT ON answered
+BEGIN
+    DELETE FROM answered WHERE at < NEW.at - 86400000000;
+END;
+
+CREATE TABLE IF NOT EXISTS charges (
+    id       INTEGER PRIMARY KEY,
+    document BLOB NOT NULL                 -- shop.v1.Charge
+);
+
+CREATE TABLE IF NOT EXISTS shipments (
+    id       INTEGER PRIMARY KEY,
+    order_id INTEGER NOT NULL,
+    status   INTEGER NOT NULL,
+    document BLOB NOT NULL                 -- shop.v1.Shipment, but what the columns hold
+);
+
+-- One parcel for an order, unless it was cancelled (3).
+CREATE UNIQUE INDEX IF NOT EXISTS shipments_by_order ON shipments (order_id) WHERE status <> 3;

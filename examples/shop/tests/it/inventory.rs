@@ -1,6 +1,6 @@
 use prost_types::Duration;
 use tidegate_shop::generated::shop::v1::{
-    BatchGetStockRequest, GetStockRequest, Money, PutStockRequest, ReserveRequest, Stock,
+    BatchGetStockRequest, GetStockRequest, Money, PutStockRequest, ReleaseRequest, ReserveRequest, Stock,
     inventory_client::InventoryClient,
 };
 
@@ -46,7 +46,7 @@ async fn stock_that_is_put_is_got_alone_and_in_a_batch() {
 async fn a_reservation_takes_what_is_available_and_no_more() {
     let mut inventory = InventoryClient::new(shop());
     inventory.put_stock(PutStockRequest { stock: Some(socks()) }).await.unwrap();
-    let reserve = |quantity| ReserveRequest { sku: socks().sku, quantity };
+    let reserve = |quantity| ReserveRequest { sku: socks().sku, quantity, idempotency_key: String::new() };
     let seven = inventory.reserve(reserve(7)).await.unwrap().into_inner();
     assert_eq!(seven, Stock { reserved: 7, ..socks() });
     assert_eq!(
@@ -57,7 +57,7 @@ async fn a_reservation_takes_what_is_available_and_no_more() {
     assert_eq!(ten, Stock { reserved: 10, ..socks() });
 
     assert_eq!(refusal(inventory.reserve(reserve(0)).await), invalid(&[("quantity", "must be at least 1")]));
-    let nowhere = ReserveRequest { sku: "socks".to_owned(), quantity: 1 };
+    let nowhere = ReserveRequest { sku: "socks".to_owned(), quantity: 1, ..Default::default() };
     assert_eq!(refusal(inventory.reserve(nowhere).await), not_found("Stock", "socks"));
 
     let fewer = PutStockRequest { stock: Some(Stock { on_hand: 9, ..socks() }) };
@@ -68,6 +68,35 @@ async fn a_reservation_takes_what_is_available_and_no_more() {
     let more = PutStockRequest { stock: Some(Stock { on_hand: 11, ..socks() }) };
     let put = inventory.put_stock(more).await.unwrap().into_inner();
     assert_eq!(put, Stock { on_hand: 11, reserved: 10, ..socks() });
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_put_back_and_a_key_does_either_once() {
+    let mut inventory = InventoryClient::new(shop());
+    inventory.put_stock(PutStockRequest { stock: Some(socks()) }).await.unwrap();
+    let key = |key: &str| key.to_owned();
+    let reserve = ReserveRequest { sku: socks().sku, quantity: 6, idempotency_key: key("saga-1") };
+    let release = ReleaseRequest { sku: socks().sku, quantity: 4, idempotency_key: key("saga-1") };
+    for _ in 0..2 {
+        let six = inventory.reserve(reserve.clone()).await.unwrap().into_inner();
+        assert_eq!(six, Stock { reserved: 6, ..socks() });
+    }
+    for _ in 0..2 {
+        let two = inventory.release(release.clone()).await.unwrap().into_inner();
+        assert_eq!(two, Stock { reserved: 2, ..socks() });
+    }
+    assert_eq!(
+        refusal(inventory.release(ReleaseRequest { quantity: 3, ..release.clone() }).await),
+        precondition(
+            "IDEMPOTENCY_KEY_REUSED",
+            "saga-1",
+            "the idempotency key \"saga-1\" came with another request before"
+        )
+    );
+    assert_eq!(
+        refusal(inventory.release(ReleaseRequest { quantity: 3, idempotency_key: key(""), ..release }).await),
+        precondition("NOT_RESERVED", "socks/wool/39-42", "3 asked for, 2 reserved")
+    );
 }
 
 #[tokio::test]

@@ -56,8 +56,8 @@ async fn an_address_in_use_is_an_error_and_not_a_second_listener() {
 async fn a_service_that_is_not_here_is_unimplemented() {
     let mut client = Grpc::new(shop());
     client.ready().await.unwrap();
-    let path = PathAndQuery::from_static("/shop.v1.Payments/Pay");
+    let path = PathAndQuery::from_static("/shop.v1.Returns/Open");
     let codec = ProstCodec::<(), ()>::default();
     let status = client.unary(tonic::Request::new(()), path, codec).await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::Unimplemented, "no service \"shop.v1.Payments\" here"));
+    assert_eq!((status.code(), status.message()), (Code::Unimplemented, "no service \"shop.v1.Returns\" here"));
 }

@@ -77,7 +77,7 @@ pub(super) fn priced(tx: &Transaction<'_>, mut order: Order) -> Result<Order, Fa
 }
 
 /// A payment that names a method, and names it right.
-pub(super) fn payment(payment: Option<Payment>) -> Result<Payment, Fault> {
+pub(crate) fn payment(payment: Option<Payment>) -> Result<Payment, Fault> {
     let payment = payment.unwrap_or_default();
     let mut check = Check::default();
     match &payment.method {
