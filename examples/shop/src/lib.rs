@@ -1,7 +1,8 @@
-//! A small shop as real gRPC services: customers, orders, inventory, short links. The demo's other side.
+//! A small shop as real gRPC services: customers, orders, inventory, payments, shipping, short links, faults. The
+//! demo's other side.
 //!
 //! Owns the shop's API (`proto/shop/v1`, with `google.api.http` rules that use most of what the mapping has), the
-//! four services over one SQLite database, and the [tour] that walks through them over HTTP.
+//! services over one SQLite database, health and reflection beside them, and the [tour] that walks through them over HTTP.
 //!
 //! Does not translate, listen for HTTP/1 or know the gateway: what it serves is plain gRPC, by tonic, as anybody's
 //! services would be.

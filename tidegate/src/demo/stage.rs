@@ -102,7 +102,10 @@ routes:
   - {{ service: shop.v1.Customers, upstream: shop }}
   - {{ service: shop.v1.Orders, upstream: shop }}
   - {{ service: shop.v1.Inventory, upstream: shop }}
+  - {{ service: shop.v1.Payments, upstream: shop }}
+  - {{ service: shop.v1.Shipping, upstream: shop }}
   - {{ service: shop.v1.ShortLinks, upstream: shop }}
+  - {{ service: shop.v1.Faults, upstream: shop }}
 telemetry:
   access_log: {access_log}
 "

@@ -3988,7 +3988,8 @@ pub mod payments_client {
         /// Gives back a captured amount, all that is left of it or a part: what undoes
         /// Capture. `idempotency_key` as in Authorize: without one, asking twice for a
         /// part gives it back twice. FAILED_PRECONDITION if nothing was captured
-        /// (reason CHARGE_STATE) or less is left (reason REFUND_EXCEEDS_CAPTURE).
+        /// (reason CHARGE_STATE) or less is left (reason REFUND_EXCEEDS_CAPTURE). A
+        /// charge that was given back whole stays as it is if `amount` is absent.
         pub async fn refund(
             &mut self,
             request: impl tonic::IntoRequest<super::RefundRequest>,
@@ -4053,7 +4054,8 @@ pub mod payments_server {
         /// Gives back a captured amount, all that is left of it or a part: what undoes
         /// Capture. `idempotency_key` as in Authorize: without one, asking twice for a
         /// part gives it back twice. FAILED_PRECONDITION if nothing was captured
-        /// (reason CHARGE_STATE) or less is left (reason REFUND_EXCEEDS_CAPTURE).
+        /// (reason CHARGE_STATE) or less is left (reason REFUND_EXCEEDS_CAPTURE). A
+        /// charge that was given back whole stays as it is if `amount` is absent.
         async fn refund(
             &self,
             request: tonic::Request<super::RefundRequest>,

@@ -41,7 +41,7 @@ fn a_perfect_gateway_passes_the_tour_and_each_step_would_fail_another_status() {
     for step in STEPS {
         let _ready_to_send = walk.request(step);
         let perfect = perfect(step);
-        let other = Answer { status: 500, ..perfect.clone() };
+        let other = Answer { status: 418, ..perfect.clone() };
         assert_ne!(walk.clone().check(step, &other), Ok(()), "{}", step.title);
         let empty = Answer { body: Vec::new(), ..perfect.clone() };
         assert_ne!(walk.clone().check(step, &empty), Ok(()), "{}", step.title);
