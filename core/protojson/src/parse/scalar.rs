@@ -209,7 +209,7 @@ impl Parser<'_> {
             return Ok(start + len + 1);
         }
         let run = scan::run(self.json, start);
-        if !run.high && run.end > start && peek(self.json, run.end) == b'"' {
+        if run.high == run.end && run.end > start && peek(self.json, run.end) == b'"' {
             self.out.len_prefixed(tag, self.json.get(start..run.end).unwrap_or_default())?;
             return Ok(run.end + 1);
         }
@@ -219,6 +219,17 @@ impl Parser<'_> {
     /// A string with escapes, or not only of ASCII.
     #[inline(never)]
     fn unusual_string_field(&mut self, tag: TagBytes, run: Run, start: usize, keep: bool) -> Step {
+        if peek(self.json, run.end) == b'\\' {
+            let before = self.out.position();
+            self.out.tag(tag)?;
+            // What follows the first escape is as long again, or not long.
+            let mark = self.out.open(if run.end - start < 100 { 1 } else { 2 })?;
+            if let Some(end) = self.unescape_to_output(run, start)? {
+                self.out.close(mark)?;
+                return Ok(end);
+            }
+            self.out.rewind(before);
+        }
         let (text, end) = self.long_string(run, start)?;
         let bytes = match text {
             Text::Plain(raw) => raw,

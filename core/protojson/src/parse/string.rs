@@ -3,6 +3,7 @@
 use super::error::{ParseErrorKind, StringFault};
 use super::scan::{self, Run, peek};
 use super::{Failed, Parser};
+use crate::plain::first_stop;
 
 /// The content of a string.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +42,7 @@ impl<'a> Parser<'a> {
             return Ok((Text::Scratch, end));
         }
         let raw = self.json.get(start..run.end).unwrap_or_default();
-        if run.high {
-            self.check_utf8(raw, start)?;
-        }
+        self.check_run(run)?;
         Ok((Text::Plain(raw), run.end + 1))
     }
 
@@ -56,8 +55,17 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Checks that a stretch of string is UTF-8.
+    #[inline]
+    fn check_run(&mut self, run: Run) -> Result<(), Failed> {
+        match self.json.get(run.high..run.end) {
+            None | Some([]) => Ok(()),
+            Some(raw) => self.check_utf8(raw, run.high),
+        }
+    }
+
     #[inline(never)]
-    pub(super) fn check_utf8(&mut self, raw: &[u8], start: usize) -> Result<(), Failed> {
+    fn check_utf8(&mut self, raw: &[u8], start: usize) -> Result<(), Failed> {
         match std::str::from_utf8(raw) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.bad_string(StringFault::Utf8, start + error.valid_up_to())),
@@ -72,9 +80,7 @@ impl<'a> Parser<'a> {
         self.scratch.clear();
         loop {
             let raw = json.get(at..run.end).unwrap_or_default();
-            if run.high {
-                self.check_utf8(raw, at)?;
-            }
+            self.check_run(run)?;
             self.scratch.extend_from_slice(raw);
             at = run.end;
             match json.get(at) {
@@ -93,6 +99,39 @@ impl<'a> Parser<'a> {
                 None => return Err(self.unterminated()),
             }
         }
+    }
+
+    /// Writes a string with escapes, from behind its quote, with the first `run` of it, to the output:
+    /// where it ends. `None` if something is wrong with it, or it is near the end of the document:
+    /// [`string`](Self::string) then knows better.
+    #[inline]
+    pub(super) fn unescape_to_output(&mut self, run: Run, start: usize) -> Result<Option<usize>, Failed> {
+        let (json, from) = (self.json, self.out.position());
+        self.out.bytes(json.get(start..run.end).unwrap_or_default())?;
+        let mut at = run.end;
+        let mut is_ascii = run.high == run.end;
+        loop {
+            let Some(chunk) = scan::chunk(json, at) else { return Ok(None) };
+            // All sixteen are written, and those are kept that stand for themselves.
+            let plain = first_stop(chunk).unwrap_or(chunk.len());
+            self.out.chunk(*chunk, plain)?;
+            is_ascii &= chunk.is_ascii();
+            at += plain;
+            match chunk.get(plain) {
+                None => {}
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    let Ok((character, end)) = escape(json, at + 1) else { return Ok(None) };
+                    let mut bytes = [0; 4];
+                    let len = character.encode_utf8(&mut bytes).len();
+                    self.out.chunk(bytes, len)?;
+                    at = end;
+                }
+                Some(_) => return Ok(None),
+            }
+        }
+        let is_text = is_ascii || std::str::from_utf8(self.out.written(from, self.out.position())).is_ok();
+        Ok(is_text.then_some(at + 1))
     }
 
     #[cold]
