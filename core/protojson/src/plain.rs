@@ -43,13 +43,7 @@ pub(crate) fn first_special<const N: usize>(block: &[u8; N]) -> Option<usize> {
 fn first<const N: usize>(block: &[u8; N], mark: impl Fn(u8x16) -> u8x16) -> Option<usize> {
     let marks = match block.as_chunks::<16>().0 {
         [chunk] => mark(u8x16::new(*chunk)).to_bitmask(),
-        [low, high] => {
-            let (low, high) = (mark(u8x16::new(*low)), mark(u8x16::new(*high)));
-            if (low | high).to_bitmask() == 0 {
-                return None;
-            }
-            low.to_bitmask() | high.to_bitmask() << 16
-        }
+        [low, high] => mark(u8x16::new(*low)).to_bitmask() | mark(u8x16::new(*high)).to_bitmask() << 16,
         _ => 0,
     };
     (marks != 0).then(|| marks.trailing_zeros() as usize)

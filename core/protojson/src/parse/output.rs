@@ -224,6 +224,13 @@ impl Output {
     }
 
     fn close_slow(&mut self, mark: Mark, len: usize) -> Result<u8, Failed> {
+        if (0x80..0x4000).contains(&len)
+            && mark.width == 2
+            && let Some(prefix) = self.buffer.get_mut(mark.prefix..).and_then(<[u8]>::first_chunk_mut)
+        {
+            *prefix = [len as u8 | 0x80, (len >> 7) as u8];
+            return Ok(2);
+        }
         let (mut bytes, needed) = varint(len as u64);
         let mut width = needed;
         if needed < mark.width && len > MOVE_MAX {

@@ -7,6 +7,7 @@ use super::scan::{self, Run, peek};
 use super::string::Text;
 use super::{Failed, Parser, Step};
 use crate::UnknownFields;
+use crate::plain::first_special;
 use crate::schema::{Enum, EnumId, Kind, TagBytes};
 use crate::wire::WireType;
 use crate::wkt::base64;
@@ -194,21 +195,32 @@ impl Parser<'_> {
 
     #[inline(never)]
     pub(super) fn string_field(&mut self, tag: TagBytes, at: usize, keep: bool) -> Step {
+        self.string_value(tag, at, keep)
+    }
+
+    /// As [`string_field`](Self::string_field), for the loop over a list.
+    #[inline(always)]
+    pub(super) fn string_value(&mut self, tag: TagBytes, at: usize, keep: bool) -> Step {
         if peek(self.json, at) != b'"' {
             return Err(self.mismatch(at, "string"));
         }
         let start = at + 1;
-        // A short one without anything special: tag and length in one store, the text in another.
-        if let Some(chunk) = scan::chunk(self.json, start)
-            && let Some(len) = scan::short_string(chunk)
-        {
-            if len > 0 || keep {
-                self.out.varint(tag, len as u64)?;
-                self.out.chunk(*chunk, len)?;
+        let mut behind = start;
+        if let Some(chunk) = scan::chunk(self.json, start) {
+            match first_special(chunk) {
+                // A short one without anything special: tag and length in one store, the text in another.
+                Some(len) if chunk.get(len) == Some(&b'"') => {
+                    if len > 0 || keep {
+                        self.out.varint(tag, len as u64)?;
+                        self.out.chunk(*chunk, len)?;
+                    }
+                    return Ok(start + len + 1);
+                }
+                Some(_) => {}
+                None => behind += chunk.len(),
             }
-            return Ok(start + len + 1);
         }
-        let run = scan::run(self.json, start);
+        let run = scan::run(self.json, behind);
         if run.high == run.end && run.end > start && peek(self.json, run.end) == b'"' {
             self.out.len_prefixed(tag, self.json.get(start..run.end).unwrap_or_default())?;
             return Ok(run.end + 1);

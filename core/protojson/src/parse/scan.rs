@@ -55,36 +55,44 @@ pub(super) struct Run {
 }
 
 /// The stretch from `at` to the next quote, backslash or control character.
-#[inline]
-pub(super) fn run(json: &[u8], mut at: usize) -> Run {
-    let high = loop {
-        let block = json.get(at..).and_then(|rest| rest.first_chunk::<32>());
-        match block.map_or_else(|| first_special(&last_block(json, at)), first_special) {
-            Some(place) => break at + place,
-            None => at += 32,
+#[inline(always)]
+pub(super) fn run(json: &[u8], at: usize) -> Run {
+    let mut rest = json.get(at..).unwrap_or_default();
+    let place = loop {
+        let Some((block, behind)) = rest.split_first_chunk::<32>() else {
+            break first_special(&last_block(rest));
+        };
+        if let Some(place) = first_special(block) {
+            break Some(place);
         }
+        rest = behind;
     };
+    let high = json.len() - rest.len() + place.unwrap_or_default();
     let end = if peek(json, high) < 0x80 { high } else { stop(json, high) };
     Run { end, high }
 }
 
 /// The next quote, backslash or control character, or the end of the input.
 #[inline(never)]
-fn stop(json: &[u8], mut at: usize) -> usize {
-    loop {
-        let block = json.get(at..).and_then(|rest| rest.first_chunk::<32>());
-        match block.map_or_else(|| first_stop(&last_block(json, at)), first_stop) {
-            Some(place) => return at + place,
-            None => at += 32,
+fn stop(json: &[u8], at: usize) -> usize {
+    let mut rest = json.get(at..).unwrap_or_default();
+    let place = loop {
+        let Some((block, behind)) = rest.split_first_chunk::<32>() else {
+            break first_stop(&last_block(rest));
+        };
+        if let Some(place) = first_stop(block) {
+            break Some(place);
         }
-    }
+        rest = behind;
+    };
+    json.len() - rest.len() + place.unwrap_or_default()
 }
 
-/// What is left of the input, and zeros.
+/// The last bytes of the input and zeros, which end a string as control characters do.
 #[inline(never)]
-fn last_block(json: &[u8], at: usize) -> [u8; 32] {
+fn last_block(rest: &[u8]) -> [u8; 32] {
     let mut block = [0; 32];
-    for (place, byte) in block.iter_mut().zip(json.get(at..).unwrap_or_default()) {
+    for (place, byte) in block.iter_mut().zip(rest) {
         *place = *byte;
     }
     block

@@ -109,28 +109,37 @@ impl<'a> Parser<'a> {
         let (json, from) = (self.json, self.out.position());
         self.out.bytes(json.get(start..run.end).unwrap_or_default())?;
         let mut at = run.end;
-        let mut is_ascii = run.high == run.end;
+        // Where in the output something stands that may not be UTF-8.
+        let mut unchecked = (run.high < run.end).then(|| from + (run.high - start));
         loop {
             let Some(chunk) = scan::chunk(json, at) else { return Ok(None) };
             // All sixteen are written, and those are kept that stand for themselves.
             let plain = first_stop(chunk).unwrap_or(chunk.len());
+            if unchecked.is_none() && !chunk.is_ascii() {
+                unchecked = Some(self.out.position());
+            }
             self.out.chunk(*chunk, plain)?;
-            is_ascii &= chunk.is_ascii();
             at += plain;
-            match chunk.get(plain) {
-                None => {}
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    let Ok((character, end)) = escape(json, at + 1) else { return Ok(None) };
-                    let mut bytes = [0; 4];
-                    let len = character.encode_utf8(&mut bytes).len();
-                    self.out.chunk(bytes, len)?;
-                    at = end;
-                }
-                Some(_) => return Ok(None),
+            match (chunk.get(plain), json.get(at + 1)) {
+                (None, _) => {}
+                (Some(b'"'), _) => break,
+                (Some(b'\\'), Some(&letter)) => match short_escape(letter) {
+                    Some(byte) => {
+                        self.out.chunk([byte], 1)?;
+                        at += 2;
+                    }
+                    None => {
+                        let Ok((character, end)) = escape(json, at + 1) else { return Ok(None) };
+                        let mut bytes = [0; 4];
+                        let len = character.encode_utf8(&mut bytes).len();
+                        self.out.chunk(bytes, len)?;
+                        at = end;
+                    }
+                },
+                _ => return Ok(None),
             }
         }
-        let is_text = is_ascii || std::str::from_utf8(self.out.written(from, self.out.position())).is_ok();
+        let is_text = unchecked.is_none_or(|from| str::from_utf8(self.out.written(from, self.out.position())).is_ok());
         Ok(is_text.then_some(at + 1))
     }
 
@@ -145,21 +154,29 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// The byte that a backslash and this letter stand for, if the escape is one of two characters.
+#[inline(always)]
+fn short_escape(letter: u8) -> Option<u8> {
+    match letter {
+        b'"' | b'\\' | b'/' => Some(letter),
+        b'b' => Some(0x08),
+        b'f' => Some(0x0c),
+        b'n' => Some(b'\n'),
+        b'r' => Some(b'\r'),
+        b't' => Some(b'\t'),
+        _ => None,
+    }
+}
+
 /// Reads an escape from behind its backslash.
+#[inline(never)]
 fn escape(json: &[u8], at: usize) -> Result<(char, usize), BadEscape> {
-    let character = match json.get(at).ok_or(BadEscape::End)? {
-        b'"' => '"',
-        b'\\' => '\\',
-        b'/' => '/',
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => return unicode(json, at + 1),
-        _ => return Err(BadEscape::Fault(StringFault::Escape)),
-    };
-    Ok((character, at + 1))
+    let letter = *json.get(at).ok_or(BadEscape::End)?;
+    match short_escape(letter) {
+        Some(byte) => Ok((char::from(byte), at + 1)),
+        None if letter == b'u' => unicode(json, at + 1),
+        None => Err(BadEscape::Fault(StringFault::Escape)),
+    }
 }
 
 /// Reads the hexadecimal digits of a `\u`, and of a second one for the other half of a pair.

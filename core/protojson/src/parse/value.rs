@@ -102,19 +102,32 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads elements from `at`, where the one with that `index` may stand, to the closing bracket.
-    fn elements(&mut self, field: &'a Field, tag: TagBytes, at: usize, mut index: usize) -> Step {
+    #[inline]
+    fn elements(&mut self, field: &'a Field, tag: TagBytes, at: usize, index: usize) -> Step {
+        match field.kind {
+            Kind::String => self.each_element(field, tag, at, index, |parser, at| parser.string_value(tag, at, true)),
+            _ => self.each_element(field, tag, at, index, |parser, at| parser.singular(field, tag, at, true)),
+        }
+    }
+
+    /// As [`elements`](Self::elements); `element` reads one that is not `null`.
+    #[inline(never)]
+    fn each_element(
+        &mut self,
+        field: &'a Field,
+        tag: TagBytes,
+        at: usize,
+        mut index: usize,
+        element: impl Fn(&mut Self, usize) -> Step,
+    ) -> Step {
         let json = self.json;
         let (mut at, byte) = token(json, at);
         if byte == b']' && index == 0 {
             return Ok(at + 1);
         }
         loop {
-            let element = if peek(json, at) == b'n' {
-                self.null_element(field, tag, at)
-            } else {
-                self.singular(field, tag, at, true)
-            };
-            at = match element {
+            let value = if peek(json, at) == b'n' { self.null_element(field, tag, at) } else { element(self, at) };
+            at = match value {
                 Ok(end) => end,
                 Err(Failed) => return Err(self.unwind(at, Segment::Index(index))),
             };

@@ -1,6 +1,8 @@
 //! Strings and bytes.
 
-use crate::support::{PROTO3, check, refuse, refuse_as, s};
+use tidegate_protojson::ParseOptions;
+
+use crate::support::{PROTO3, check, refuse, refuse_as, s, translate};
 
 #[track_caller]
 fn text(json: &str, want: &str) {
@@ -32,6 +34,62 @@ fn plain_text_of_every_length() {
         text(&format!("{plain}é"), &format!("{plain}é"));
         text(&format!("é{plain}\\u0041{plain}"), &format!("é{plain}A{plain}"));
     }
+}
+
+#[test]
+fn strings_of_all_kinds_of_pieces_read_as_serde_json_reads_them() {
+    const PIECES: [&[u8]; 20] = [
+        b"plain words, ",
+        b"x",
+        b"yz",
+        b"0123456789abcdef",
+        b"0123456789abcdef0123456789abcdef",
+        br#"\""#,
+        br"\\",
+        br"\/",
+        br"\n",
+        br"\u0000",
+        br"\u00e9",
+        br"\ud83d\ude01",
+        "é".as_bytes(),
+        "谷歌".as_bytes(),
+        "😁".as_bytes(),
+        // These are bad.
+        b"\xc3",
+        b"\xf0\x9f",
+        b"\x1f",
+        br"\ud83d",
+        br"\x",
+    ];
+    // Steele and Vigna's SplitMix64.
+    let mut state = 1u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % below as u64) as usize
+    };
+    let (mut good, mut bad) = (0, 0);
+    for _ in 0..20_000 {
+        let mut raw = b"\"".to_vec();
+        for _ in 0..random(12) {
+            let kinds = if random(40) == 0 { PIECES.len() } else { 15 };
+            raw.extend_from_slice(PIECES[random(kinds)]);
+        }
+        raw.push(b'"');
+        let tail = " ".repeat(random(2) * random(40));
+        let document = [b"{\"text\":", &raw[..], b",\"texts\":[", &raw, b"]", tail.as_bytes(), b"}"].concat();
+        let got = translate(&PROTO3, "t.M", &document, &ParseOptions::default());
+        if let Ok(text) = serde_json::from_slice::<String>(&raw) {
+            let field = if text.is_empty() { Vec::new() } else { s(14, &text) };
+            assert_eq!(got, Ok([field, s(23, &text)].concat()), "{}", document.escape_ascii());
+            good += 1;
+        } else {
+            assert!(got.is_err(), "{}", document.escape_ascii());
+            bad += 1;
+        }
+    }
+    assert!(good > 15_000 && bad > 500, "{good} good, {bad} bad");
 }
 
 #[test]
