@@ -8,6 +8,8 @@ mod descriptors;
 mod h1;
 mod h2;
 mod patience;
+#[cfg(test)]
+mod testing;
 mod worker;
 
 use crate::gateway::Gateway;

@@ -185,3 +185,6 @@ fn ended(error: &h2::Error, shared: &Shared) {
     }
     tracing::debug!(%error, "a client connection ended with an error");
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,27 +1,12 @@
-use super::super::worker::Shared;
 use super::serve;
-use crate::config::{Config, Limits};
-use crate::gateway::{Gateway, Telemetry};
+use crate::config::Limits;
 use crate::peer::Peer;
-use crate::snapshot::{Schemas, Snapshot};
-use crate::upstreams::Pools;
-use std::rc::Rc;
-use std::sync::Arc;
+use crate::server::testing::shared;
 use std::time::Duration;
 use tidegate_telemetry::clock;
-use tidegate_telemetry::metrics::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
 use tokio::time::advance;
-
-/// A gateway without routes: it answers 404 to everything.
-fn shared(stop: watch::Receiver<bool>) -> Rc<Shared> {
-    let metrics = Arc::new(Metrics::new("0", 1));
-    let snapshot = Snapshot::compile(Config::default(), &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
-    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
-    let pools = Pools::new(&gateway.snapshot(), gateway.telemetry());
-    Rc::new(Shared { gateway, pools, stop })
-}
 
 /// Serves one connection while the client does its part; gives how long after its last act it was closed.
 async fn closed_after<F: Future<Output = DuplexStream>>(client: impl FnOnce(DuplexStream) -> F) -> Duration {

@@ -48,6 +48,8 @@ pub(super) struct Frames {
     head: [u8; HEAD],
     filled: usize,
     in_block: bool,
+    /// Frames that came, each header block counted as one.
+    units: u64,
     frames: Bucket,
     resets: Bucket,
     flood: Option<Flood>,
@@ -70,6 +72,7 @@ impl Frames {
             head: [0; HEAD],
             filled: 0,
             in_block: false,
+            units: 0,
             frames: Bucket::new(BURST, FORGIVEN_PER_SECOND),
             resets: Bucket::new(i64::from(max_resets), resets),
             flood: None,
@@ -96,9 +99,15 @@ impl Frames {
         }
     }
 
-    /// A header block has begun and not ended.
-    pub(super) fn in_block(&self) -> bool {
-        self.in_block || self.skip > 0 && matches!(self.head[3], HEADERS | CONTINUATION)
+    /// Which part is incomplete that no service waits for: a header block, another frame than DATA, a
+    /// frame's head, or the first frame of all. Each has a number of its own.
+    pub(super) fn incomplete(&self) -> Option<u64> {
+        let in_frame = self.skip > 0 && self.head[3] != DATA;
+        if self.in_block || in_frame || self.units == 0 {
+            Some(2 * self.units)
+        } else {
+            (self.filled > 0).then_some(2 * self.units + 1)
+        }
     }
 
     /// We sent a DATA frame, which a client may answer.
@@ -115,6 +124,7 @@ impl Frames {
         let [high, mid, low, kind, flags, ..] = self.head;
         let len = usize::from(high) << 16 | usize::from(mid) << 8 | usize::from(low);
         self.skip = len;
+        self.units += u64::from(kind != CONTINUATION);
         match kind {
             HEADERS => {
                 self.in_block = flags & END_HEADERS == 0;

@@ -16,8 +16,8 @@ pub(super) struct Traffic {
     frames: RefCell<Frames>,
     /// Something came since this was last looked at.
     heard: Cell<bool>,
-    /// Since when a header block has been incomplete.
-    block_since: Cell<Option<Instant>>,
+    /// Which part of the connection is incomplete, and since when.
+    incomplete: Cell<Option<(u64, Instant)>>,
     /// Since when the socket has taken nothing.
     blocked_since: Cell<Option<Instant>>,
     /// Streams whose request or reply is under way.
@@ -33,7 +33,7 @@ impl Traffic {
         Rc::new(Self {
             frames: RefCell::new(Frames::new(max_resets)),
             heard: Cell::new(false),
-            block_since: Cell::new(None),
+            incomplete: Cell::new(None),
             blocked_since: Cell::new(None),
             streams: Cell::new(0),
         })
@@ -52,8 +52,8 @@ impl Traffic {
         self.heard.take()
     }
 
-    pub(super) fn block_since(&self) -> Option<Instant> {
-        self.block_since.get()
+    pub(super) fn incomplete_since(&self) -> Option<Instant> {
+        self.incomplete.get().map(|(_, since)| since)
     }
 
     pub(super) fn blocked_since(&self) -> Option<Instant> {
@@ -73,8 +73,11 @@ impl Traffic {
         self.heard.set(true);
         let mut frames = self.frames.borrow_mut();
         frames.read(bytes);
-        let since = frames.in_block().then(|| self.block_since.get().unwrap_or_else(clock::now));
-        self.block_since.set(since);
+        let before = self.incomplete.get();
+        let now = frames.incomplete();
+        if now != before.map(|(part, _)| part) {
+            self.incomplete.set(now.map(|part| (part, clock::now())));
+        }
     }
 
     fn wrote<T>(&self, written: &Poll<io::Result<T>>) {

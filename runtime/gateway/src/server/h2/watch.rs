@@ -77,7 +77,7 @@ impl Watch {
     fn look(&mut self, now: Instant) -> Option<Verdict> {
         let overdue =
             |since: Option<Instant>, after| since.is_some_and(|since| now.saturating_duration_since(since) >= after);
-        if overdue(self.traffic.block_since(), self.limits.headers.timeout) {
+        if overdue(self.traffic.incomplete_since(), self.limits.headers.timeout) {
             return Some(Verdict::Close(Limit::HeaderTimeout));
         }
         if overdue(self.traffic.blocked_since(), self.limits.write_timeout) {

@@ -2,6 +2,7 @@ use super::{BURST, EARNED_BY_REPLY, Flood, Frames, HEAD, PREFACE};
 use std::time::Duration;
 use tokio::time::advance;
 
+const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 
 fn frame(kind: u8, flags: u8, payload: usize) -> Vec<u8> {
@@ -19,19 +20,25 @@ fn frames(max_resets: u32) -> Frames {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_block_is_open_from_its_first_byte_to_its_last_however_it_is_cut() {
-    let mut bytes = frame(super::HEADERS, 0, 5);
+async fn each_part_that_is_incomplete_has_a_number_and_data_is_none() {
+    let mut bytes = frame(SETTINGS, 0, 6);
+    bytes.extend(frame(super::HEADERS, 0, 5));
     bytes.extend(frame(super::CONTINUATION, super::END_HEADERS, 3));
+    bytes.extend(frame(super::DATA, 0, 4));
     let mut frames = frames(1);
-    let open: Vec<bool> = bytes
-        .iter()
-        .map(|byte| {
-            frames.read(&[*byte]);
-            frames.in_block()
-        })
-        .collect();
-    let want: Vec<bool> = (1..=bytes.len()).map(|at| (HEAD..bytes.len()).contains(&at)).collect();
-    assert_eq!(open, want);
+    assert_eq!(frames.incomplete(), Some(0), "the first frame is waited for");
+    let mut runs: Vec<(Option<u64>, usize)> = Vec::new();
+    for byte in bytes {
+        frames.read(&[byte]);
+        match runs.last_mut() {
+            Some((part, count)) if *part == frames.incomplete() => *count += 1,
+            _ => runs.push((frames.incomplete(), 1)),
+        }
+    }
+    // The head of SETTINGS; its payload; between the two; the head of HEADERS; the whole block; and so on.
+    let want =
+        [(Some(0), 8), (Some(2), 6), (None, 1), (Some(3), 8), (Some(4), 5 + 9 + 3), (None, 1), (Some(5), 8), (None, 5)];
+    assert_eq!(runs, want);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,31 @@
+//! A gateway behind one connection in memory, for tests of what a connection may do.
+
+use super::worker::Shared;
+use crate::config::Config;
+use crate::gateway::{Gateway, Telemetry};
+use crate::snapshot::{Schemas, Snapshot};
+use crate::upstreams::Pools;
+use std::rc::Rc;
+use std::sync::Arc;
+use tidegate_telemetry::metrics::Metrics;
+use tokio::sync::watch;
+
+/// A gateway without routes: it answers 404 to everything.
+pub(super) fn shared(stop: watch::Receiver<bool>) -> Rc<Shared> {
+    let metrics = Arc::new(Metrics::new("0", 1));
+    let snapshot = Snapshot::compile(Config::default(), &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
+    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
+    let pools = Pools::new(&gateway.snapshot(), gateway.telemetry());
+    Rc::new(Shared { gateway, pools, stop })
+}
+
+/// The counters that are not 0, without their prefix.
+pub(super) fn counted(shared: &Shared) -> Vec<String> {
+    let mut text = String::new();
+    shared.gateway.telemetry().metrics.encode(&mut text).expect("text");
+    let of_interest = |line: &&str| {
+        let prefixes = ["tidegate_limited_total{", "tidegate_bad_requests_total{"];
+        prefixes.iter().any(|prefix| line.starts_with(prefix)) && !line.ends_with(" 0")
+    };
+    text.lines().filter(of_interest).map(|line| line.trim_start_matches("tidegate_").to_owned()).collect()
+}
