@@ -1,7 +1,8 @@
 use super::serve;
 use crate::config::Limits;
 use crate::peer::Peer;
-use crate::server::testing::shared;
+use crate::server::testing::{counted, shared};
+use std::sync::Arc;
 use std::time::Duration;
 use tidegate_telemetry::clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -10,10 +11,17 @@ use tokio::time::advance;
 
 /// Serves one connection while the client does its part; gives how long after its last act it was closed.
 async fn closed_after<F: Future<Output = DuplexStream>>(client: impl FnOnce(DuplexStream) -> F) -> Duration {
+    closed_after_with(Limits::default(), client).await
+}
+
+async fn closed_after_with<F: Future<Output = DuplexStream>>(
+    limits: Limits,
+    client: impl FnOnce(DuplexStream) -> F,
+) -> Duration {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let (_stop, stopped) = watch::channel(false);
     let shared = shared(stopped);
-    let server = serve(far, Peer::unknown(), &shared);
+    let server = serve(far, Peer::unknown().with_limits(&Arc::new(limits)), &shared);
     let client = async {
         let mut near = client(near).await;
         let last = clock::now();
@@ -56,4 +64,99 @@ async fn an_idle_connection_is_kept_and_closed_at_last() {
     let elapsed = elapsed.await;
     let limit = Limits::default().idle_timeout;
     assert!((limit..=2 * limit).contains(&elapsed), "{elapsed:?}");
+}
+
+const GET: &str = "GET /x HTTP/1.1\r\nhost: a\r\n\r\n";
+
+/// Sends these bytes and reads to the end; gives the status of every answer, how long it took, and what
+/// was counted.
+async fn talk(limits: Limits, bytes: &str) -> (Vec<String>, Duration, Vec<String>) {
+    let (mut near, far) = tokio::io::duplex(64 * 1024);
+    let (_stop, stopped) = watch::channel(false);
+    let shared = shared(stopped);
+    let peer = Peer::unknown().with_limits(&Arc::new(limits));
+    let began = clock::now();
+    let client = async {
+        near.write_all(bytes.as_bytes()).await.expect("written");
+        let mut answers = String::new();
+        near.read_to_string(&mut answers).await.expect("an end, not an error");
+        let took = clock::now() - began;
+        let statuses = answers.match_indices("HTTP/1.1 ").map(|(at, _)| answers[at + 9..at + 12].to_owned());
+        (statuses.collect(), took)
+    };
+    let ((), (statuses, took)) = tokio::join!(serve(far, peer, &shared), client);
+    (statuses, took, counted(&shared))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_parser_refuses_is_answered_once_closed_and_counted_by_reason() {
+    let host = "host: a\r\n";
+    let cases = [
+        ("version", format!("GE T /x HTTP/1.1\r\n{host}\r\n"), "400"),
+        ("method", "G\u{1}T /x HTTP/1.1\r\n\r\n".to_owned(), "400"),
+        ("target", format!("GET /\u{7f} HTTP/1.1\r\n{host}\r\n"), "400"),
+        ("version", format!("GET /x HTTP/1.7\r\n{host}\r\n"), "400"),
+        ("header", format!("GET /x HTTP/1.1\r\n{host}a b: c\r\n\r\n"), "400"),
+        ("header", format!("GET /x HTTP/1.1\r\n{host}a: b\r\n folded\r\n\r\n"), "400"),
+        ("framing", format!("POST /x HTTP/1.1\r\n{host}content-length: +5\r\n\r\nabcde"), "400"),
+        ("framing", format!("POST /x HTTP/1.1\r\n{host}content-length: 5\r\ncontent-length: 6\r\n\r\nabcdef"), "400"),
+        ("framing", format!("POST /x HTTP/1.1\r\n{host}transfer-encoding: gzip\r\n\r\n"), "400"),
+        ("framing", "POST /x HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(), "400"),
+        ("too_large", format!("GET /x HTTP/1.1\r\n{host}a: {}\r\n\r\n", "b".repeat(20_000)), "431"),
+        ("too_large", format!("GET /x HTTP/1.1\r\n{host}{}\r\n", "a: b\r\n".repeat(100)), "431"),
+    ];
+    for (reason, bytes, status) in cases {
+        // What follows on the connection is never read as a request.
+        let (statuses, _, mut counted) = talk(Limits::default(), &format!("{bytes}{GET}")).await;
+        counted.retain(|line| line.starts_with("bad_requests"));
+        let want = format!(r#"bad_requests_total{{reason="{reason}"}} 1"#);
+        assert_eq!((statuses, counted), (vec![status.to_owned()], vec![want]), "{bytes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_whose_end_is_told_twice_is_the_last_of_its_connection() {
+    for order in
+        ["content-length: 3\r\ntransfer-encoding: chunked\r\n", "transfer-encoding: chunked\r\ncontent-length: 3\r\n"]
+    {
+        let bytes = format!("POST /x HTTP/1.1\r\nhost: a\r\n{order}\r\n0\r\n\r\n{GET}");
+        let (statuses, _, _) = talk(Limits::default(), &bytes).await;
+        assert_eq!(statuses.len(), 1, "{order:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_request_of_a_connection_is_answered_with_close() {
+    let limits = Limits { max_requests: 2, ..Limits::default() };
+    let (statuses, took, counted) = talk(limits, &GET.repeat(3)).await;
+    assert_eq!((statuses, took), (vec!["404".to_owned(); 2], Duration::ZERO));
+    assert_eq!(counted, [r#"limited_total{limit="max_requests"} 1"#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_connection_closes_after_one_more_answer() {
+    let elapsed =
+        closed_after_with(Limits { max_age: Duration::from_secs(100), ..Limits::default() }, |mut stream| async {
+            ask(&mut stream).await;
+            advance(Duration::from_secs(101)).await;
+            ask(&mut stream).await;
+            stream
+        });
+    assert_eq!(elapsed.await, Duration::ZERO);
+}
+
+/// Answers pile up in the socket of one that asks and never reads.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_is_closed_after_the_write_timeout() {
+    let (mut near, far) = tokio::io::duplex(1024);
+    let (_stop, stopped) = watch::channel(false);
+    let shared = shared(stopped);
+    let began = clock::now();
+    let client = async {
+        while near.write_all(GET.as_bytes()).await.is_ok() {}
+        clock::now() - began
+    };
+    let ((), took) = tokio::join!(serve(far, Peer::unknown(), &shared), client);
+    assert_eq!(took, Limits::default().write_timeout);
+    assert_eq!(counted(&shared), [r#"limited_total{limit="write_timeout"} 1"#]);
 }
