@@ -21,7 +21,15 @@ pub(crate) enum BodyLimit {
     /// Less came than the least rate asks for.
     #[error("the body came too slowly")]
     TooSlow,
+    /// It came in very many tiny pieces.
+    #[error("the body came in too many tiny pieces")]
+    Scattered,
 }
+
+/// Pieces below this size are tiny: reading them costs more than sending them.
+const TINY_BYTES: usize = 64;
+/// A body may have so many tiny pieces. One that a program writes byte by byte has a few thousand.
+const TINY_MAX: u32 = 16 * 1024;
 
 /// A body within limits; what is beyond them is an error that holds a [`BodyLimit`].
 ///
@@ -30,6 +38,7 @@ pub(crate) struct Limited<B> {
     body: B,
     limits: limits::Body,
     received: usize,
+    tiny: u32,
     clock: Option<Clock>,
 }
 
@@ -40,7 +49,7 @@ struct Clock {
 
 impl<B> Limited<B> {
     pub(crate) fn new(body: B, limits: limits::Body) -> Self {
-        Self { body, limits, received: 0, clock: None }
+        Self { body, limits, received: 0, tiny: 0, clock: None }
     }
 
     /// When it will have come too slowly if nothing more comes: what came has earned its time.
@@ -80,7 +89,12 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.received += frame.data_ref().map_or(0, Bytes::len);
+                let len = frame.data_ref().map_or(0, Bytes::len);
+                self.received += len;
+                self.tiny += u32::from(len < TINY_BYTES);
+                if self.tiny > TINY_MAX {
+                    return Poll::Ready(Some(Err(BodyLimit::Scattered.into())));
+                }
                 if self.received > self.limits.max_bytes {
                     return Poll::Ready(Some(Err(BodyLimit::TooLong(self.limits.max_bytes).into())));
                 }

@@ -1,4 +1,4 @@
-use super::{BodyLimit, Limited};
+use super::{BodyLimit, Limited, TINY_MAX};
 use crate::config::limits;
 use bytes::Bytes;
 use http_body::{Body, Frame};
@@ -62,6 +62,14 @@ async fn one_that_trickles_gets_the_time_that_its_bytes_earn() {
     // A byte a second at a least rate of 10: after t seconds t/10 more are earned.
     let (received, took, limit) = read(Drip::new(SECOND, 1), 1000, 10).await;
     assert_eq!((received, took.as_millis(), limit), (33, 33_300, BodyLimit::TooSlow));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_in_tiny_pieces_is_given_up_at_last() {
+    let (received, _, limit) = read(Drip::new(Duration::from_millis(1), 63), 1 << 30, 10).await;
+    assert_eq!((received, limit), (TINY_MAX as usize * 63, BodyLimit::Scattered));
+    let (received, _, limit) = read(Drip::new(Duration::from_millis(1), 64), 2 << 20, 10).await;
+    assert_eq!((received, limit), (2 << 20, BodyLimit::TooLong(2 << 20)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -139,6 +139,7 @@ fn refuse_body(error: &(dyn Error + 'static)) -> Refusal {
     match error.downcast_ref::<BodyLimit>() {
         Some(BodyLimit::TooLong(max_bytes)) => return too_large(*max_bytes),
         Some(BodyLimit::TooSlow) => return Refusal::new(Answer::BodyTooSlow, "the request's body came too slowly"),
+        Some(limit @ BodyLimit::Scattered) => return Refusal::new(Answer::BadRequest, format!("the request: {limit}")),
         None => {}
     }
     let mut next = Some(error);

@@ -5,6 +5,7 @@ mod rig;
 mod binding;
 mod deadline;
 mod ending;
+mod limits;
 mod metadata;
 mod replies;
 mod shop;
