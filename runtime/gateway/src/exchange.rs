@@ -38,6 +38,8 @@ pub(crate) struct Exchange {
     request_id: HeaderValue,
     trace: TraceContext,
     deadline: Option<Instant>,
+    /// Its place in the snapshot's config, once it is known.
+    route: Option<usize>,
     series: Arc<requests::Route>,
     log: Option<Box<LogFields>>,
     bytes_in: u64,
@@ -84,6 +86,7 @@ impl Exchange {
             request_id: request_id(&head.headers, wall),
             trace: trace_context(&head.headers),
             deadline: None,
+            route: None,
             series: Arc::clone(&snapshot.unrouted),
             snapshot,
             log,
@@ -111,6 +114,7 @@ impl Exchange {
 
     /// The route is known: from here on the request counts under its name.
     pub(crate) fn routed(&mut self, routed: &Routed<'_>) {
+        self.route = Some(routed.matched.binding.tag as usize);
         self.series = Arc::clone(&routed.target.metrics);
         if let Some(log) = &mut self.log {
             let binding = routed.matched.binding;
@@ -118,6 +122,13 @@ impl Exchange {
             log.route = Some(binding.template.as_str().into());
             log.upstream = Some(self.snapshot.config.upstreams[routed.route.upstream].name.as_str().into());
         }
+    }
+
+    /// Whether a request that matched nothing might match once a schema has come; then whoever fetches
+    /// schemas is told to hurry.
+    pub(crate) fn wants_schema(&self, head: &request::Parts) -> bool {
+        let pending = self.snapshot.pending(&head.uri, &head.headers);
+        pending.inspect(|owner| self.gateway.schema_hints().give(*owner)).is_some()
     }
 
     /// The deadline: what the caller asks for (`grpc-timeout`, `x-request-timeout`), capped by the
@@ -226,7 +237,7 @@ impl Exchange {
     /// Ends with a `google.rpc.Status` as body.
     pub(crate) fn end_refused<R>(mut self, refusal: Refusal) -> Response<ReplyBody<R>> {
         let mut body = Vec::with_capacity(128);
-        let schema = self.snapshot.status_schema();
+        let schema = self.snapshot.status_schema(self.route);
         refusal.status.to_json(schema, &mut body);
         self.sent(body.len());
         let mut response = Response::new(ReplyBody::whole(body.into()));
@@ -256,6 +267,9 @@ impl Exchange {
         if let Some(reason) = reason {
             self.count_limit(reason);
         }
+        if code == Code::Unimplemented && reason.is_none() {
+            self.doubt_schema();
+        }
         let took = clock::now().saturating_duration_since(self.started);
         let telemetry = self.gateway.telemetry();
         telemetry.metrics.in_flight().end();
@@ -271,6 +285,13 @@ impl Exchange {
         let timeout = (self.capped && reason == Answer::Deadline.reason()).then_some(Limit::RequestTimeout);
         if let Some(limit) = timeout.or_else(|| limit_behind(reason)) {
             self.gateway.telemetry().metrics.limits().reached(limit);
+        }
+    }
+
+    /// The upstream does not have what its schema says that it has.
+    fn doubt_schema(&self) {
+        if let Some(route) = self.route {
+            self.gateway.schema_hints().give(self.snapshot.schema_owner(route));
         }
     }
 }
