@@ -8,5 +8,6 @@ mod ending;
 mod limits;
 mod metadata;
 mod replies;
+mod schemas;
 mod shop;
 mod streaming;

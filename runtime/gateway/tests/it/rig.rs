@@ -36,8 +36,8 @@ service Echo {
 message Thing { int32 id = 1; string name = 2; }
 "#;
 
-/// A gateway for these `.proto` files and services, all behind one upstream.
-pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Gateway> {
+/// The schema of these `.proto` files.
+pub(crate) fn schema(files: &[(&str, &str)]) -> Arc<tidegate_protojson::Schema> {
     let folder = tempfile::tempdir().expect("temporary folder");
     for (path, text) in files {
         let path = folder.path().join(path);
@@ -45,7 +45,12 @@ pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl Fn
         std::fs::write(path, text).expect("proto file");
     }
     let set = Compiler::default().compile(&[folder.path().into()]).expect("protos compile");
-    let schema = Arc::new(tidegate_protojson::Schema::compile(&[&set]).expect("descriptors compile"));
+    Arc::new(tidegate_protojson::Schema::compile(&[&set]).expect("descriptors compile"))
+}
+
+/// A gateway for these `.proto` files and services, all behind one upstream.
+pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Gateway> {
+    let schema = schema(files);
     let endpoint = tidegate_upstream::Endpoint { host: "127.0.0.1".into(), port: 1 };
     let mut config = Config {
         upstreams: vec![Upstream {
