@@ -90,6 +90,31 @@ impl Reflection for Conversation {
         let Ok(answer) = Answer::from_wire(message) else {
             return problem(format!("its answer about {question} is no ServerReflectionResponse"));
         };
+        self.take_answer(question, answer)
+    }
+
+    fn refused(&mut self, code: u32, message: &str) -> Result<(), ReflectionProblem> {
+        let Some(question) = self.asked.pop_front() else { return problem(said(code, message)) };
+        while let Some(later) = self.asked.pop_back() {
+            self.to_ask.push_front(later);
+        }
+        self.take_answer(question, Answer::Error { code, message: message.to_owned() })
+    }
+
+    fn is_done(&self) -> bool {
+        self.to_ask.is_empty() && self.asked.is_empty()
+    }
+
+    fn finish(self: Box<Self>) -> Result<Vec<u8>, ReflectionProblem> {
+        if !self.is_done() {
+            return problem("it ends the conversation before it has answered everything");
+        }
+        in_order(&self.files)
+    }
+}
+
+impl Conversation {
+    fn take_answer(&mut self, question: Question, answer: Answer<'_>) -> Result<(), ReflectionProblem> {
         match (question, answer) {
             (Question::Services, Answer::Services(services)) => self.listed(services),
             // A server need not list what it has.
@@ -121,19 +146,6 @@ impl Reflection for Conversation {
         }
     }
 
-    fn is_done(&self) -> bool {
-        self.to_ask.is_empty() && self.asked.is_empty()
-    }
-
-    fn finish(self: Box<Self>) -> Result<Vec<u8>, ReflectionProblem> {
-        if !self.is_done() {
-            return problem("it ends the conversation before it has answered everything");
-        }
-        in_order(&self.files)
-    }
-}
-
-impl Conversation {
     fn listed(&mut self, services: Vec<String>) -> Result<(), ReflectionProblem> {
         if services.len() > SERVICES_MAX {
             return problem(format!("it lists {} services; {SERVICES_MAX} is the most", services.len()));

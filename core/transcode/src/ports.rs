@@ -65,6 +65,13 @@ pub trait Reflection: Send {
     /// The answer cannot be used, and neither can any later one.
     fn reply(&mut self, message: &[u8]) -> Result<(), ReflectionProblem>;
 
+    /// The server ended the stream with this status (a gRPC code and its message) instead of answering the
+    /// oldest request. What was sent after it is given by [`request`](Self::request) again, for a new stream.
+    ///
+    /// # Errors
+    /// As those of [`reply`](Self::reply).
+    fn refused(&mut self, code: u32, message: &str) -> Result<(), ReflectionProblem>;
+
     /// Everything was asked and answered.
     fn is_done(&self) -> bool;
 

@@ -14,7 +14,7 @@ impl SchemaHints {
 
     /// A request needed the schema of this upstream, which is not known yet, or the upstream answered that
     /// it does not have a method that its schema has.
-    pub(crate) fn give(&self, upstream: usize) {
+    pub fn give(&self, upstream: usize) {
         if let Some(mark) = self.0.get(upstream) {
             mark.notify_one();
         }

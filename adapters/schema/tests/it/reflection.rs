@@ -37,6 +37,34 @@ fn talk(
     conversation.finish().map_err(|problem| problem.to_string())
 }
 
+/// Talks to a server that ends the stream where others answer with an error, as tonic does.
+fn talk_over_streams(
+    mut conversation: Box<dyn Reflection>,
+    server: impl Fn(Question) -> Option<Answer>,
+) -> Result<(Vec<u8>, usize), String> {
+    let (mut waiting, mut streams) = (VecDeque::new(), 1);
+    while !conversation.is_done() {
+        while let Some(message) = conversation.request() {
+            let request = ServerReflectionRequest::decode(&*message).expect("a request");
+            waiting.push_back(request.message_request.expect("a question"));
+        }
+        let Some(question) = waiting.pop_front() else { break };
+        let taken = match server(question) {
+            Some(Answer::ErrorResponse(error)) => {
+                waiting.clear();
+                streams += 1;
+                conversation.refused(error.error_code.cast_unsigned(), &error.error_message)
+            }
+            answer => {
+                let response = ServerReflectionResponse { message_response: answer, ..Default::default() };
+                conversation.reply(&response.encode_to_vec())
+            }
+        };
+        taken.map_err(|problem| problem.to_string())?;
+    }
+    conversation.finish().map(|set| (set, streams)).map_err(|problem| problem.to_string())
+}
+
 fn file(name: &str, imports: &[&str], services: &[&str]) -> FileDescriptorProto {
     let service = |name: &&str| ServiceDescriptorProto { name: Some((*name).to_owned()), ..Default::default() };
     FileDescriptorProto {
@@ -109,6 +137,26 @@ fn a_set_has_every_service_and_what_it_imports_before_it() {
     let set = talk(begin(&[]), server(known)).expect("it is right");
     assert_eq!(names(&set), ["b.proto", "c.proto", "a.proto", "z.proto"]);
     assert_eq!(talk(begin(&["p.Z"]), server(reversed)), Ok(set), "the order of answers changes nothing");
+}
+
+#[test]
+fn a_server_that_ends_the_stream_instead_of_an_error_is_asked_on_over_another_one() {
+    let known = || {
+        vec![
+            file("a.proto", &["google/api/annotations.proto", "b.proto", "google/protobuf/any.proto"], &["A"]),
+            file("b.proto", &["google/protobuf/any.proto"], &["B"]),
+        ]
+    };
+    let wanted = ["p.B", "p.A", "p.Missing"];
+    let (set, streams) = talk_over_streams(begin(&wanted), server(known())).expect("it is right");
+    // For the missing service, two files of google, and the two that the first of them imports.
+    assert_eq!(streams, 1 + 5);
+    assert_eq!(talk(begin(&wanted), server(known())), Ok(set));
+    let missing = vec![file("a.proto", &["b.proto"], &["A"])];
+    assert_eq!(
+        talk_over_streams(begin(&[]), server(missing)).expect_err("it is wrong"),
+        "it does not have the file `b.proto` that `a.proto` imports: NOT_FOUND: file 'b.proto' not found"
+    );
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Several schemas at a time, one after the other, and none yet.
 
-use crate::rig::{Scripted, Seen, data, headers, json, request, schema, send, trailers};
+use crate::rig::{self, Scripted, Seen, data, headers, json, request, schema, send, trailers, upstream};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use std::sync::Arc;
-use tidegate_gateway::config::{Config, HostPattern, Place, Reflection, Route, Schema, SchemaSource, Upstream};
+use tidegate_gateway::config::{Config, HostPattern, Reflection, Route, SchemaSource, Upstream};
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_gateway::{Gateway, Peer, Single, Snapshot, Telemetry, pipeline};
 use tidegate_telemetry::metrics::Metrics;
-use tidegate_transcode::{Code, Detail, Status, TranscodeOptions};
+use tidegate_transcode::{Code, Detail, Status};
 
 /// A service whose messages have a field of this name.
 fn thing(service: &str, field: &str) -> Arc<tidegate_protojson::Schema> {
@@ -29,25 +29,9 @@ message Thing {{ int32 {field} = 1; }}
     )])
 }
 
-fn upstream(name: &str, source: SchemaSource) -> Upstream {
-    let endpoint = tidegate_upstream::Endpoint { host: "127.0.0.1".into(), port: 1 };
-    Upstream {
-        name: name.into(),
-        pool: tidegate_upstream::Config::new(name, vec![endpoint]),
-        schema: Schema { source, ..Schema::default() },
-        place: Place::default(),
-    }
-}
-
 fn route(service: &str, host: &str, upstream: &str) -> Route {
-    Route {
-        service: format!("test.{service}"),
-        host: if host.is_empty() { HostPattern::Any } else { HostPattern::Exact(host.into()) },
-        upstream: upstream.into(),
-        timeout: None,
-        transcode: TranscodeOptions::default(),
-        place: Place::default(),
-    }
+    let host = if host.is_empty() { HostPattern::Any } else { HostPattern::Exact(host.into()) };
+    rig::route(&format!("test.{service}"), host, upstream)
 }
 
 struct Rig {
