@@ -11,7 +11,7 @@ use crate::pipeline::stream::Source;
 use crate::pipeline::{PIECE_BYTES, ReplyBody};
 use crate::snapshot::{Routed, Snapshot};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Response, StatusCode, Uri, Version, request};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +38,8 @@ pub(crate) struct Exchange {
     request_id: HeaderValue,
     trace: TraceContext,
     deadline: Option<Instant>,
+    /// The answer has no body, but the headers that it would have with one.
+    is_head: bool,
     /// Its place in the snapshot's config, once it is known.
     route: Option<usize>,
     series: Arc<requests::Route>,
@@ -86,6 +88,7 @@ impl Exchange {
             request_id: request_id(&head.headers, wall),
             trace: trace_context(&head.headers),
             deadline: None,
+            is_head: head.method == Method::HEAD,
             route: None,
             series: Arc::clone(&snapshot.unrouted),
             snapshot,
@@ -211,8 +214,11 @@ impl Exchange {
     ///
     /// A large one ends when the client has taken the last piece of it.
     pub(crate) fn end_whole<R>(mut self, response: Response<Bytes>) -> Response<ReplyBody<R>> {
-        let (mut head, body) = response.into_parts();
+        let (mut head, mut body) = response.into_parts();
         head.headers.insert(REQUEST_ID, self.request_id.clone());
+        if self.is_head {
+            leave_out(&mut body, &mut head.headers);
+        }
         self.sent(body.len());
         if body.len() > PIECE_BYTES {
             return Response::from_parts(head, ReplyBody::large(body, self));
@@ -226,9 +232,16 @@ impl Exchange {
         self.end(StatusCode::OK, Code::Ok, None);
     }
 
-    /// Hands itself to the stream, which ends it.
-    pub(crate) fn end_with_stream<R>(self, response: Response<Source<R>>) -> Response<ReplyBody<R>> {
+    /// Hands itself to the stream, which ends it. Of a stream that only its head is asked for the call is
+    /// cancelled.
+    pub(crate) fn end_with_stream<R>(mut self, response: Response<Source<R>>) -> Response<ReplyBody<R>> {
         let request_id = self.request_id.clone();
+        if self.is_head {
+            let mut response = response.map(|_| ReplyBody::whole(Bytes::new()));
+            response.headers_mut().insert(REQUEST_ID, request_id);
+            self.end(response.status(), Code::Ok, None);
+            return response;
+        }
         let mut response = response.map(|source| ReplyBody::stream(source, self, DEFAULT_IDLE_TIMEOUT));
         response.headers_mut().insert(REQUEST_ID, request_id);
         response
@@ -239,10 +252,14 @@ impl Exchange {
         let mut body = Vec::with_capacity(128);
         let schema = self.snapshot.status_schema(self.route);
         refusal.status.to_json(schema, &mut body);
+        let (mut body, mut headers) = (Bytes::from(body), refusal.headers);
+        if self.is_head {
+            leave_out(&mut body, &mut headers);
+        }
         self.sent(body.len());
-        let mut response = Response::new(ReplyBody::whole(body.into()));
+        let mut response = Response::new(ReplyBody::whole(body));
         *response.status_mut() = refusal.http_status;
-        *response.headers_mut() = refusal.headers;
+        *response.headers_mut() = headers;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
         self.end(refusal.http_status, refusal.status.code, refusal.reason);
@@ -360,6 +377,12 @@ impl LogFields {
             user_agent: self.user_agent.as_ref().map(HeaderValue::as_bytes),
         }
     }
+}
+
+/// The body of an answer to HEAD: nothing, but its length is told (RFC 9110, section 9.3.2).
+fn leave_out(body: &mut Bytes, headers: &mut HeaderMap) {
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    *body = Bytes::new();
 }
 
 fn protocol(version: Version) -> &'static str {

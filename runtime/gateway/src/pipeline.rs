@@ -7,6 +7,7 @@ mod admit;
 mod arrival;
 mod close;
 mod open;
+mod options;
 mod reply;
 pub(crate) mod stream;
 
@@ -79,6 +80,9 @@ where
     let snapshot = Arc::clone(exchange.snapshot());
     arrival::check(exchange.gateway(), head, &peer.limits().headers)?;
     arrival::check_names(head)?;
+    if let Some(answer) = options::answer(&snapshot, head) {
+        return Ok(Served::Whole(answer));
+    }
     let routed = match_route(&snapshot, head, exchange)?;
     exchange.routed(&routed);
     let body_limits = open::body_limits(peer, &routed);

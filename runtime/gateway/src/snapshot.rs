@@ -159,6 +159,13 @@ impl Snapshot {
         Err(miss)
     }
 
+    /// The value of `Allow` for a host as a whole.
+    pub(crate) fn allow(&self, uri: &Uri, headers: &HeaderMap) -> String {
+        let name = if self.hosts.len() == 1 { "" } else { host_name(uri, headers) };
+        let hosts = self.hosts.iter().filter(|host| host.pattern.matches(name));
+        Router::allow_of(hosts.map(|host| &host.router))
+    }
+
     /// The upstream whose schema would have to be known to tell whether anything is served to this host at
     /// a path that [`find`](Self::find) did not find; an index into [`Config::upstreams`].
     pub(crate) fn pending(&self, uri: &Uri, headers: &HeaderMap) -> Option<usize> {
