@@ -1,14 +1,22 @@
 //! `tidegate check`.
 
 use crate::exit::{self, Exit};
-use crate::load;
+use crate::follow;
+use crate::load::{self, Ready};
 use std::path::Path;
+use tidegate_control::{Diagnostic, Report};
+use tidegate_gateway::config::Upstream;
 
-/// Checks a config file as `run` would, without binding ports or calling upstreams.
-pub(crate) fn check(path: &Path) -> Exit {
-    match load::file(path) {
+/// Checks a config file as `run` would, without binding ports. Upstreams are called only `online`: those
+/// that tell their schema.
+pub(crate) fn check(path: &Path, online: bool) -> Exit {
+    let loaded = if online { load::file_online(path) } else { load::file(path) };
+    match loaded {
         Ok(ready) => {
             let config = &ready.snapshot.config;
+            if !online {
+                eprint!("{}", unchecked(&ready));
+            }
             exit::print(&format!(
                 "{} is right: {}, {}, {}, {}\n",
                 path.display(),
@@ -24,6 +32,18 @@ pub(crate) fn check(path: &Path) -> Exit {
             exit
         }
     }
+}
+
+/// Warnings about what only upstreams can tell.
+fn unchecked(ready: &Ready) -> Report {
+    let warning = |upstream: &Upstream| {
+        let message = format!("the schema of `{}` is not checked: the upstream tells it itself", upstream.name);
+        Diagnostic::warning(message)
+            .at(&ready.source, upstream.schema.place.into())
+            .help("`check --online` asks the upstream")
+    };
+    let upstreams = ready.snapshot.config.upstreams.iter();
+    Report::new(upstreams.filter(|upstream| follow::reflects(upstream)).map(warning).collect())
 }
 
 /// `1 route`, `2 routes`.

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::demo;
+use crate::{demo, schema};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -13,7 +13,8 @@ Exit codes:
   0   done; for `run` also after SIGTERM or SIGINT
   1   failed while running, or a port could not be had
   2   wrong usage
-  69  something that the config needs is not there (protoc for files of protobuf editions)
+  69  something that is needed is not there (protoc for files of protobuf editions, or
+      an upstream that was asked for its schema)
   78  the config, or a schema that it names, is wrong";
 
 /// API gateway for gRPC services: REST/JSON in, gRPC out.
@@ -25,8 +26,18 @@ pub(crate) struct Cli {
 
     /// What to log: a level (error, warn, info, debug, trace, off), or levels by module, as in
     /// `info,h2=debug`. Logs go to standard error: for people on a terminal, else as JSON.
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "info", value_parser = targets)]
-    pub(crate) log: Targets,
+    /// [default: info; error for commands that do not serve]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = targets)]
+    log: Option<Targets>,
+}
+
+impl Cli {
+    /// What to log. A command that ends tells what went wrong by itself.
+    pub(crate) fn log(&self) -> Targets {
+        let serves = matches!(self.command, Command::Run(_) | Command::Demo(_));
+        let level = if serves { LevelFilter::INFO } else { LevelFilter::ERROR };
+        self.log.clone().unwrap_or_else(|| Targets::new().with_default(level))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -34,9 +45,11 @@ pub(crate) enum Command {
     /// Serve.
     Run(Config),
     /// Check the config and the schemas that it names; every error at once.
-    Check(Config),
+    Check(Check),
     /// Show which HTTP requests become which calls.
     Routes(Config),
+    /// Show the services, methods and files that the gateway would use, or write them to a file.
+    Schema(schema::Arguments),
     /// Start the example shop and a gateway before it.
     #[command(hide = demo::HIDDEN)]
     Demo(demo::Arguments),
@@ -49,6 +62,16 @@ pub(crate) struct Config {
     /// The config file. Paths in it are relative to its folder.
     #[arg(short, long, value_name = "FILE", default_value = "tidegate.yaml")]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) config: Config,
+
+    /// Ask upstreams with `schema: { reflection: true }` for their schema, and check that too.
+    #[arg(long)]
+    pub(crate) online: bool,
 }
 
 /// A word alone is a level: `Targets` by itself would take any other for the name of a module.

@@ -2,11 +2,13 @@
 
 use crate::cli::VERSION;
 use crate::exit::Exit;
+use crate::follow::{self, Told};
 use std::path::Path;
 use std::sync::Arc;
 use tidegate_control::config::AccessLog;
-use tidegate_control::{Diagnostic, Loaded, Report, Source};
+use tidegate_control::{Diagnostic, Loaded, Report, Source, Sources};
 use tidegate_gateway::Snapshot;
+use tidegate_gateway::snapshot::Schemas;
 use tidegate_schema::Compiler;
 use tidegate_telemetry::metrics::Metrics;
 
@@ -21,6 +23,8 @@ pub(crate) struct Ready {
     pub(crate) admin: Option<tidegate_control::config::Admin>,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) source: Arc<Source>,
+    /// Where schemas come from.
+    pub(crate) sources: Arc<Sources>,
     /// Threads of the data plane.
     pub(crate) workers: usize,
 }
@@ -51,24 +55,41 @@ impl Failure {
     }
 }
 
-/// Loads the config file and compiles it. Warnings are told on standard error.
+/// Loads the config file and compiles it, without the schemas that upstreams tell themselves. Warnings are
+/// told on standard error.
 pub(crate) fn file(path: &Path) -> Result<Ready, Failure> {
+    let (loaded, sources) = sources(path)?;
+    compile(loaded, sources, &Schemas::new())
+}
+
+/// The same, with the schemas that upstreams tell themselves.
+pub(crate) fn file_online(path: &Path) -> Result<Ready, Failure> {
+    let (loaded, sources) = sources(path)?;
+    let Told { schemas, .. } = follow::ask_all(&sources)?;
+    compile(loaded, sources, &schemas)
+}
+
+/// Loads the config file, and the schemas that it names by files. Warnings are told on standard error.
+pub(crate) fn sources(path: &Path) -> Result<(Loaded, Sources), Failure> {
     // Values that are no UTF-8 count as not set.
     let environment = |name: &str| std::env::var_os(name)?.into_string().ok();
     let loaded = tidegate_control::load(path, &environment).map_err(Failure::config)?;
-    compile(loaded)
-}
-
-/// Compiles a config that was loaded, with the schemas that it names.
-pub(crate) fn compile(loaded: Loaded) -> Result<Ready, Failure> {
-    let Loaded { config, admin, access_log, source, warnings } = loaded;
-    eprint!("{warnings}");
+    eprint!("{}", loaded.warnings);
     let compiler = Compiler::with_protoc_from(std::env::var_os("PATH").as_deref());
-    let schemas = tidegate_control::schemas(&config, &source, &compiler).map_err(|report| {
+    let config = Arc::new(loaded.config.clone());
+    let sources = Sources::load(config, &loaded.source, &compiler).map_err(|report| {
         // If other things are wrong too, they have to be mended first.
         let exit = if compiler.lacked_protoc() && report.errors() == 1 { Exit::Unavailable } else { Exit::Config };
         Failure { report, exit }
     })?;
+    Ok((loaded, sources))
+}
+
+/// Compiles a config that was loaded, with the schemas that upstreams `told`.
+fn compile(loaded: Loaded, sources: Sources, told: &Schemas) -> Result<Ready, Failure> {
+    let Loaded { admin, access_log, source, .. } = loaded;
+    let schemas = sources.with(told).map_err(Failure::config)?;
+    let config = Arc::clone(sources.config());
     let workers = match config.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
@@ -76,5 +97,5 @@ pub(crate) fn compile(loaded: Loaded) -> Result<Ready, Failure> {
     let metrics = Arc::new(Metrics::new(VERSION, workers));
     let snapshot = Snapshot::compile(config, &schemas, &metrics, GENERATION)
         .map_err(|problems| Failure::config(Report::from_problems(problems, &source)))?;
-    Ok(Ready { snapshot, metrics, admin, access_log, source, workers })
+    Ok(Ready { snapshot, metrics, admin, access_log, source, sources: Arc::new(sources), workers })
 }

@@ -11,10 +11,12 @@
 mod check;
 mod cli;
 mod exit;
+mod follow;
 mod load;
 mod logging;
 mod routes;
 mod run;
+mod schema;
 mod serve;
 
 #[cfg(feature = "demo")]
@@ -41,11 +43,12 @@ fn main() -> ExitCode {
             return if message.use_stderr() { Exit::Usage } else { Exit::Success }.into();
         }
     };
-    logging::start(&cli.log);
+    logging::start(&cli.log());
     let exit = match cli.command {
         Command::Run(config) => run::run(&config.config),
-        Command::Check(config) => check::check(&config.config),
+        Command::Check(check) => check::check(&check.config.config, check.online),
         Command::Routes(config) => routes::routes(&config.config),
+        Command::Schema(arguments) => schema::schema(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Version => exit::print(&format!("tidegate {}\n", cli::VERSION)),
     };

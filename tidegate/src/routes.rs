@@ -5,9 +5,9 @@ use crate::load;
 use std::path::Path;
 use tidegate_gateway::snapshot::RouteLine;
 
-/// Prints which HTTP requests become which calls.
+/// Prints which HTTP requests become which calls. Upstreams that tell their schema are asked for it.
 pub(crate) fn routes(path: &Path) -> Exit {
-    match load::file(path) {
+    match load::file_online(path) {
         Ok(ready) => exit::print(&table(&ready.snapshot.route_lines())),
         Err(failure) => failure.tell(),
     }

@@ -1,6 +1,7 @@
 //! A gateway that serves: workers on their threads, and the control runtime with the admin port.
 
 use crate::cli::VERSION;
+use crate::follow;
 use crate::load::{Failure, Ready};
 use std::fs::OpenOptions;
 use std::future::Future;
@@ -33,7 +34,7 @@ impl Serving {
     /// Binds the ports and starts the workers. Ports are bound before anything is served, so that a
     /// gateway that cannot have all of them serves nothing.
     pub(crate) fn start(ready: Ready) -> Result<Self, Failure> {
-        let Ready { snapshot, metrics, admin, access_log, source, workers } = ready;
+        let Ready { snapshot, metrics, admin, access_log, source, sources, workers } = ready;
         let failed = |what: &str, error: &io::Error| Failure::runtime(Diagnostic::error(format!("{what}: {error}")));
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -57,13 +58,14 @@ impl Serving {
         metrics.config().accepted(snapshot.generation, clock::wall());
         let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log };
         let gateway = Arc::new(Gateway::new(snapshot, telemetry));
+        let schemas = follow::start(&runtime, &gateway, &sources);
         let server = Server::start(&gateway, listeners).map_err(|error| failed("cannot start the workers", &error))?;
         runtime.spawn(machine::watch(Arc::clone(&gateway)));
         let readiness = Arc::new(Readiness::default());
         readiness.set(Phase::Serving);
         let admin = admin.map(|bound| {
             let address = bound.address();
-            let shown = Shown { metrics, readiness: Arc::clone(&readiness), version: VERSION };
+            let shown = Shown { metrics, readiness: Arc::clone(&readiness), schemas, version: VERSION };
             runtime.spawn(bound.serve(shown, std::future::pending()));
             address
         });

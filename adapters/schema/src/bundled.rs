@@ -19,6 +19,22 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("google/rpc/status.proto", include_str!("../proto/google/rpc/status.proto")),
 ];
 
+/// The `google/protobuf` files that the compiler brings.
+pub(crate) const OF_PROTOBUF: &[&str] = &[
+    "google/protobuf/any.proto",
+    "google/protobuf/api.proto",
+    "google/protobuf/compiler/plugin.proto",
+    "google/protobuf/descriptor.proto",
+    "google/protobuf/duration.proto",
+    "google/protobuf/empty.proto",
+    "google/protobuf/field_mask.proto",
+    "google/protobuf/source_context.proto",
+    "google/protobuf/struct.proto",
+    "google/protobuf/timestamp.proto",
+    "google/protobuf/type.proto",
+    "google/protobuf/wrappers.proto",
+];
+
 /// Those that every schema has, imported or not: what replies of the gateway's own are made of.
 pub(crate) const ALWAYS: &[&str] = &[
     "google/rpc/status.proto",

@@ -40,6 +40,19 @@ pub(crate) fn compile(folders: &[PathBuf], files: &[ProtoFile]) -> Result<Vec<u8
     Ok(compiler.encode_file_descriptor_set())
 }
 
+/// Every file that comes with the gateway, as a descriptor set.
+pub(crate) fn everything_bundled() -> Vec<u8> {
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(bundled::Resolver);
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = protox::Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).include_source_info(false);
+    for name in bundled::FILES.iter().map(|(name, _)| name).chain(bundled::OF_PROTOBUF) {
+        compiler.open_file(name).expect("invariant: the bundled files compile");
+    }
+    compiler.encode_file_descriptor_set()
+}
+
 /// The error and those that come with it.
 fn translate(error: &protox::Error, folders: &[PathBuf], files: &[ProtoFile]) -> Vec<SchemaProblem> {
     let name = error.file().unwrap_or_default();

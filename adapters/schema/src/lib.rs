@@ -1,13 +1,16 @@
-//! Folders of `.proto` files to descriptor sets, without a compiler installed.
+//! Where descriptor sets come from: folders of `.proto` files, without a compiler installed, and
+//! servers that reflect.
 //!
 //! **Owns** finding the files, compiling them in process, the `google/api` and `google/rpc` files that
 //! come with the gateway, and handing files of protobuf editions, which the compiler in process does
-//! not know, to `protoc` where there is one. Implements [`SchemaCompiler`].
+//! not know, to `protoc` where there is one ([`SchemaCompiler`]); and the conversation of gRPC server
+//! reflection, from the first question to the set ([`reflection`], [`tidegate_transcode::ports::Reflector`]).
 //!
-//! **Does not** interpret descriptors, read the gateway's config, or know where folders were named.
+//! **Does not** interpret descriptors, read the gateway's config, know where folders were named, or make
+//! the call to a server: it says what to send and takes what came.
 //!
 //! **Invariant**: every compiled schema holds the `google.rpc` messages that error details are made of,
-//! and every problem names its file.
+//! and every problem names its file; whatever a server answers, a conversation ends within its bounds.
 #![forbid(unsafe_code)]
 
 mod bundled;
@@ -15,6 +18,7 @@ mod edition;
 mod files;
 mod in_process;
 mod protoc;
+pub mod reflection;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::status::Status;
 use http::Method;
 use smallvec::SmallVec;
-use trie::{Search, Trie};
+use trie::{Search, Trie, allow};
 
 pub use build::RouterBuilder;
 
@@ -21,7 +21,8 @@ pub type Captures<'r> = SmallVec<[&'r str; 4]>;
 /// Matching is on the raw path, segment by segment (split at `/`); literals are compared
 /// percent-decoded. Where several templates match, the most specific wins: at the first segment where
 /// they differ, a literal before `*` before `**`; of two alike the one with a verb; then the one with a
-/// method before the one for every method. A template whose method differs is passed over.
+/// method before the one for every method. A template whose method differs is passed over; GET does not
+/// differ from HEAD, but a template for HEAD comes before one of the same path for GET.
 ///
 /// - A verb is what follows the last `:` of the last segment, undecoded. Only templates with that very
 ///   verb see the path without it; to all others it is part of the segment. So the verbs of one
@@ -61,7 +62,8 @@ pub enum Miss {
     NotFound,
     /// The path exists under other methods: 405.
     MethodNotAllowed {
-        /// The value of `Allow`: the methods, sorted, joined by `, `.
+        /// The value of `Allow`: the methods, sorted, joined by `, `. HEAD is among them if GET is, and
+        /// OPTIONS always.
         allow: String,
     },
     /// The path is malformed: 400. The status names the place.
@@ -98,6 +100,12 @@ impl Router {
             None if search.other_methods.is_empty() => Err(Miss::NotFound),
             None => Err(Miss::MethodNotAllowed { allow: search.allow() }),
         }
+    }
+
+    /// The value of `Allow` for a server as a whole (`OPTIONS *`): every method that a rule of some of these
+    /// routers has.
+    pub fn allow_of<'r>(routers: impl Iterator<Item = &'r Self>) -> String {
+        allow(routers.flat_map(|router| &router.bindings).filter_map(|binding| binding.http_method.as_ref()))
     }
 
     /// Every binding, in the order in which services, methods and rules were added.

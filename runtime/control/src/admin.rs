@@ -7,6 +7,7 @@
 mod answer;
 
 use crate::config;
+use crate::follow::SchemaStates;
 use answer::answer;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -61,6 +62,8 @@ pub struct Shown {
     pub metrics: Arc<Metrics>,
     /// For `/readyz`.
     pub readiness: Arc<Readiness>,
+    /// For `/readyz?verbose`.
+    pub schemas: Arc<SchemaStates>,
     /// For `/`.
     pub version: &'static str,
 }

@@ -18,12 +18,16 @@ pub mod diagnostics;
 pub mod machine;
 
 mod fields;
+mod follow;
 mod interpolate;
+mod reflection;
 mod schemas;
 mod value;
 mod yaml;
 
 pub use config::{Loaded, load, parse};
 pub use diagnostics::{Diagnostic, Report, Severity, Source};
+pub use follow::{Follower, SchemaState, SchemaStates};
 pub use interpolate::Environment;
-pub use schemas::schemas;
+pub use reflection::{FetchError, Fetched, Fetcher};
+pub use schemas::{Sources, schemas};

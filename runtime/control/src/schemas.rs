@@ -4,8 +4,9 @@ use crate::diagnostics::{Diagnostic, Report, Site, Source, Span, nearest};
 use std::path::Path;
 use std::sync::Arc;
 use tidegate_gateway::config::{Config, SchemaSource, Upstream};
-use tidegate_gateway::snapshot::Schemas;
-use tidegate_protojson::Schema;
+use tidegate_gateway::snapshot::{NO_UPSTREAM, Schemas};
+use tidegate_protojson::{Schema, SchemaError};
+use tidegate_transcode::HttpRule;
 use tidegate_transcode::ports::{SchemaCompiler, SchemaProblem};
 
 /// The largest descriptor set that is read, in bytes.
@@ -13,64 +14,155 @@ const MAX_DESCRIPTOR_SET: u64 = 256 << 20;
 /// The largest `.proto` file of which diagnostics show lines.
 const MAX_SHOWN: u64 = 4 << 20;
 
-/// Compiles the schema of every upstream of `config`, and checks that each route's service is in it.
-/// `source` is the config file. Blocks on files and compilation.
+/// The schemas of a config that do not change while it is in force, and what it takes to add those that
+/// upstreams tell of themselves.
+#[derive(Debug)]
+pub struct Sources {
+    config: Arc<Config>,
+    source: Arc<Source>,
+    /// By upstream, and for none; those with `like` and those that reflect are not among them.
+    own: Schemas,
+    bundled: Vec<u8>,
+}
+
+/// Compiles the schema of every upstream of `config` that has one of files, and checks that each route's
+/// service is in it. `source` is the config file. Blocks on files and compilation.
 ///
 /// # Errors
 /// Everything that is wrong, across all upstreams.
 pub fn schemas(config: &Config, source: &Arc<Source>, compiler: &dyn SchemaCompiler) -> Result<Schemas, Report> {
-    let mut problems = Vec::new();
-    let mut schemas = Schemas::new();
-    for upstream in &config.upstreams {
-        match own_schema(upstream, source, compiler) {
-            Ok(Some(schema)) => {
-                schemas.insert(upstream.name.clone(), Arc::new(schema));
-            }
-            Ok(None) => {}
-            Err(errors) => problems.extend(errors),
-        }
-    }
-    share(config, &mut schemas);
-    if problems.is_empty() {
-        check_services(config, &schemas, source, &mut problems);
-        check_selectors(config, &schemas, source, &mut problems);
-    }
-    if problems.is_empty() { Ok(schemas) } else { Err(Report::new(problems)) }
+    Sources::load(Arc::new(config.clone()), source, compiler)?.with(&Schemas::new())
 }
 
-/// `None` if the upstream has no schema of its own.
-fn own_schema(
-    upstream: &Upstream,
-    source: &Arc<Source>,
-    compiler: &dyn SchemaCompiler,
-) -> Result<Option<Schema>, Vec<Diagnostic>> {
-    let place = Span::from(upstream.schema.place);
-    let at_config = |message: String| vec![Diagnostic::error(message).at(source, place)];
-    let (set, name) = match &upstream.schema.source {
-        SchemaSource::None | SchemaSource::Like(_) => return Ok(None),
-        SchemaSource::Proto(folders) => {
-            let set = compiler.compile(folders).map_err(|errors| {
-                errors.into_iter().map(|error| diagnostic(error, source, place)).collect::<Vec<_>>()
-            })?;
-            (set, None)
+// === impl Sources ===
+
+impl Sources {
+    /// Compiles the schema of every upstream that has one of files. Blocks on files and compilation.
+    ///
+    /// # Errors
+    /// Everything that is wrong, across all upstreams.
+    pub fn load(config: Arc<Config>, source: &Arc<Source>, compiler: &dyn SchemaCompiler) -> Result<Self, Report> {
+        // Without folders it gives the bundled files: they must be there for error details to be readable.
+        let bundled = compiler.compile(&[]).map_err(|errors| {
+            let place = config.upstreams.first().map(|upstream| upstream.schema.place).unwrap_or_default();
+            Report::new(errors.into_iter().map(|error| diagnostic(error, source, place.into())).collect())
+        })?;
+        let mut sources = Self { config, source: Arc::clone(source), own: Schemas::new(), bundled };
+        if let Ok(bundled) = Schema::compile(&[&sources.bundled]) {
+            sources.own.insert(NO_UPSTREAM.to_owned(), Arc::new(bundled));
         }
-        SchemaSource::DescriptorSet(path) => {
-            let set = read_descriptor_set(path).map_err(at_config)?;
-            (set, Some(path))
+        let mut problems = Vec::new();
+        let config = Arc::clone(&sources.config);
+        for upstream in &config.upstreams {
+            match sources.own_schema(upstream, compiler) {
+                Ok(Some(schema)) => {
+                    sources.own.insert(upstream.name.clone(), Arc::new(schema));
+                }
+                Ok(None) => {}
+                Err(errors) => problems.extend(errors),
+            }
         }
-    };
-    // Without folders it gives the bundled files: they must be there for error details to be readable.
-    // A file that the user's set has as well is taken from there.
-    let bundled = compiler
-        .compile(&[])
-        .map_err(|errors| errors.into_iter().map(|error| diagnostic(error, source, place)).collect::<Vec<_>>())?;
-    // If both together do not compile, the set may declare the bundled messages in files of other
-    // names: then it needs no others.
-    let compiled = Schema::compile(&[&set, &bundled]).or_else(|error| Schema::compile(&[&set]).map_err(|_| error));
-    compiled.map(Some).map_err(|error| match name {
-        Some(path) => at_config(format!("the descriptor set `{}`: {error}", path.display())),
-        None => at_config(format!("the schema of `{}`: {error}", upstream.name)),
-    })
+        if problems.is_empty() { Ok(sources) } else { Err(Report::new(problems)) }
+    }
+
+    /// What the schemas are for.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The config file.
+    #[must_use]
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// The services that routes serve with the schema of the upstream at this place of the config.
+    #[must_use]
+    pub fn services_of(&self, upstream: usize) -> Vec<String> {
+        let routes = self.config.routes.iter();
+        let owned = |name: &str| {
+            let index = self.config.upstreams.iter().position(|upstream| upstream.name == name);
+            index.and_then(|index| self.config.schema_owner(index)) == Some(upstream)
+        };
+        let mut services: Vec<String> =
+            routes.filter(|route| owned(&route.upstream)).map(|route| route.service.clone()).collect();
+        services.sort();
+        services.dedup();
+        services
+    }
+
+    /// Those of [`services_of`](Self::services_of) of which `schemas` says no way to call them over REST.
+    pub(crate) fn without_rules(&self, upstream: usize, schemas: &Schemas) -> Vec<String> {
+        let Some(owner) = self.config.upstreams.get(upstream) else { return Vec::new() };
+        let Some(schema) = schemas.get(&owner.name) else { return Vec::new() };
+        let configured = |service: &str| {
+            let mut rules = self.config.upstreams.iter().flat_map(|upstream| &upstream.schema.http_rules);
+            rules.any(|(_, rules)| {
+                rules.iter().any(|rule| rule.selector.rsplit_once('.').is_some_and(|(s, _)| s == service))
+            })
+        };
+        let annotated = |service: &str| {
+            let methods = schema.find_service(service).map(|service| &service.methods[..]).unwrap_or_default();
+            methods.iter().any(|method| matches!(HttpRule::from_method_options(&method.options), Ok(Some(_)) | Err(_)))
+        };
+        let mut services = self.services_of(upstream);
+        services.retain(|service| !configured(service) && !annotated(service));
+        services
+    }
+
+    /// Compiles a descriptor set together with the files that come with the gateway. A file that the set
+    /// has as well is taken from there.
+    ///
+    /// # Errors
+    /// The first element that cannot be compiled.
+    pub fn compile(&self, set: &[u8]) -> Result<Schema, SchemaError> {
+        // If both together do not compile, the set may declare the bundled messages in files of other
+        // names: then it needs no others.
+        Schema::compile(&[set, &self.bundled]).or_else(|error| Schema::compile(&[set]).map_err(|_| error))
+    }
+
+    /// All schemas, with those that upstreams `told`, by the upstream's name. Each route's service must be
+    /// in its upstream's schema, if that is known.
+    ///
+    /// # Errors
+    /// Everything that is wrong, across all upstreams.
+    pub fn with(&self, told: &Schemas) -> Result<Schemas, Report> {
+        let mut problems = Vec::new();
+        let mut schemas = self.own.clone();
+        schemas.extend(told.iter().map(|(name, schema)| (name.clone(), Arc::clone(schema))));
+        share(&self.config, &mut schemas);
+        check_services(&self.config, &schemas, &self.source, &mut problems);
+        check_selectors(&self.config, &schemas, &self.source, &mut problems);
+        if problems.is_empty() { Ok(schemas) } else { Err(Report::new(problems)) }
+    }
+
+    /// `None` if the upstream has no schema of its own, or tells it itself.
+    fn own_schema(
+        &self,
+        upstream: &Upstream,
+        compiler: &dyn SchemaCompiler,
+    ) -> Result<Option<Schema>, Vec<Diagnostic>> {
+        let place = Span::from(upstream.schema.place);
+        let at_config = |message: String| vec![Diagnostic::error(message).at(&self.source, place)];
+        let (set, name) = match &upstream.schema.source {
+            SchemaSource::None | SchemaSource::Like(_) | SchemaSource::Reflection(_) => return Ok(None),
+            SchemaSource::Proto(folders) => {
+                let set = compiler.compile(folders).map_err(|errors| {
+                    errors.into_iter().map(|error| diagnostic(error, &self.source, place)).collect::<Vec<_>>()
+                })?;
+                (set, None)
+            }
+            SchemaSource::DescriptorSet(path) => {
+                let set = read_descriptor_set(path).map_err(at_config)?;
+                (set, Some(path))
+            }
+        };
+        self.compile(&set).map(Some).map_err(|error| match name {
+            Some(path) => at_config(format!("the descriptor set `{}`: {error}", path.display())),
+            None => at_config(format!("the schema of `{}`: {error}", upstream.name)),
+        })
+    }
 }
 
 fn read_descriptor_set(path: &Path) -> Result<Vec<u8>, String> {

@@ -1,7 +1,7 @@
 //! Answers of the gateway's own: one table pairs each with its HTTP status and its gRPC code.
 
 use http::StatusCode;
-use http::header::{ALLOW, HeaderMap, HeaderValue};
+use http::header::{ALLOW, HeaderMap, HeaderValue, RETRY_AFTER};
 use tidegate_telemetry::metrics::limits::Limit;
 use tidegate_transcode::{Code, Status};
 
@@ -26,6 +26,8 @@ pub enum Answer {
     BadReply,
     /// No endpoint can be reached, or it broke the call off.
     Unavailable,
+    /// What is served depends on a schema that has not come yet.
+    SchemaUnknown,
     /// The deadline passed.
     Deadline,
     /// The client left before its answer was complete.
@@ -48,7 +50,7 @@ pub enum Answer {
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 18] = [
+const TABLE: [(Answer, StatusCode, &str); 19] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
@@ -58,6 +60,7 @@ const TABLE: [(Answer, StatusCode, &str); 18] = [
     (Answer::NotImplemented, StatusCode::NOT_IMPLEMENTED, "not_implemented"),
     (Answer::BadReply, StatusCode::BAD_GATEWAY, "bad_reply"),
     (Answer::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable"),
+    (Answer::SchemaUnknown, StatusCode::SERVICE_UNAVAILABLE, "schema_unknown"),
     (Answer::Deadline, StatusCode::GATEWAY_TIMEOUT, "deadline"),
     (Answer::ClientGone, CLIENT_CLOSED_REQUEST, "client_gone"),
     (Answer::Internal, StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -150,6 +153,15 @@ impl Refusal {
         Self { http_status: status.http_status(), status, headers: HeaderMap::new(), reason: None }
     }
 
+    /// 503: the schema of an upstream has not come yet, and any path might be its services'.
+    #[must_use]
+    pub fn schema_unknown() -> Self {
+        let message = "what is served here is not known yet: a service has not told its schema";
+        let mut refusal = Self::new(Answer::SchemaUnknown, message);
+        refusal.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        refusal
+    }
+
     /// 405, with the methods that the path has.
     #[must_use]
     pub fn method_not_allowed(method: &http::Method, path: &str, allow: &str) -> Self {
@@ -187,6 +199,7 @@ mod tests {
             (501, 12, "not_implemented"),
             (502, 13, "bad_reply"),
             (503, 14, "upstream_unavailable"),
+            (503, 14, "schema_unknown"),
             (504, 4, "deadline"),
             (499, 1, "client_gone"),
             (500, 13, "internal"),

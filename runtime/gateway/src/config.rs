@@ -18,6 +18,11 @@ pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long requests in flight may go on after SIGTERM.
 pub const DEFAULT_DRAIN: Duration = Duration::from_secs(10);
 
+/// How often an upstream is asked whether its descriptors have changed.
+pub const DEFAULT_REFLECTION_INTERVAL: Duration = Duration::from_secs(30);
+/// How long one endpoint may take to tell all its descriptors: a few hundred files, far away.
+pub const DEFAULT_REFLECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Everything in force at one time.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -117,6 +122,37 @@ pub enum SchemaSource {
     Proto(Vec<PathBuf>),
     /// That of another upstream, by name.
     Like(String),
+    /// What its endpoints say of themselves, followed as long as the gateway runs.
+    Reflection(Reflection),
+}
+
+/// How an upstream is asked for its descriptors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reflection {
+    /// The time between two fetches.
+    pub interval: Duration,
+    /// The time that one endpoint has for all its answers.
+    pub timeout: Duration,
+}
+
+impl Default for Reflection {
+    fn default() -> Self {
+        Self { interval: DEFAULT_REFLECTION_INTERVAL, timeout: DEFAULT_REFLECTION_TIMEOUT }
+    }
+}
+
+impl Config {
+    /// The upstream whose schema the one at `index` has: itself, or the end of its chain of `like`.
+    /// `None` if the chain does not end.
+    #[must_use]
+    pub fn schema_owner(&self, index: usize) -> Option<usize> {
+        let mut at = index;
+        for _ in 0..=self.upstreams.len() {
+            let SchemaSource::Like(other) = &self.upstreams.get(at)?.schema.source else { return Some(at) };
+            at = self.upstreams.iter().position(|upstream| upstream.name == *other)?;
+        }
+        None
+    }
 }
 
 /// Match + policies + upstream.

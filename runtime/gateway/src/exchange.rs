@@ -12,7 +12,7 @@ use crate::pipeline::{LARGE_BYTES, ReplyBody};
 use crate::room::{Room, Taken};
 use crate::snapshot::{Routed, Snapshot};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Response, StatusCode, Uri, Version, request};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,6 +39,10 @@ pub(crate) struct Exchange {
     request_id: HeaderValue,
     trace: TraceContext,
     deadline: Option<Instant>,
+    /// The answer has no body, but the headers that it would have with one.
+    is_head: bool,
+    /// Its place in the snapshot's config, once it is known.
+    route: Option<usize>,
     series: Arc<requests::Route>,
     log: Option<Box<LogFields>>,
     bytes_in: u64,
@@ -88,6 +92,8 @@ impl Exchange {
             request_id: request_id(&head.headers, wall),
             trace: trace_context(&head.headers),
             deadline: None,
+            is_head: head.method == Method::HEAD,
+            route: None,
             series: Arc::clone(&snapshot.unrouted),
             snapshot,
             log,
@@ -129,6 +135,7 @@ impl Exchange {
 
     /// The route is known: from here on the request counts under its name.
     pub(crate) fn routed(&mut self, routed: &Routed<'_>) {
+        self.route = Some(routed.matched.binding.tag as usize);
         self.series = Arc::clone(&routed.target.metrics);
         if let Some(log) = &mut self.log {
             let binding = routed.matched.binding;
@@ -136,6 +143,13 @@ impl Exchange {
             log.route = Some(binding.template.as_str().into());
             log.upstream = Some(self.snapshot.config.upstreams[routed.route.upstream].name.as_str().into());
         }
+    }
+
+    /// Whether a request that matched nothing might match once a schema has come; then whoever fetches
+    /// schemas is told to hurry.
+    pub(crate) fn wants_schema(&self, head: &request::Parts) -> bool {
+        let pending = self.snapshot.pending(&head.uri, &head.headers);
+        pending.inspect(|owner| self.gateway.schema_hints().give(*owner)).is_some()
     }
 
     /// The deadline: what the caller asks for (`grpc-timeout`, `x-request-timeout`), capped by the
@@ -218,8 +232,11 @@ impl Exchange {
     ///
     /// A large one ends when the client has taken the last piece of it.
     pub(crate) fn end_whole<R>(mut self, response: Response<Bytes>) -> Response<ReplyBody<R>> {
-        let (mut head, body) = response.into_parts();
+        let (mut head, mut body) = response.into_parts();
         head.headers.insert(REQUEST_ID, self.request_id.clone());
+        if self.is_head {
+            leave_out(&mut body, &mut head.headers);
+        }
         self.sent(body.len());
         if body.len() > LARGE_BYTES {
             return Response::from_parts(head, ReplyBody::large(body, self));
@@ -233,9 +250,16 @@ impl Exchange {
         self.end(StatusCode::OK, Code::Ok, None);
     }
 
-    /// Hands itself to the stream, which ends it.
-    pub(crate) fn end_with_stream<R>(self, response: Response<Source<R>>) -> Response<ReplyBody<R>> {
+    /// Hands itself to the stream, which ends it. Of a stream that only its head is asked for the call is
+    /// cancelled.
+    pub(crate) fn end_with_stream<R>(mut self, response: Response<Source<R>>) -> Response<ReplyBody<R>> {
         let request_id = self.request_id.clone();
+        if self.is_head {
+            let mut response = response.map(|_| ReplyBody::whole(Bytes::new()));
+            response.headers_mut().insert(REQUEST_ID, request_id);
+            self.end(response.status(), Code::Ok, None);
+            return response;
+        }
         let mut response = response.map(|source| ReplyBody::stream(source, self, DEFAULT_IDLE_TIMEOUT));
         response.headers_mut().insert(REQUEST_ID, request_id);
         response
@@ -244,12 +268,16 @@ impl Exchange {
     /// Ends with a `google.rpc.Status` as body.
     pub(crate) fn end_refused<R>(mut self, refusal: Refusal) -> Response<ReplyBody<R>> {
         let mut body = Vec::with_capacity(128);
-        let schema = self.snapshot.status_schema();
+        let schema = self.snapshot.status_schema(self.route);
         refusal.status.to_json(schema, &mut body);
+        let (mut body, mut headers) = (Bytes::from(body), refusal.headers);
+        if self.is_head {
+            leave_out(&mut body, &mut headers);
+        }
         self.sent(body.len());
-        let mut response = Response::new(ReplyBody::whole(body.into()));
+        let mut response = Response::new(ReplyBody::whole(body));
         *response.status_mut() = refusal.http_status;
-        *response.headers_mut() = refusal.headers;
+        *response.headers_mut() = headers;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
         self.end(refusal.http_status, refusal.status.code, refusal.reason);
@@ -274,6 +302,9 @@ impl Exchange {
         if let Some(reason) = reason {
             self.count_limit(reason);
         }
+        if code == Code::Unimplemented && reason.is_none() {
+            self.doubt_schema();
+        }
         let took = clock::now().saturating_duration_since(self.started);
         let telemetry = self.gateway.telemetry();
         telemetry.metrics.in_flight().end();
@@ -289,6 +320,13 @@ impl Exchange {
         let timeout = (self.capped && reason == Answer::Deadline.reason()).then_some(Limit::RequestTimeout);
         if let Some(limit) = timeout.or_else(|| limit_behind(reason)) {
             self.gateway.telemetry().metrics.limits().reached(limit);
+        }
+    }
+
+    /// The upstream does not have what its schema says that it has.
+    fn doubt_schema(&self) {
+        if let Some(route) = self.route {
+            self.gateway.schema_hints().give(self.snapshot.schema_owner(route));
         }
     }
 }
@@ -357,6 +395,12 @@ impl LogFields {
             user_agent: self.user_agent.as_ref().map(HeaderValue::as_bytes),
         }
     }
+}
+
+/// The body of an answer to HEAD: nothing, but its length is told (RFC 9110, section 9.3.2).
+fn leave_out(body: &mut Bytes, headers: &mut HeaderMap) {
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    *body = Bytes::new();
 }
 
 fn protocol(version: Version) -> &'static str {

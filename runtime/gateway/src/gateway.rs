@@ -1,5 +1,6 @@
 //! What all workers share: the config in force, and the instruments.
 
+use crate::hints::SchemaHints;
 use crate::memory::Budget;
 use crate::server::Total;
 use crate::snapshot::Snapshot;
@@ -12,6 +13,7 @@ use tidegate_telemetry::metrics::Metrics;
 #[derive(Debug)]
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
+    hints: SchemaHints,
     telemetry: Telemetry,
     memory: Budget,
     connections: Total,
@@ -32,7 +34,28 @@ impl Gateway {
     pub fn new(snapshot: Snapshot, telemetry: Telemetry) -> Self {
         let memory = Budget::new(&snapshot.config.memory, &telemetry.metrics);
         let connections = Total::new(snapshot.config.connections.max);
-        Self { snapshot: ArcSwap::from_pointee(snapshot), telemetry, memory, connections }
+        let hints = SchemaHints::new(snapshot.config.upstreams.len());
+        Self { snapshot: ArcSwap::from_pointee(snapshot), hints, telemetry, memory, connections }
+    }
+
+    /// Puts other schemas in force, for the requests that begin from now on; those that have begun keep
+    /// the snapshot that they have. `snapshot` is compiled from the same config: upstreams, and so the
+    /// connections to them, are told apart by their place in it.
+    ///
+    /// # Errors
+    /// The snapshot itself, if its config is another one.
+    pub fn replace(&self, snapshot: Snapshot) -> Result<(), Box<Snapshot>> {
+        if !Arc::ptr_eq(&self.snapshot.load().config, &snapshot.config) {
+            return Err(Box::new(snapshot));
+        }
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// What requests say of schemas that are missing or out of date.
+    #[must_use]
+    pub fn schema_hints(&self) -> &SchemaHints {
+        &self.hints
     }
 
     /// The config in force now. Take it once per request and keep it to the end.

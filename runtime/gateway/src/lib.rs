@@ -18,6 +18,7 @@ mod deadline;
 mod exchange;
 mod gateway;
 mod headers;
+mod hints;
 mod memory;
 mod peer;
 pub mod pipeline;
@@ -27,6 +28,7 @@ pub mod snapshot;
 mod upstreams;
 
 pub use gateway::{Gateway, Telemetry};
+pub use hints::SchemaHints;
 pub use memory::Budget;
 pub use peer::Peer;
 pub use snapshot::Snapshot;

@@ -7,6 +7,7 @@ mod admit;
 pub(crate) mod arrival;
 mod close;
 mod open;
+mod options;
 mod reply;
 pub(crate) mod stream;
 
@@ -83,7 +84,10 @@ where
     let snapshot = Arc::clone(exchange.snapshot());
     arrival::check(exchange.gateway(), head, &peer.limits().headers)?;
     arrival::check_names(head)?;
-    let routed = match_route(&snapshot, head)?;
+    if let Some(answer) = options::answer(&snapshot, head) {
+        return Ok(Served::Whole(answer));
+    }
+    let routed = match_route(&snapshot, head, exchange)?;
     exchange.routed(&routed);
     let body_limits = open::body_limits(peer, &routed);
     admit::all(head, &routed, body_limits.max_bytes)?;
@@ -130,8 +134,13 @@ async fn call<C: Call>(
     }
 }
 
-fn match_route<'s>(snapshot: &'s Snapshot, head: &'s request::Parts) -> Result<Routed<'s>, Refusal> {
+fn match_route<'s>(
+    snapshot: &'s Snapshot,
+    head: &'s request::Parts,
+    exchange: &Exchange,
+) -> Result<Routed<'s>, Refusal> {
     snapshot.find(&head.method, &head.uri, &head.headers).map_err(|miss| match miss {
+        Miss::NotFound if exchange.wants_schema(head) => Refusal::schema_unknown(),
         Miss::NotFound => Refusal::new(Answer::NoRoute, format!("nothing is served at {}", head.uri.path())),
         Miss::MethodNotAllowed { allow } => Refusal::method_not_allowed(&head.method, head.uri.path(), &allow),
         Miss::BadPath(status) => Refusal::with_status(Answer::BadRequest, status),

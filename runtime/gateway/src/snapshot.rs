@@ -1,7 +1,7 @@
 //! The compiled config: what one request sees, whole, from its first byte to its last.
 
 use crate::config::limits::Replies;
-use crate::config::{Config, HostPattern, Problem, Route, Upstream};
+use crate::config::{Config, HostPattern, Problem, Route, SchemaSource, Upstream};
 use crate::headers::HeaderRules;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, Method, header};
@@ -12,16 +12,20 @@ use tidegate_protojson::Schema;
 use tidegate_telemetry::metrics::{Metrics, requests};
 use tidegate_transcode::{Binding, Match, Miss, Router, RouterBuilder, RuleProblem, TranscodeOptions};
 
-/// The schema of every upstream that has one, by the upstream's name.
+/// The schema of every upstream that has one, by the upstream's name. One under [`NO_UPSTREAM`] is for
+/// what the gateway says by itself; without it that is the first.
 pub type Schemas = BTreeMap<String, Arc<Schema>>;
+
+/// No upstream has this name.
+pub const NO_UPSTREAM: &str = "";
 
 /// A config, ready to serve. Immutable.
 #[derive(Debug)]
 pub struct Snapshot {
     /// Counts the configs that were in force, from 1.
     pub generation: u64,
-    /// What it was compiled from.
-    pub config: Config,
+    /// What it was compiled from, shared by all snapshots that differ in their schemas alone.
+    pub config: Arc<Config>,
     /// Exact names first, then wildcards (longest first), then any.
     hosts: Vec<Host>,
     routes: Vec<CompiledRoute>,
@@ -39,6 +43,8 @@ struct Host {
     router: Router,
     /// By [`Match::index`].
     targets: Vec<Target>,
+    /// Routes whose schema is not known yet: any path might be theirs.
+    pending: Vec<usize>,
 }
 
 /// What a binding needs beside its rule, made once.
@@ -54,7 +60,12 @@ pub(crate) struct Target {
 pub(crate) struct CompiledRoute {
     /// Index into [`Config::upstreams`].
     pub(crate) upstream: usize,
+    /// The upstream that the schema is of; the same, or the end of its chain of `like`.
+    pub(crate) schema_owner: usize,
+    /// Empty while it is not known.
     pub(crate) schema: Arc<Schema>,
+    /// The schema comes by reflection and has not come yet.
+    pub(crate) pending: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_body: Option<usize>,
     pub(crate) replies: Replies,
@@ -95,16 +106,18 @@ pub struct RouteLine {
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// Compiles a config whose schemas were loaded.
+    /// Compiles a config whose schemas were loaded. An upstream whose schema comes by reflection may be
+    /// missing among them: until a snapshot has it, its routes answer 503.
     ///
     /// # Errors
     /// Every problem found: services that no schema has, rules that no request could tell apart.
     pub fn compile(
-        config: Config,
+        config: impl Into<Arc<Config>>,
         schemas: &Schemas,
         metrics: &Metrics,
         generation: u64,
     ) -> Result<Self, Vec<Problem>> {
+        let config = config.into();
         let mut problems = Vec::new();
         let routes = resolve_routes(&config, schemas, &mut problems);
         let hosts =
@@ -146,15 +159,37 @@ impl Snapshot {
         Err(miss)
     }
 
+    /// The value of `Allow` for a host as a whole.
+    pub(crate) fn allow(&self, uri: &Uri, headers: &HeaderMap) -> String {
+        let name = if self.hosts.len() == 1 { "" } else { host_name(uri, headers) };
+        let hosts = self.hosts.iter().filter(|host| host.pattern.matches(name));
+        Router::allow_of(hosts.map(|host| &host.router))
+    }
+
+    /// The upstream whose schema would have to be known to tell whether anything is served to this host at
+    /// a path that [`find`](Self::find) did not find; an index into [`Config::upstreams`].
+    pub(crate) fn pending(&self, uri: &Uri, headers: &HeaderMap) -> Option<usize> {
+        let name = if self.hosts.len() == 1 { "" } else { host_name(uri, headers) };
+        let mut hosts = self.hosts.iter().filter(|host| host.pattern.matches(name));
+        let route = hosts.find_map(|host| host.pending.first())?;
+        Some(self.routes[*route].schema_owner)
+    }
+
     /// The binding at a location that [`find`](Self::find) gave, and its route.
     pub(crate) fn at(&self, location: Location) -> (&Binding, &CompiledRoute) {
         let binding = self.hosts[location.host].router.binding(location.binding);
         (binding, &self.routes[binding.tag as usize])
     }
 
-    /// Resolves the details of statuses.
-    pub(crate) fn status_schema(&self) -> &Schema {
-        &self.status_schema
+    /// Resolves the details of statuses: what a route's upstream says by its own types.
+    pub(crate) fn status_schema(&self, route: Option<usize>) -> &Schema {
+        let route = route.and_then(|index| self.routes.get(index)).filter(|route| !route.pending);
+        route.map_or(&self.status_schema, |route| &route.schema)
+    }
+
+    /// The upstream whose schema a route has; an index into [`Config::upstreams`].
+    pub(crate) fn schema_owner(&self, route: usize) -> usize {
+        self.routes[route].schema_owner
     }
 
     /// The service of every route, in the order of the file, with the schema that it is served by;
@@ -189,15 +224,20 @@ fn resolve_routes(config: &Config, schemas: &Schemas, problems: &mut Vec<Problem
     let mut routes = Vec::new();
     for route in &config.routes {
         let upstream = config.upstreams.iter().position(|upstream| upstream.name == route.upstream);
-        let (Some(upstream), Some(schema)) = (upstream, schemas.get(&route.upstream)) else {
+        let schema = schemas.get(&route.upstream);
+        let owner = upstream.and_then(|upstream| config.schema_owner(upstream));
+        let reflects = |index: usize| matches!(config.upstreams[index].schema.source, SchemaSource::Reflection(_));
+        let (Some(upstream), true) = (upstream, schema.is_some() || owner.is_some_and(reflects)) else {
             let message = format!("upstream `{}` has no schema, so its services are not known", route.upstream);
-            let help = Some("give it `schema: { proto: […] }` or `schema: { descriptor_set: … }`".into());
+            let help = Some("give it `schema: { proto: […] }` or `schema: { reflection: true }`".into());
             problems.push(Problem { place: Some(route.place), message, help });
             continue;
         };
         routes.push(CompiledRoute {
             upstream,
-            schema: Arc::clone(schema),
+            schema_owner: owner.unwrap_or(upstream),
+            schema: schema.map(Arc::clone).unwrap_or_default(),
+            pending: schema.is_none(),
             timeout: route.timeout,
             max_body: route.max_body,
             replies: replies(&config.upstreams[upstream], route),
@@ -225,9 +265,13 @@ fn compile_hosts(
     let mut hosts = Vec::new();
     for pattern in patterns {
         let mut builder = RouterBuilder::new();
-        let mut found = Vec::new();
+        let (mut found, mut pending) = (Vec::new(), Vec::new());
         for (index, route) in config.routes.iter().enumerate().filter(|(_, route)| route.host == *pattern) {
             let compiled = &routes[index];
+            if compiled.pending {
+                pending.push(index);
+                continue;
+            }
             let rules = &config.upstreams[compiled.upstream].schema.http_rules;
             let overrides: Vec<_> = rules.iter().flat_map(|(_, rules)| rules.iter().cloned()).collect();
             let tag = u32::try_from(index).unwrap_or(u32::MAX);
@@ -239,6 +283,7 @@ fn compile_hosts(
                 targets: targets(&router, config, routes, metrics),
                 pattern: pattern.clone(),
                 router,
+                pending,
             }),
             Err(conflicts) => found.extend(conflicts),
         }

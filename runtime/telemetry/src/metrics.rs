@@ -12,6 +12,7 @@ pub mod limits;
 pub mod listeners;
 pub mod process;
 pub mod requests;
+pub mod schemas;
 pub mod upstreams;
 
 mod family;
@@ -37,6 +38,7 @@ pub struct Metrics {
     upstreams: Arc<upstreams::Upstreams>,
     config: Arc<config::Config>,
     access_log: Arc<access_log::AccessLog>,
+    schemas: Arc<schemas::Schemas>,
 }
 
 impl Metrics {
@@ -50,6 +52,7 @@ impl Metrics {
         let upstreams = Arc::new(upstreams::Upstreams::default());
         let config = Arc::new(config::Config::default());
         let access_log = Arc::new(access_log::AccessLog::default());
+        let schemas = Arc::new(schemas::Schemas::default());
 
         let mut registry = Registry::with_prefix("tidegate");
         registry.register_collector(Box::new(process::Build { version }));
@@ -59,7 +62,8 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&upstreams)));
         registry.register_collector(Box::new(Arc::clone(&config)));
         registry.register_collector(Box::new(Arc::clone(&access_log)));
-        Self { registry, requests, listeners, limits, upstreams, config, access_log }
+        registry.register_collector(Box::new(Arc::clone(&schemas)));
+        Self { registry, requests, listeners, limits, upstreams, config, access_log, schemas }
     }
 
     /// The handle to observe requests of `method` (an RPC as `pkg.Service/Method`, or an HTTP
@@ -97,6 +101,12 @@ impl Metrics {
     #[must_use]
     pub fn config(&self) -> &config::Config {
         &self.config
+    }
+
+    /// Where the fetches of an upstream's schema are told; the same for the same upstream.
+    #[must_use]
+    pub fn schema(&self, upstream: &str) -> Arc<schemas::Schema> {
+        self.schemas.schema(upstream)
     }
 
     /// Adds the access log's figures to the exposition.

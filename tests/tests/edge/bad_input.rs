@@ -104,9 +104,9 @@ fn paths_and_methods_that_there_are_not() {
         b"",
         &Answer::json(404, r#"{"code":5,"message":"nothing is served at /v1/nothing/here"}"#),
     );
-    let body = r#"{"code":12,"message":"/s/docs has no method DELETE; it has GET"}"#;
+    let body = r#"{"code":12,"message":"/s/docs has no method DELETE; it has GET, HEAD, OPTIONS"}"#;
     let mut want = Answer::json(405, body);
-    want.headers.insert(0, "allow: GET".into());
+    want.headers.insert(0, "allow: GET, HEAD, OPTIONS".into());
     check("DELETE /s/docs", b"", &want);
 }
 

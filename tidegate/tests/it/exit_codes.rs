@@ -13,7 +13,8 @@ fn the_help_documents_the_exit_codes() {
             "  0   done; for `run` also after SIGTERM or SIGINT\n\
              \x20 1   failed while running, or a port could not be had\n\
              \x20 2   wrong usage\n\
-             \x20 69  something that the config needs is not there (protoc for files of protobuf editions)\n\
+             \x20 69  something that is needed is not there (protoc for files of protobuf editions, or\n\
+             \x20     an upstream that was asked for its schema)\n\
              \x20 78  the config, or a schema that it names, is wrong\n",
             ""
         )

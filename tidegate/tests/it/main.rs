@@ -4,9 +4,13 @@ mod check;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit_codes;
+#[path = "../../../runtime/control/tests/it/reflecting.rs"]
+mod reflecting;
 mod routes;
 mod run;
 mod running;
+mod schema;
+mod told;
 
 use std::fs;
 use std::path::Path;

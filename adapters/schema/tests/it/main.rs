@@ -4,6 +4,7 @@ mod bundled;
 mod editions;
 mod folders;
 mod problems;
+mod reflection;
 
 use std::fs;
 use std::path::{Path, PathBuf};

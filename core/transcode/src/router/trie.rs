@@ -43,6 +43,7 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Search<'m> {
     method: &'m Method,
+    is_head: bool,
     /// The path has percent-encoded bytes.
     encoded: bool,
     /// Methods of the templates that match the path but not the method.
@@ -188,7 +189,9 @@ impl Node {
 impl Leaf {
     #[inline]
     fn choose(&self, search: &mut Search<'_>) -> Option<u32> {
-        let found = self.methods.iter().find(|(method, _)| method == search.method).map(|(_, entry)| *entry);
+        let of = |wanted: &Method| self.methods.iter().find(|(method, _)| method == wanted).map(|(_, entry)| *entry);
+        // What answers GET answers HEAD (RFC 9110, section 9.3.2), unless a rule is for HEAD.
+        let found = of(search.method).or_else(|| if search.is_head { of(&Method::GET) } else { None });
         found.or(self.every_method).or_else(|| {
             search.other_methods.extend(self.methods.iter().map(|(method, _)| method.clone()));
             None
@@ -202,6 +205,7 @@ impl<'m> Search<'m> {
     pub(super) fn new(method: &'m Method, encoded: bool) -> Self {
         Self {
             method,
+            is_head: *method == Method::HEAD,
             encoded,
             other_methods: Vec::new(),
             #[cfg(test)]
@@ -211,11 +215,20 @@ impl<'m> Search<'m> {
 
     /// The value of an `Allow` header.
     pub(super) fn allow(&self) -> String {
-        let mut names: Vec<&str> = self.other_methods.iter().map(Method::as_str).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.join(", ")
+        allow(self.other_methods.iter())
     }
+}
+
+/// The value of an `Allow` header where these methods have rules: what has GET has HEAD, and whatever there
+/// is answers OPTIONS.
+pub(super) fn allow<'m>(methods: impl Iterator<Item = &'m Method>) -> String {
+    let mut names: Vec<&str> = methods.map(Method::as_str).chain([Method::OPTIONS.as_str()]).collect();
+    if names.contains(&Method::GET.as_str()) {
+        names.push(Method::HEAD.as_str());
+    }
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
 }
 
 #[cfg(test)]

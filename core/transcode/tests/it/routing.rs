@@ -2,7 +2,7 @@
 
 use crate::harness::{check, router};
 use http::Method;
-use tidegate_transcode::{Body, Idempotency, Miss};
+use tidegate_transcode::{Body, Idempotency, Miss, Router};
 
 #[test]
 fn a_literal_comes_before_a_wildcard_before_a_double_wildcard() {
@@ -48,7 +48,7 @@ fn a_template_with_another_method_is_passed_over() {
                  Other get: /v1/{id}";
     check(rules, "GET /v1/special", r#"Other {"id":"special"}"#);
     check(rules, "POST /v1/special", "Do {}");
-    check(rules, "POST /v1/x", "405 GET");
+    check(rules, "POST /v1/x", "405 GET, HEAD, OPTIONS");
 }
 
 #[test]
@@ -58,9 +58,9 @@ fn a_path_of_other_methods_lists_them_sorted() {
                  Third delete: /v1/a
                  Third get: /v1/a
                  Third put: /v1/b";
-    check(rules, "PATCH /v1/a", "405 DELETE, GET, POST");
-    check(rules, "PUT /v1/a", "405 DELETE, GET, POST");
-    check(rules, "HEAD /v1/b", "405 GET, PUT");
+    check(rules, "PATCH /v1/a", "405 DELETE, GET, HEAD, OPTIONS, POST");
+    check(rules, "PUT /v1/a", "405 DELETE, GET, HEAD, OPTIONS, POST");
+    check(rules, "POST /v1/b", "405 GET, HEAD, OPTIONS, PUT");
     check(rules, "PATCH /v2/a", "404");
 }
 
@@ -69,8 +69,8 @@ fn custom_kinds_are_methods() {
     check("custom: HEAD /v1/a", "HEAD /v1/a", "Do {}");
     check("custom: OPTIONS /v1/a", "OPTIONS /v1/a", "Do {}");
     check("custom: PURGE /v1/a", "PURGE /v1/a", "Do {}");
-    check("custom: PURGE /v1/a", "GET /v1/a", "405 PURGE");
-    check("custom: PURGE /v1/a", "purge /v1/a", "405 PURGE");
+    check("custom: PURGE /v1/a", "GET /v1/a", "405 OPTIONS, PURGE");
+    check("custom: PURGE /v1/a", "purge /v1/a", "405 OPTIONS, PURGE");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn the_verb_of_one_service_changes_nothing_for_another() {
     // Both templates match; `items` is more specific than `**`.
     check(rules, "POST /v1/items/7:drop", r#"Second.Do {"id":"7:drop"}"#);
     check(rules, "POST /v1/others/7:drop", r#"Do {"name":"others/7"}"#);
-    check(rules, "DELETE /v1/items/7:drop", "405 GET, POST");
+    check(rules, "DELETE /v1/items/7:drop", "405 GET, HEAD, OPTIONS, POST");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn of_two_alike_the_one_with_a_verb_wins() {
     let rules = "Do post: /v1/{id}:cancel
                  Other get: /v1/{name}";
     check(rules, "GET /v1/7:cancel", r#"Other {"name":"7:cancel"}"#);
-    check(rules, "DELETE /v1/7:cancel", "405 GET, POST");
+    check(rules, "DELETE /v1/7:cancel", "405 GET, HEAD, OPTIONS, POST");
 }
 
 #[test]
@@ -189,4 +189,25 @@ fn a_binding_says_what_its_rule_and_method_say() {
     let found = router.find(&Method::POST, "/v1/a/b/c%20d:watch").expect("the path is one of its");
     assert_eq!((found.index, &found.captures[..]), (1, &["a/b", "c%20d"][..]));
     assert_eq!(&*router.binding(found.index).rpc, "/t.v1.Main/Watch");
+}
+
+#[test]
+fn what_answers_get_answers_head_unless_a_rule_is_for_head() {
+    let rules = "Do get: /v1/a
+                 Other custom: HEAD /v1/{id}
+                 Third custom: * /v1/a";
+    check(rules, "HEAD /v1/a", "Do {}");
+    check(rules, "HEAD /v1/b", r#"Other {"id":"b"}"#);
+    check(rules, "PUT /v1/a", "Third {}");
+    check("Do get: /v1/a\nOther custom: HEAD /v1/a", "HEAD /v1/a", "Other {}");
+    check("Do post: /v1/a", "HEAD /v1/a", "405 OPTIONS, POST");
+    check("Do custom: * /v1/a", "OPTIONS /v1/a", "Do {}");
+    check("Do get: /v1/a", "OPTIONS /v1/a", "405 GET, HEAD, OPTIONS");
+}
+
+#[test]
+fn a_server_as_a_whole_allows_what_its_rules_have() {
+    let (one, other) = (router("Do post: /v1/a\nOther get: /v1/b"), router("Do custom: PURGE /a\nOther custom: * /b"));
+    assert_eq!(Router::allow_of([&one, &other].into_iter()), "GET, HEAD, OPTIONS, POST, PURGE");
+    assert_eq!(Router::allow_of(std::iter::once(&other)), "OPTIONS, PURGE");
 }

@@ -29,7 +29,7 @@ pub(super) fn answer<B>(state: &State, request: &Request<B>) -> Answer {
     match path {
         "/metrics" => exposition(state),
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
-        "/readyz" => readyz(state.shown.readiness.phase(), is_verbose(request.uri().query())),
+        "/readyz" => readyz(state, is_verbose(request.uri().query())),
         _ => text(StatusCode::OK, index(state)),
     }
 }
@@ -76,7 +76,8 @@ fn is_verbose(query: Option<&str>) -> bool {
     query.unwrap_or_default().split('&').any(|part| part == "verbose" || part.starts_with("verbose="))
 }
 
-fn readyz(phase: Phase, verbose: bool) -> Answer {
+fn readyz(state: &State, verbose: bool) -> Answer {
+    let phase = state.shown.readiness.phase();
     let (status, word) = match phase {
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         Phase::Serving => (StatusCode::OK, "ok"),
@@ -87,13 +88,17 @@ fn readyz(phase: Phase, verbose: bool) -> Answer {
     }
     // One line per check, as Kubernetes' own components write it.
     let mark = |passed| if passed { '+' } else { '-' };
-    let body = format!(
-        "[{}]config loaded\n[{}]listeners open\n[{}]not draining\nreadyz: {word}\n",
+    let mut body = format!(
+        "[{}]config loaded\n[{}]listeners open\n[{}]not draining\n",
         mark(phase != Phase::Starting),
         mark(phase != Phase::Starting),
         mark(phase != Phase::Draining),
     );
-    text(status, body)
+    for schema in state.shown.schemas.all() {
+        // Told, but no check: that one service is down takes no gateway out of service.
+        body.push_str(&format!("[{}]{schema}\n", if schema.is_current() { '+' } else { '!' }));
+    }
+    text(status, body + "readyz: " + word + "\n")
 }
 
 fn exposition(state: &State) -> Answer {

@@ -101,7 +101,7 @@ fn check_upstream(name: &Located<String>, upstreams: &[Declared], cx: &mut Conte
         cx.error_with(name.span, message, |diagnostic| {
             diagnostic
                 .related(&source, upstream.name_span, "declared here")
-                .help("give it `schema: { proto: [folder/] }` or `schema: { descriptor_set: file.pb }`")
+                .help("give it `schema: { proto: [folder/] }`, `{ descriptor_set: file.pb }` or `{ reflection: true }`")
         });
     }
 }

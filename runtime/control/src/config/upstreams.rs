@@ -3,12 +3,16 @@
 use super::{http_rules, pool};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
-use crate::value;
+use crate::value::{self, Wrong};
 use crate::yaml::{Entry, Kind, Node};
 use std::path::{Path, PathBuf};
-use tidegate_gateway::config::{Schema, SchemaSource, Upstream};
+use std::time::Duration;
+use tidegate_gateway::config::{Reflection, Schema, SchemaSource, Upstream};
 
 const LATER: &[&str] = &["protocol", "balance", "health", "outlier", "retry_budget", "concurrency", "tls"];
+
+/// How often an upstream may be asked for its schema.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// An upstream that the file declares.
 #[derive(Debug)]
@@ -86,22 +90,23 @@ fn endpoints(node: &Node, cx: &mut Context) -> Option<Vec<(String, u16)>> {
 // === schema ===
 
 fn schema(node: &Node, folder: &Path, like_span: &mut Option<Span>, cx: &mut Context) -> Option<Schema> {
-    let mut fields = Fields::of(node, "`schema`", cx)?.not_yet(&["reflection"]);
+    let mut fields = Fields::of(node, "`schema`", cx)?;
     let span = fields.span();
     let proto = fields.node("proto", cx).and_then(|node| folders(node, folder, cx));
     let set = fields.optional("descriptor_set", cx, value::text);
     let like = fields.optional("like", cx, value::text);
+    let reflection = fields.node("reflection", cx).and_then(|node| reflection(node, cx));
     let http_rules = match fields.node("http_rules", cx) {
         Some(node) => http_rules::read_all(node, folder, cx),
         None => Vec::new(),
     };
     let present = |key: &&str| fields.entries().iter().any(|entry| entry.key == *key);
-    let given: Vec<&str> = ["proto", "descriptor_set", "like", "reflection"].into_iter().filter(present).collect();
+    let given: Vec<&str> = ["proto", "descriptor_set", "reflection", "like"].into_iter().filter(present).collect();
     match given.as_slice() {
-        [] => cx.error(span, "`schema` needs one of `proto`, `descriptor_set` and `like`"),
+        [] => cx.error(span, "`schema` needs one of `proto`, `descriptor_set`, `reflection` and `like`"),
         [_] => {}
         [_, second, ..] => cx.error_with(fields.key_span(second), "`schema` has more than one source", |d| {
-            d.help("keep one of `proto`, `descriptor_set` and `like`")
+            d.help("keep one of `proto`, `descriptor_set`, `reflection` and `like`")
         }),
     }
     fields.finish(cx);
@@ -109,12 +114,41 @@ fn schema(node: &Node, folder: &Path, like_span: &mut Option<Span>, cx: &mut Con
         SchemaSource::Proto(folders)
     } else if let Some(set) = set {
         SchemaSource::DescriptorSet(existing_file(&set, folder, cx)?)
+    } else if let Some(reflection) = reflection {
+        SchemaSource::Reflection(reflection)
     } else {
         let like = like?;
         *like_span = Some(like.span);
         SchemaSource::Like(like.value)
     };
     Some(Schema { source, place: span.place(), http_rules })
+}
+
+/// `true`, or how to ask.
+fn reflection(node: &Node, cx: &mut Context) -> Option<Reflection> {
+    if let Kind::Scalar(_) = &node.kind {
+        return cx.scalar("reflection", node, switched_on).map(|_| Reflection::default());
+    }
+    let mut fields = Fields::of(node, "`reflection`", cx)?;
+    let interval = fields.optional("interval", cx, value::duration);
+    let timeout = fields.optional("timeout", cx, value::duration);
+    fields.finish(cx);
+    if let Some(interval) = interval.as_ref().filter(|interval| interval.value < INTERVAL_MIN) {
+        cx.error_with(interval.span, "`interval` must be at least 1s", |d| {
+            d.help("an upstream that was restarted is asked at once, whatever the interval")
+        });
+    }
+    let default = Reflection::default();
+    Some(Reflection {
+        interval: interval.map_or(default.interval, |interval| interval.value),
+        timeout: timeout.map_or(default.timeout, |timeout| timeout.value),
+    })
+}
+
+fn switched_on(text: &str) -> Result<(), Wrong> {
+    let hint = if text == "false" { "remove the key" } else { "for example `{ interval: 30s, timeout: 5s }`" };
+    let wrong = Wrong { expected: "`true` or a mapping", hint: hint.to_owned() };
+    (text == "true").then_some(()).ok_or(wrong)
 }
 
 /// Folders of `.proto` files, as paths.

@@ -22,8 +22,12 @@ async fn port(token: Option<&str>) -> Port {
     let bound = Bound::bind(&admin).await.expect("a free port");
     let address = bound.address();
     let readiness = Arc::new(Readiness::default());
-    let shown =
-        Shown { metrics: Arc::new(Metrics::new("1.2.3", 1)), readiness: Arc::clone(&readiness), version: "1.2.3" };
+    let shown = Shown {
+        metrics: Arc::new(Metrics::new("1.2.3", 1)),
+        readiness: Arc::clone(&readiness),
+        schemas: Arc::default(),
+        version: "1.2.3",
+    };
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(bound.serve(shown, async move {
         let _ = stopped.await;

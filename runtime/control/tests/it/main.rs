@@ -2,9 +2,12 @@
 
 mod admin;
 mod environment;
+mod fetch;
+mod follow;
 mod good;
 mod http_rules;
 mod limits;
+mod reflecting;
 mod rejects;
 mod routes;
 mod schemas;

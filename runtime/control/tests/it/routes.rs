@@ -62,7 +62,7 @@ error: the upstream `shop` has no `schema`, so its services are not known
   |
 2 | upstreams: { shop: { endpoints: [127.0.0.1:50051] } }
   |              ---- declared here
-  = help: give it `schema: { proto: [folder/] }` or `schema: { descriptor_set: file.pb }`
+  = help: give it `schema: { proto: [folder/] }`, `{ descriptor_set: file.pb }` or `{ reflection: true }`
 "#,
     );
 }

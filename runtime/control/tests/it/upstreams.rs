@@ -1,5 +1,7 @@
 //! `upstreams` and their schemas.
 use crate::{LISTENERS, ROUTES, lines, rejects, rejects_with};
+use std::time::Duration;
+use tidegate_gateway::config::{Reflection, SchemaSource};
 
 fn with(upstreams: &[&str]) -> String {
     lines(&[LISTENERS, ROUTES, "upstreams:"]) + &lines(upstreams)
@@ -11,7 +13,6 @@ fn a_schema_has_one_source() {
         &with(&[
             "  shop: { endpoints: [a:1], schema: { proto: [proto], like: other } }",
             "  other: { endpoints: [a:1], schema: {} }",
-            "  third: { endpoints: [a:1], schema: { reflection: true } }",
         ]),
         r#"
 error: `schema` has more than one source
@@ -19,19 +20,13 @@ error: `schema` has more than one source
   |
 4 |   shop: { endpoints: [a:1], schema: { proto: [proto], like: other } }
   |                                                       ^^^^
-  = help: keep one of `proto`, `descriptor_set` and `like`
+  = help: keep one of `proto`, `descriptor_set`, `reflection` and `like`
 
-error: `schema` needs one of `proto`, `descriptor_set` and `like`
+error: `schema` needs one of `proto`, `descriptor_set`, `reflection` and `like`
  --> tidegate.yaml:5:38
   |
 5 |   other: { endpoints: [a:1], schema: {} }
   |                                      ^
-
-error: `reflection` is not supported yet
- --> tidegate.yaml:6:40
-  |
-6 |   third: { endpoints: [a:1], schema: { reflection: true } }
-  |                                        ^^^^^^^^^^ remove it: this version does not have it
 "#,
     );
 }
@@ -181,6 +176,59 @@ error: `a b` cannot name an upstream
   |
 8 |   a b: { endpoints: [a:1] }
   |   ^^^ up to 64 letters, digits, `-`, `_` and `.`
+"#,
+    );
+}
+
+#[test]
+fn reflection_is_switched_on_or_says_how_to_ask() {
+    let loaded = crate::parse(&lines(&[
+        LISTENERS,
+        "routes: [{ service: a.B, upstream: plain }]",
+        "upstreams:",
+        "  plain: { endpoints: [a:1], schema: { reflection: true } }",
+        "  slow: { endpoints: [a:1], schema: { reflection: { interval: 5m, timeout: 20s } } }",
+        "  part: { endpoints: [a:1], schema: { reflection: { timeout: 20s } } }",
+    ]));
+    let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
+    let sources: Vec<_> = loaded.config.upstreams.iter().map(|upstream| upstream.schema.source.clone()).collect();
+    let asked = |interval, timeout| {
+        let (interval, timeout) = (Duration::from_secs(interval), Duration::from_secs(timeout));
+        SchemaSource::Reflection(Reflection { interval, timeout })
+    };
+    assert_eq!(sources, [asked(30, 5), asked(300, 20), asked(30, 20)]);
+    rejects(
+        &with(&[
+            "  shop: { endpoints: [a:1], schema: { reflection: false } }",
+            "  fast: { endpoints: [a:1], schema: { reflection: { interval: 500ms } } }",
+            "  word: { endpoints: [a:1], schema: { reflection: v1 } }",
+            "  key: { endpoints: [a:1], schema: { reflection: { intervall: 5s } } }",
+        ]),
+        r#"
+error: `reflection` must be `true` or a mapping, not `false`
+ --> tidegate.yaml:4:51
+  |
+4 |   shop: { endpoints: [a:1], schema: { reflection: false } }
+  |                                                   ^^^^^ remove the key
+
+error: `interval` must be at least 1s
+ --> tidegate.yaml:5:63
+  |
+5 |   fast: { endpoints: [a:1], schema: { reflection: { interval: 500ms } } }
+  |                                                               ^^^^^
+  = help: an upstream that was restarted is asked at once, whatever the interval
+
+error: `reflection` must be `true` or a mapping, not `v1`
+ --> tidegate.yaml:6:51
+  |
+6 |   word: { endpoints: [a:1], schema: { reflection: v1 } }
+  |                                                   ^^ for example `{ interval: 30s, timeout: 5s }`
+
+error: unknown key `intervall`
+ --> tidegate.yaml:7:52
+  |
+7 |   key: { endpoints: [a:1], schema: { reflection: { intervall: 5s } } }
+  |                                                    ^^^^^^^^^ did you mean `interval`?
 "#,
     );
 }

@@ -20,8 +20,14 @@ async fn an_unknown_path_is_404_as_a_status() {
 #[tokio::test]
 async fn another_method_is_405_with_allow() {
     let (mut seen, _) = ask(Scripted::unary(b""), request("DELETE /things/7", &[], "")).await;
-    assert_eq!(seen.headers.remove("allow").as_ref().map(|allow| allow.as_bytes()), Some(&b"GET, PUT"[..]));
-    assert_eq!(seen, json(405, r#"{"code":12,"message":"/things/7 has no method DELETE; it has GET, PUT"}"#));
+    assert_eq!(
+        seen.headers.remove("allow").as_ref().map(|allow| allow.as_bytes()),
+        Some(&b"GET, HEAD, OPTIONS, PUT"[..])
+    );
+    assert_eq!(
+        seen,
+        json(405, r#"{"code":12,"message":"/things/7 has no method DELETE; it has GET, HEAD, OPTIONS, PUT"}"#)
+    );
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ mod deadline;
 mod ending;
 mod limits;
 mod metadata;
+mod methods;
 mod replies;
+mod schemas;
 mod shop;
 mod streaming;

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
-use tidegate_gateway::config::{Config, Place, Route, Schema, SchemaSource, Upstream};
+use tidegate_gateway::config::{Config, HostPattern, Place, Route, Schema, SchemaSource, Upstream};
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_gateway::{Gateway, Peer, Single, Snapshot, Telemetry, Upstreams, pipeline};
 use tidegate_schema::Compiler;
@@ -36,8 +36,8 @@ service Echo {
 message Thing { int32 id = 1; string name = 2; }
 "#;
 
-/// A gateway for these `.proto` files and services, all behind one upstream.
-pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Gateway> {
+/// The schema of these `.proto` files.
+pub(crate) fn schema(files: &[(&str, &str)]) -> Arc<tidegate_protojson::Schema> {
     let folder = tempfile::tempdir().expect("temporary folder");
     for (path, text) in files {
         let path = folder.path().join(path);
@@ -45,35 +45,43 @@ pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl Fn
         std::fs::write(path, text).expect("proto file");
     }
     let set = Compiler::default().compile(&[folder.path().into()]).expect("protos compile");
-    let schema = Arc::new(tidegate_protojson::Schema::compile(&[&set]).expect("descriptors compile"));
-    let endpoint = tidegate_upstream::Endpoint { host: "127.0.0.1".into(), port: 1 };
-    let mut config = Config {
-        upstreams: vec![Upstream {
-            name: "up".into(),
-            pool: tidegate_upstream::Config::new("up", vec![endpoint]),
-            replies: Default::default(),
-            schema: Schema { source: SchemaSource::None, ..Schema::default() },
-            place: Place::default(),
-        }],
-        ..Config::default()
-    };
-    for service in services {
-        config.routes.push(Route {
-            service: (*service).into(),
-            host: tidegate_gateway::config::HostPattern::Any,
-            upstream: "up".into(),
-            timeout: None,
-            max_body: None,
-            max_message: None,
-            transcode: tidegate_transcode::TranscodeOptions::default(),
-            place: Place::default(),
-        });
-    }
+    Arc::new(tidegate_protojson::Schema::compile(&[&set]).expect("descriptors compile"))
+}
+
+/// A gateway for these `.proto` files and services, all behind one upstream.
+pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Gateway> {
+    let schema = schema(files);
+    let mut config = Config { upstreams: vec![upstream("up", SchemaSource::None)], ..Config::default() };
+    config.routes.extend(services.iter().map(|service| route(service, HostPattern::Any, "up")));
     change(&mut config);
     let metrics = Arc::new(Metrics::new("0", 1));
     let schemas = Schemas::from([("up".to_owned(), schema)]);
     let snapshot = Snapshot::compile(config, &schemas, &metrics, 1).expect("the config compiles");
     Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
+}
+
+pub(crate) fn upstream(name: &str, source: SchemaSource) -> Upstream {
+    let endpoint = tidegate_upstream::Endpoint { host: "127.0.0.1".into(), port: 1 };
+    Upstream {
+        name: name.into(),
+        pool: tidegate_upstream::Config::new(name, vec![endpoint]),
+        replies: Default::default(),
+        schema: Schema { source, ..Schema::default() },
+        place: Place::default(),
+    }
+}
+
+pub(crate) fn route(service: &str, host: HostPattern, upstream: &str) -> Route {
+    Route {
+        service: service.into(),
+        host,
+        upstream: upstream.into(),
+        timeout: None,
+        max_body: None,
+        max_message: None,
+        transcode: tidegate_transcode::TranscodeOptions::default(),
+        place: Place::default(),
+    }
 }
 
 pub(crate) fn echo() -> Arc<Gateway> {

@@ -30,6 +30,11 @@ impl Config {
         self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The config is the same, but schemas that it names have changed: `generation` is in force.
+    pub fn schemas_changed(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Relaxed);
+    }
+
     /// A config was refused; the one before it stays.
     pub fn rejected(&self) {
         self.last_accepted.store(false, Ordering::Relaxed);
@@ -42,7 +47,10 @@ impl Collector for Config {
         let encoder = &mut encoder;
         family::gauge(
             encoder,
-            ("config_generation", "The config in force; grows with each that is accepted."),
+            (
+                "config_generation",
+                "The config in force; grows with each, and each schema of its upstreams, that is accepted.",
+            ),
             level(self.generation.load(Ordering::Relaxed)),
         )?;
         family::counters(

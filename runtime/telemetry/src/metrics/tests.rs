@@ -8,6 +8,7 @@ use super::{
     limits::{BadRequest, Limit},
     listeners::Refusal,
     requests::NO_GRPC_CODE,
+    schemas::Fetch,
     upstreams::{Figures, Source},
 };
 use crate::access_log::{AccessLog, Format};
@@ -285,4 +286,32 @@ fn memory_in_use_is_the_larger_of_what_is_held_and_what_is_resident() {
     memory.set_limit(90);
     let want = ["tidegate_memory_held_bytes 40", "tidegate_memory_resident_bytes 70", "tidegate_memory_limit_bytes 90"];
     assert_eq!(samples(&metrics, "tidegate_memory"), want);
+}
+
+#[test]
+fn schemas_are_shown_where_they_are_followed() {
+    let metrics = Metrics::new("1.2.3", 1);
+    assert_eq!(samples(&metrics, "tidegate_schema"), Vec::<String>::new());
+    metrics.schema("shop").fetched(Fetch::Accepted, true, SystemTime::UNIX_EPOCH + Duration::from_millis(7_900));
+    metrics.schema("shop").fetched(Fetch::Rejected, false, SystemTime::UNIX_EPOCH + Duration::from_secs(9));
+    metrics.schema("far").fetched(Fetch::Failed, false, SystemTime::UNIX_EPOCH + Duration::from_secs(9));
+    assert_eq!(
+        samples(&metrics, "tidegate_schema"),
+        [
+            r#"tidegate_schema_in_force{upstream="shop"} 1"#,
+            r#"tidegate_schema_in_force{upstream="far"} 0"#,
+            r#"tidegate_schema_current{upstream="shop"} 0"#,
+            r#"tidegate_schema_current{upstream="far"} 0"#,
+            r#"tidegate_schema_last_answered_timestamp_seconds{upstream="shop"} 9"#,
+            r#"tidegate_schema_last_answered_timestamp_seconds{upstream="far"} 0"#,
+            r#"tidegate_schema_fetches_total{upstream="shop",result="accepted"} 1"#,
+            r#"tidegate_schema_fetches_total{upstream="shop",result="unchanged"} 0"#,
+            r#"tidegate_schema_fetches_total{upstream="shop",result="rejected"} 1"#,
+            r#"tidegate_schema_fetches_total{upstream="shop",result="failed"} 0"#,
+            r#"tidegate_schema_fetches_total{upstream="far",result="accepted"} 0"#,
+            r#"tidegate_schema_fetches_total{upstream="far",result="unchanged"} 0"#,
+            r#"tidegate_schema_fetches_total{upstream="far",result="rejected"} 0"#,
+            r#"tidegate_schema_fetches_total{upstream="far",result="failed"} 1"#,
+        ]
+    );
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONTENT_LENGTH, DATE, HOST, HeaderValue};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -53,7 +53,7 @@ pub(super) async fn serve(request: Request<RecvStream>, mut respond: SendRespons
     head.headers_mut().entry(DATE).or_insert_with(date::now);
     let mut body = pin!(body);
     if let Some(length) = body.size_hint().exact()
-        && (length > 0 || !is_head)
+        && (length > 0 || !is_head && head.status() != StatusCode::NO_CONTENT)
     {
         head.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }

@@ -1,0 +1,262 @@
+//! Follows upstreams that tell their schema themselves: asks again and again, and swaps the snapshot when
+//! the answer has changed.
+//!
+//! ```text
+//! per upstream:  fetch ──► wait: interval │ connection lost │ hint of a request │ pause after a failure
+//!                  │
+//! one for all:     └─► compare ─► compile ─► check ─► Gateway::replace     a bad one changes nothing
+//! ```
+
+mod pace;
+mod state;
+
+use crate::diagnostics::Report;
+use crate::reflection::{FetchError, Fetched, Fetcher};
+use crate::schemas::Sources;
+use pace::Pace;
+use std::sync::Arc;
+use tidegate_gateway::config::SchemaSource;
+use tidegate_gateway::snapshot::Schemas;
+use tidegate_gateway::{Gateway, Snapshot};
+use tidegate_protojson::Schema;
+use tidegate_telemetry::clock;
+use tidegate_telemetry::metrics::schemas::{Fetch, Schema as Figures};
+use tidegate_transcode::ports::Reflector;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+pub use state::{SchemaState, SchemaStates};
+
+/// Keeps the schemas of a gateway up to date.
+#[derive(Debug)]
+pub struct Follower {
+    gateway: Arc<Gateway>,
+    sources: Arc<Sources>,
+    states: Arc<SchemaStates>,
+    /// What upstreams have told, and is in force.
+    told: Schemas,
+    followed: Vec<Followed>,
+}
+
+/// An upstream that is followed.
+#[derive(Debug)]
+struct Followed {
+    /// Its place in the config.
+    index: usize,
+    name: String,
+    fetcher: Arc<Fetcher>,
+    pace: Pace,
+    figures: Arc<Figures>,
+    /// The last descriptor set that it told, and whether that is in force.
+    last: Option<(Vec<u8>, bool)>,
+    /// The trouble that was logged last, so that it is logged once.
+    logged: Option<String>,
+}
+
+/// What came of compiling a schema.
+type Compiled = Result<(Snapshot, Schemas, usize), String>;
+
+// === impl Follower ===
+
+impl Follower {
+    /// For the upstreams of `gateway`'s config that tell their schema. Nothing is asked yet.
+    #[must_use]
+    pub fn new(gateway: &Arc<Gateway>, sources: Arc<Sources>, reflector: &Arc<dyn Reflector>) -> Self {
+        let config = Arc::clone(sources.config());
+        let mut followed = Vec::new();
+        for (index, upstream) in config.upstreams.iter().enumerate() {
+            let SchemaSource::Reflection(reflection) = &upstream.schema.source else { continue };
+            followed.push(Followed {
+                index,
+                name: upstream.name.clone(),
+                fetcher: Arc::new(Fetcher::new(
+                    &upstream.pool,
+                    reflection.timeout,
+                    sources.services_of(index),
+                    Arc::clone(reflector),
+                )),
+                pace: Pace::new(reflection.interval),
+                figures: gateway.telemetry().metrics.schema(&upstream.name),
+                last: None,
+                logged: None,
+            });
+        }
+        let states = Arc::new(SchemaStates::new(followed.iter().map(|followed| followed.name.clone())));
+        Self { gateway: Arc::clone(gateway), sources, states, told: Schemas::new(), followed }
+    }
+
+    /// How each upstream stands, for `/readyz?verbose`.
+    #[must_use]
+    pub fn states(&self) -> Arc<SchemaStates> {
+        Arc::clone(&self.states)
+    }
+
+    /// Asks every upstream once, all at a time, and puts in force what they tell: so that a gateway whose
+    /// upstreams are there knows them before it takes requests. Takes at most the longest timeout for each
+    /// endpoint of an upstream.
+    pub async fn first(&mut self) {
+        let mut fetches = JoinSet::new();
+        for (at, followed) in self.followed.iter().enumerate() {
+            let fetcher = Arc::clone(&followed.fetcher);
+            fetches.spawn(async move { (at, fetcher.fetch().await) });
+        }
+        let mut fetched = fetches.join_all().await;
+        // So that of two that contradict each other it is not chance that decides.
+        fetched.sort_by_key(|(at, _)| *at);
+        for (at, result) in fetched {
+            self.followed[at].pace.note(&result);
+            self.take(at, result).await;
+        }
+    }
+
+    /// Follows the upstreams for ever. Returns at once if there are none.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops following; what is in force stays so.
+    pub async fn run(mut self) {
+        let (tell, mut told) = mpsc::channel(1);
+        let mut tasks = JoinSet::new();
+        for (at, followed) in self.followed.iter().enumerate() {
+            let (gateway, fetcher) = (Arc::clone(&self.gateway), Arc::clone(&followed.fetcher));
+            tasks.spawn(follow(at, followed.index, followed.pace.clone(), gateway, fetcher, tell.clone()));
+        }
+        drop(tell);
+        while let Some((at, result)) = told.recv().await {
+            self.take(at, result).await;
+        }
+    }
+
+    /// Takes what came of a fetch.
+    async fn take(&mut self, at: usize, result: Result<Fetched, FetchError>) {
+        let fetched = match result {
+            Ok(fetched) => fetched,
+            Err(error) => return self.not_fetched(at, &error),
+        };
+        let followed = &mut self.followed[at];
+        if let Some((last, in_force)) = &followed.last
+            && *last == fetched.descriptor_set
+        {
+            let in_force = *in_force;
+            followed.figures.fetched(Fetch::Unchanged, in_force, clock::wall());
+            if in_force && followed.logged.take().is_some() {
+                tracing::info!(upstream = followed.name, endpoint = fetched.endpoint, "the schema is told again");
+                self.states.in_trouble(at, None);
+            }
+            return;
+        }
+        match self.compile(at, &fetched).await {
+            Ok((snapshot, told, services)) => self.accept(at, fetched, snapshot, told, services),
+            Err(why) => self.reject(at, fetched, why),
+        }
+    }
+
+    /// Compiles off this thread: a large schema takes a while.
+    async fn compile(&self, at: usize, fetched: &Fetched) -> Compiled {
+        let (sources, gateway) = (Arc::clone(&self.sources), Arc::clone(&self.gateway));
+        let (name, set) = (self.followed[at].name.clone(), fetched.descriptor_set.clone());
+        let told = self.told.clone();
+        let compiled = tokio::task::spawn_blocking(move || compile(&sources, &gateway, name, &set, told)).await;
+        compiled.unwrap_or_else(|_| Err("compiling it failed without an error".to_owned()))
+    }
+
+    fn accept(&mut self, at: usize, fetched: Fetched, snapshot: Snapshot, told: Schemas, services: usize) {
+        let followed = &mut self.followed[at];
+        let generation = snapshot.generation;
+        let silent = self.sources.without_rules(followed.index, &told);
+        if self.gateway.replace(snapshot).is_err() {
+            // Cannot be: both are made from `sources`.
+            tracing::error!(upstream = followed.name, "the schema is for another config");
+            return;
+        }
+        self.told = told;
+        tracing::info!(
+            upstream = followed.name,
+            endpoint = fetched.endpoint,
+            services,
+            generation,
+            "the schema that the upstream tells is in force"
+        );
+        for service in silent {
+            tracing::warn!(
+                upstream = followed.name,
+                service,
+                "the service has no http rules: the server leaves out the options of its methods, or there are \
+                 none. `schema.http_rules` can bring them"
+            );
+        }
+        followed.figures.fetched(Fetch::Accepted, true, clock::wall());
+        self.gateway.telemetry().metrics.config().schemas_changed(generation);
+        self.states.in_force(at, &fetched.endpoint, services);
+        followed.last = Some((fetched.descriptor_set, true));
+        followed.logged = None;
+    }
+
+    fn reject(&mut self, at: usize, fetched: Fetched, why: String) {
+        let followed = &mut self.followed[at];
+        tracing::warn!(
+            upstream = followed.name,
+            endpoint = fetched.endpoint,
+            reason = why,
+            "the schema that the upstream tells cannot be used; {}",
+            self.states.consequence(at)
+        );
+        followed.figures.fetched(Fetch::Rejected, false, clock::wall());
+        self.states.in_trouble(at, Some(format!("{}: {why}", fetched.endpoint)));
+        followed.last = Some((fetched.descriptor_set, false));
+        followed.logged = Some(why);
+    }
+
+    fn not_fetched(&mut self, at: usize, error: &FetchError) {
+        let followed = &mut self.followed[at];
+        let why = error.to_string();
+        followed.figures.fetched(Fetch::Failed, false, clock::wall());
+        if followed.logged.as_ref() != Some(&why) {
+            tracing::warn!(
+                upstream = followed.name,
+                reason = why,
+                "cannot fetch the schema; {}",
+                self.states.consequence(at)
+            );
+        }
+        self.states.in_trouble(at, Some(why.clone()));
+        followed.logged = Some(why);
+    }
+}
+
+/// One upstream, for ever.
+async fn follow(
+    at: usize,
+    index: usize,
+    mut pace: Pace,
+    gateway: Arc<Gateway>,
+    fetcher: Arc<Fetcher>,
+    tell: mpsc::Sender<(usize, Result<Fetched, FetchError>)>,
+) {
+    loop {
+        pace.wait(&fetcher, gateway.schema_hints().wait(index)).await;
+        let result = fetcher.fetch().await;
+        pace.note(&result);
+        if tell.send((at, result)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The snapshot with a new schema of one upstream; all schemas that were told; how many services it has.
+fn compile(sources: &Sources, gateway: &Gateway, name: String, set: &[u8], mut told: Schemas) -> Compiled {
+    let schema: Schema = sources.compile(set).map_err(|error| error.to_string())?;
+    let services = schema.services().len();
+    told.insert(name, Arc::new(schema));
+    let schemas = sources.with(&told).map_err(|report| in_one_line(&report))?;
+    let generation = gateway.snapshot().generation + 1;
+    let metrics = &gateway.telemetry().metrics;
+    let snapshot = Snapshot::compile(Arc::clone(sources.config()), &schemas, metrics, generation)
+        .map_err(|problems| in_one_line(&Report::from_problems(problems, sources.source())))?;
+    Ok((snapshot, told, services))
+}
+
+/// What is wrong, for a log.
+fn in_one_line(report: &Report) -> String {
+    let messages: Vec<&str> = report.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+    messages.join("; ")
+}

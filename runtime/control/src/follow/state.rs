@@ -1,0 +1,90 @@
+//! How followed schemas stand, for people.
+
+use std::fmt;
+use tokio::sync::watch;
+
+/// How each followed upstream stands; shared by the one who follows and the admin port.
+#[derive(Debug, Default)]
+pub struct SchemaStates(watch::Sender<Vec<SchemaState>>);
+
+/// How one upstream stands. `Display` is a line of `/readyz?verbose`, without its mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaState {
+    /// The upstream's name.
+    pub upstream: String,
+    /// The endpoint that told the schema in force, and how many services it has; `None` if none is.
+    pub in_force: Option<(String, usize)>,
+    /// Why what is in force may not be what the upstream serves.
+    pub trouble: Option<String>,
+}
+
+// === impl SchemaStates ===
+
+impl SchemaStates {
+    pub(super) fn new(upstreams: impl Iterator<Item = String>) -> Self {
+        let state = |upstream| SchemaState { upstream, in_force: None, trouble: None };
+        Self(watch::Sender::new(upstreams.map(state).collect()))
+    }
+
+    /// How all stand now, in the order of the config.
+    #[must_use]
+    pub fn all(&self) -> Vec<SchemaState> {
+        self.0.borrow().clone()
+    }
+
+    /// Tells of every change.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Vec<SchemaState>> {
+        self.0.subscribe()
+    }
+
+    pub(super) fn in_force(&self, at: usize, endpoint: &str, services: usize) {
+        self.0.send_modify(|states| {
+            if let Some(state) = states.get_mut(at) {
+                state.in_force = Some((endpoint.to_owned(), services));
+                state.trouble = None;
+            }
+        });
+    }
+
+    pub(super) fn in_trouble(&self, at: usize, trouble: Option<String>) {
+        self.0.send_modify(|states| {
+            if let Some(state) = states.get_mut(at) {
+                state.trouble = trouble;
+            }
+        });
+    }
+
+    /// What a fetch that comes to nothing means for requests.
+    pub(super) fn consequence(&self, at: usize) -> &'static str {
+        match self.0.borrow().get(at).and_then(|state| state.in_force.as_ref()) {
+            Some(_) => "the one before it stays in force",
+            None => "its routes answer 503",
+        }
+    }
+}
+
+// === impl SchemaState ===
+
+impl SchemaState {
+    /// A schema is in force, and it is the one that the upstream told last.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.in_force.is_some() && self.trouble.is_none()
+    }
+}
+
+impl fmt::Display for SchemaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "schema of {}: ", self.upstream)?;
+        match (&self.in_force, &self.trouble) {
+            (Some((endpoint, services)), None) => {
+                let noun = if *services == 1 { "service" } else { "services" };
+                write!(f, "{services} {noun}, told by {endpoint}")
+            }
+            (Some(_), Some(trouble)) => write!(f, "an earlier one stays in force: {trouble}"),
+            (None, Some(trouble)) => write!(f, "unknown, its routes answer 503: {trouble}"),
+            (None, None) => f.write_str("not asked yet"),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! A gateway that follows its upstreams.
+
+use crate::parse_in;
+use crate::reflecting::{self, Grpc, Port, Versions, tonic};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tidegate_control::{Follower, SchemaState, SchemaStates, Sources};
+use tidegate_gateway::{Gateway, Snapshot, Telemetry};
+use tidegate_schema::Compiler;
+use tidegate_schema::reflection::Asker;
+use tidegate_telemetry::metrics::Metrics;
+use tidegate_transcode::ports::Reflector;
+use tower_service::Service as _;
+
+/// A service at this path.
+fn serving(path: &str) -> impl Grpc + use<> {
+    service("Echo", path)
+}
+
+fn service(name: &str, path: &str) -> impl Grpc + use<> {
+    let text = format!(
+        r#"
+syntax = "proto3";
+package demo.v1;
+import "google/api/annotations.proto";
+service {name} {{ rpc Say(Words) returns (Words) {{ option (google.api.http) = {{ get: "{path}" }}; }} }}
+message Words {{ string text = 1; }}
+"#
+    );
+    tonic(Versions::V1, &[("echo.proto", &text)])
+}
+
+struct Rig {
+    gateway: Arc<Gateway>,
+    follower: Option<Follower>,
+    states: Arc<SchemaStates>,
+}
+
+impl Rig {
+    /// A gateway of a config, which has `{1}`, `{2}` in place of addresses; nothing is fetched yet.
+    fn new(config: &str, ports: &[&Port]) -> Self {
+        let mut text = "listeners: [{ bind: 127.0.0.1:0 }]\n".to_owned() + config;
+        for (index, port) in ports.iter().enumerate() {
+            text = text.replace(&format!("{{{}}}", index + 1), &port.address().to_string());
+        }
+        let folder = crate::folder(&[]);
+        let loaded = parse_in(folder.path(), &text, &[]).unwrap_or_else(|report| panic!("{report}"));
+        let sources = Sources::load(Arc::new(loaded.config), &loaded.source, &Compiler::default());
+        let sources = Arc::new(sources.unwrap_or_else(|report| panic!("{report}")));
+        let metrics = Arc::new(Metrics::new("0", 1));
+        let schemas = sources.with(&Default::default()).unwrap_or_else(|report| panic!("{report}"));
+        let snapshot = Snapshot::compile(Arc::clone(sources.config()), &schemas, &metrics, 1).expect("it compiles");
+        let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
+        let reflector: Arc<dyn Reflector> = Arc::new(Asker);
+        let follower = Follower::new(&gateway, sources, &reflector);
+        Self { gateway, states: follower.states(), follower: Some(follower) }
+    }
+
+    async fn first(&mut self) {
+        self.follower.as_mut().expect("it does not run").first().await;
+    }
+
+    /// Goes on to follow until the test ends.
+    fn run(&mut self) {
+        tokio::spawn(self.follower.take().expect("it does not run").run());
+    }
+
+    /// Waits until the states are such that `reached` holds, and shows them.
+    async fn until(&self, reached: impl FnMut(&Vec<SchemaState>) -> bool) -> Vec<String> {
+        let mut watch = self.states.watch();
+        let states = watch.wait_for(reached).await.expect("it runs");
+        states.iter().map(SchemaState::to_string).collect()
+    }
+
+    fn shown(&self) -> Vec<String> {
+        self.states.all().iter().map(SchemaState::to_string).collect()
+    }
+
+    /// `PATH UPSTREAM HOST` of what is served.
+    fn served(&self) -> Vec<String> {
+        let lines = self.gateway.snapshot().route_lines();
+        lines.into_iter().map(|line| format!("{} {} {}", line.path, line.upstream, line.host)).collect()
+    }
+
+    fn fetches(&self, result: &str) -> String {
+        let mut text = String::new();
+        self.gateway.telemetry().metrics.encode(&mut text).expect("text");
+        let line = text.lines().find(|line| {
+            line.starts_with("tidegate_schema_fetches_total{") && line.contains(&format!("result=\"{result}\""))
+        });
+        line.and_then(|line| line.rsplit(' ').next()).unwrap_or_default().to_owned()
+    }
+}
+
+const ONE: &str = "\
+upstreams: { up: { endpoints: ['{1}'], schema: { reflection: { interval: 1h, timeout: 60s } } } }
+routes: [{ service: demo.v1.Echo, upstream: up }]
+";
+
+#[tokio::test]
+async fn what_is_there_at_the_start_is_served_from_the_start() {
+    let (one, two) = (Port::new(), Port::new());
+    let _servers = [one.serve(serving("/one")), two.serve(serving("/two"))];
+    let mut rig = Rig::new(
+        "\
+upstreams:
+  one: { endpoints: ['{1}'], schema: { reflection: true } }
+  two: { endpoints: ['{2}'], schema: { reflection: true } }
+  alike: { endpoints: ['{1}'], schema: { like: one } }
+routes:
+  - { service: demo.v1.Echo, upstream: one }
+  - { service: demo.v1.Echo, upstream: two, host: two.test }
+  - { service: demo.v1.Echo, upstream: alike, host: alike.test }
+",
+        &[&one, &two],
+    );
+    assert_eq!(rig.served(), [""; 0]);
+    assert_eq!(rig.shown(), ["schema of one: not asked yet", "schema of two: not asked yet"]);
+    rig.first().await;
+    assert_eq!(rig.served(), ["/one alike alike.test", "/two two two.test", "/one one *"]);
+    let told = |name: &str, port: &Port| format!("schema of {name}: 1 service, told by {}", port.address());
+    assert_eq!(rig.shown(), [told("one", &one), told("two", &two)]);
+    assert_eq!(rig.gateway.snapshot().generation, 3);
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_at_the_start_is_served_when_it_comes() {
+    let port = Port::new();
+    let mut rig = Rig::new(ONE, &[&port]);
+    rig.first().await;
+    let down = format!(
+        "schema of up: unknown, its routes answer 503: {}: \
+         cannot connect: cannot open the connection: Connection refused (os error 111)",
+        port.address()
+    );
+    assert_eq!(rig.shown(), [down]);
+    rig.run();
+    let _server = port.serve(serving("/echo"));
+    let up = rig.until(|states| states[0].is_current()).await;
+    assert_eq!(up, [format!("schema of up: 1 service, told by {}", port.address())]);
+    assert_eq!(rig.served(), ["/echo up *"]);
+}
+
+/// The interval is an hour: what makes it ask is the connection, which is lost.
+#[tokio::test]
+async fn an_upstream_that_was_restarted_is_asked_at_once() {
+    let port = Port::new();
+    let server = port.serve(serving("/before"));
+    let mut rig = Rig::new(ONE, &[&port]);
+    rig.first().await;
+    assert_eq!(rig.served(), ["/before up *"]);
+    rig.run();
+
+    let changes = rig.states.watch();
+    drop(server);
+    let server = port.serve(serving("/after"));
+    wait_for_change(changes).await;
+    assert_eq!(rig.served(), ["/after up *"]);
+
+    // A schema without the service that is routed changes nothing and says why.
+    drop(server);
+    let server = port.serve(service("Other", "/other"));
+    let bad = rig.until(|states| states[0].trouble.is_some()).await;
+    let address = port.address();
+    let why = "the schema of `up` has no service `demo.v1.Echo`";
+    assert_eq!(bad, [format!("schema of up: an earlier one stays in force: {address}: {why}")]);
+    assert_eq!(rig.served(), ["/after up *"]);
+    assert_eq!([rig.fetches("accepted"), rig.fetches("rejected")], ["2", "1"]);
+
+    drop(server);
+    let _server = port.serve(serving("/again"));
+    rig.until(|states| states[0].is_current()).await;
+    assert_eq!(rig.served(), ["/again up *"]);
+}
+
+async fn wait_for_change(mut changes: tokio::sync::watch::Receiver<Vec<SchemaState>>) {
+    changes.changed().await.expect("it runs");
+    // Requests may fail while it restarts: that it is current again is what counts.
+    changes.wait_for(|states| states[0].is_current()).await.expect("it runs");
+}
+
+#[tokio::test]
+async fn rules_of_two_upstreams_that_contradict_each_other_leave_the_first_in_force() {
+    let (one, two) = (Port::new(), Port::new());
+    let _servers = [one.serve(service("One", "/same/{text}")), two.serve(service("Two", "/same/{text}"))];
+    let mut rig = Rig::new(
+        "\
+upstreams:
+  one: { endpoints: ['{1}'], schema: { reflection: true } }
+  two: { endpoints: ['{2}'], schema: { reflection: true } }
+routes:
+  - { service: demo.v1.One, upstream: one }
+  - { service: demo.v1.Two, upstream: two }
+",
+        &[&one, &two],
+    );
+    rig.first().await;
+    assert_eq!(rig.served(), ["/same/{text} one *"]);
+    let told = rig.shown();
+    let unknown = format!("schema of two: unknown, its routes answer 503: {}: ", two.address());
+    assert!(told[1].starts_with(&unknown), "{}", told[1]);
+    assert!(told[1].contains("demo.v1.Two.Say") && told[1].contains("demo.v1.One.Say"), "{}", told[1]);
+}
+
+/// The connection stays, and the interval is an hour: it is the request that makes it ask.
+#[tokio::test]
+async fn a_hint_of_a_request_makes_it_ask_again() {
+    let port = Port::new();
+    let (mut before, mut after) = (serving("/before"), serving("/after"));
+    let changed = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&changed);
+    let _server = port.serve(reflecting::service(move |request| match switch.load(Ordering::Relaxed) {
+        false => before.call(request),
+        true => after.call(request),
+    }));
+    let mut rig = Rig::new(ONE, &[&port]);
+    rig.first().await;
+    assert_eq!(rig.served(), ["/before up *"]);
+    rig.run();
+    let mut changes = rig.states.watch();
+    changed.store(true, Ordering::Relaxed);
+    rig.gateway.schema_hints().give(0);
+    changes.changed().await.expect("it runs");
+    assert_eq!(rig.served(), ["/after up *"]);
+}

@@ -1,0 +1,101 @@
+//! Upstreams that tell their schema, seen from outside.
+use crate::reflecting::{Port, Versions, tonic};
+use crate::running::Running;
+use crate::{folder, program, tidegate};
+
+fn config(port: &Port) -> String {
+    format!(
+        "\
+listeners: [{{ bind: 127.0.0.1:0 }}]
+admin: {{ bind: 127.0.0.1:0 }}
+upstreams:
+  echo: {{ endpoints: ['{}'], schema: {{ reflection: {{ interval: 1h }} }} }}
+routes:
+  - {{ service: demo.v1.Echo, upstream: echo }}
+",
+        port.address()
+    )
+}
+
+fn echo(path: &str) -> String {
+    crate::ECHO.replace("/v1/say/", path)
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+fn body(answer: &str) -> &str {
+    answer.split("\r\n\r\n").nth(1).unwrap_or_default()
+}
+
+#[test]
+fn a_gateway_starts_without_its_upstream_and_follows_it() {
+    let port = Port::new();
+    let folder = folder(&[("tidegate.yaml", &config(&port))]);
+    let mut running = Running::start_with(&mut program(folder.path(), &["run"]), 2);
+    let unknown = running.get(0, "/v1/say/hello");
+    assert_eq!(status(&unknown), "503");
+    assert!(unknown.contains("\r\nretry-after: 1\r\n"), "{unknown}");
+    assert_eq!(
+        body(&unknown),
+        r#"{"code":14,"message":"what is served here is not known yet: a service has not told its schema"}"#
+    );
+    let ready = running.get(1, "/readyz?verbose");
+    let state = format!(
+        "[!]schema of echo: unknown, its routes answer 503: {}: \
+         cannot connect: cannot open the connection: Connection refused (os error 111)\nreadyz: ok\n",
+        port.address()
+    );
+    assert_eq!(status(&ready), "200");
+    assert!(ready.ends_with(&state), "{ready}");
+
+    let server = port.serve(tonic(Versions::V1, &[("echo.proto", &echo("/before/"))]));
+    running.wait_for_log("the schema that the upstream tells is in force");
+    // The server reflects and does nothing else: that its answer is passed on shows that it was called.
+    assert_eq!(status(&running.get(0, "/before/hello")), "501");
+    assert_eq!(status(&running.get(0, "/after/hello")), "404");
+    drop(server);
+    let _server = port.serve(tonic(Versions::V1, &[("echo.proto", &echo("/after/"))]));
+    running.wait_for_log("the schema that the upstream tells is in force");
+    assert_eq!(status(&running.get(0, "/before/hello")), "404");
+    assert_eq!(status(&running.get(0, "/after/hello")), "501");
+
+    let ready = running.get(1, "/readyz?verbose");
+    let state = format!("[+]schema of echo: 1 service, told by {}\nreadyz: ok\n", port.address());
+    assert!(ready.ends_with(&state), "{ready}");
+    let metrics = running.get(1, "/metrics");
+    for line in [
+        "tidegate_schema_in_force{upstream=\"echo\"} 1",
+        "tidegate_schema_current{upstream=\"echo\"} 1",
+        "tidegate_schema_fetches_total{upstream=\"echo\",result=\"accepted\"} 2",
+        "tidegate_config_generation 3",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line}\n{metrics}");
+    }
+    running.signal("TERM");
+    assert_eq!(running.end().0, 0);
+}
+
+#[test]
+fn what_only_an_upstream_can_tell_is_checked_online() {
+    let port = Port::new();
+    let text = config(&port).replace("demo.v1.Echo", "demo.v1.Ecko");
+    let folder = folder(&[("tidegate.yaml", &config(&port)), ("typo.yaml", &text)]);
+    let (code, out, err) = tidegate(folder.path(), &["check"]);
+    assert_eq!((code, out.as_str()), (0, "tidegate.yaml is right: 1 listener, 1 upstream, 1 route, 0 http rules\n"));
+    let warning = "warning: the schema of `echo` is not checked: the upstream tells it itself\n --> tidegate.yaml:4:";
+    assert!(err.starts_with(warning), "{err}");
+    assert!(err.ends_with("  = help: `check --online` asks the upstream\n"), "{err}");
+    let (code, _, err) = tidegate(folder.path(), &["check", "--online"]);
+    assert_eq!(code, 69);
+    assert!(err.starts_with("error: `echo` does not tell its schema: "), "{err}");
+
+    let _server = port.serve(tonic(Versions::V1, &[("echo.proto", &echo("/before/"))]));
+    let right = "tidegate.yaml is right: 1 listener, 1 upstream, 1 route, 2 http rules\n";
+    assert_eq!(tidegate(folder.path(), &["check", "--online"]), (0, right.to_owned(), String::new()));
+    let (code, _, err) = tidegate(folder.path(), &["check", "--online", "-c", "typo.yaml"]);
+    assert_eq!(code, 78);
+    assert!(err.contains("the schema of `echo` has no service `demo.v1.Ecko`"), "{err}");
+    assert!(err.contains("did you mean `demo.v1.Echo`?"), "{err}");
+}
