@@ -18,6 +18,7 @@ mod deadline;
 mod exchange;
 mod gateway;
 mod headers;
+mod idle;
 mod memory;
 mod peer;
 pub mod pipeline;
