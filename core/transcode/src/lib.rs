@@ -3,7 +3,7 @@
 //! **Owns** http rules and their path templates ([`HttpRule`], [`Router`]), the binding of path, query
 //! and body to request messages ([`Match::write_request`]) and of reply messages to bodies
 //! ([`Binding::write_reply`]), gRPC framing ([`frame`]), gRPC status in trailers and as JSON
-//! ([`Status`]), and how a stream of replies is written ([`stream`]).
+//! ([`Status`]), and how streams are written ([`stream`]) and read ([`upload`]).
 //!
 //! **Does not** do I/O, own a connection, know routes, hosts or upstreams, or read `.proto` text
 //! (that is a port: [`ports::SchemaCompiler`]). The JSON codec itself is `tidegate-protojson`.
@@ -44,7 +44,8 @@ pub use options::{Repeated, Strictness, TranscodeOptions};
 pub use problem::{RulePlace, RuleProblem, RuleProblemKind};
 pub use refusal::Refusal;
 pub use reply::HttpBodyReply;
-pub use router::{Captures, Match, Miss, Router, RouterBuilder};
+pub use request::upload;
+pub use router::{Captures, Detached, Match, Miss, Router, RouterBuilder};
 pub use rule::{HttpRule, RuleMethod};
 pub use status::{Code, Detail, OWN_ANSWERS, Row, Status, TABLE};
 pub use template::TemplateError;

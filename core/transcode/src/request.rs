@@ -9,17 +9,20 @@ mod carried;
 mod path;
 mod query;
 mod required;
+pub mod upload;
 
-use crate::binding::Body;
+use crate::binding::{Binding, Body};
 use crate::frame::{FRAME_HEADER_LEN, write_header};
 use crate::options::TranscodeOptions;
 use crate::refusal::Refusal;
 use crate::router::Match;
+use body::{Document, Place};
 use http::StatusCode;
 pub(crate) use required::has_required;
 use tidegate_protojson::schema::Kind;
 use tidegate_protojson::wire::{WireType, put_tag, put_varint};
 use tidegate_protojson::{FieldId, Schema};
+use upload::Item;
 
 impl Match<'_> {
     /// Appends one complete gRPC frame (header and message) for a request that matched.
@@ -47,30 +50,40 @@ impl Match<'_> {
         options: &TranscodeOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        let start = out.len();
-        out.extend_from_slice(&[0; FRAME_HEADER_LEN]);
-        let result = self.write_message(schema, query, content_type, body, options, out).and_then(|()| {
-            let len = out.len() - start - FRAME_HEADER_LEN;
-            let header = out[start..].first_chunk_mut().expect("invariant: the header was just written");
-            write_header(header, len).map_err(|error| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))
-        });
-        if result.is_err() {
-            out.truncate(start);
-        }
-        result
+        let document = Document { text: body, content_type, place: Place::Body };
+        write_frame(out, |out| self.write_message(schema, query, document, options, out))
+    }
+
+    /// As [`write_request`](Self::write_request), for the first message of a client's stream: it
+    /// carries what path and query say. See [`Binding::write_next_message`] for the others.
+    ///
+    /// `content_type` matters only to a `google.api.HttpBody`.
+    ///
+    /// # Errors
+    /// [`Refusal`], which names the line or element.
+    pub fn write_first_message(
+        &self,
+        schema: &Schema,
+        query: Option<&str>,
+        content_type: Option<&str>,
+        item: &Item,
+        options: &TranscodeOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
+        let document = item.document(content_type.filter(|_| self.binding.raw_body));
+        write_frame(out, |out| self.write_message(schema, query, document, options, out))
     }
 
     fn write_message(
         &self,
         schema: &Schema,
         query: Option<&str>,
-        content_type: Option<&str>,
-        body: &[u8],
+        document: Document<'_>,
         options: &TranscodeOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         let start = out.len();
-        body::write(self.binding, schema, content_type, body, options, out)?;
+        body::write(self.binding, schema, document, options, out)?;
         let body_len = out.len() - start;
         if let Some(query) = query.filter(|query| !query.is_empty()) {
             // A field counts as carried by the body only if there was something to carry.
@@ -86,6 +99,45 @@ impl Match<'_> {
         }
         Ok(())
     }
+}
+
+impl Binding {
+    /// Appends one complete gRPC frame for a message of a client's stream after the first: its body
+    /// alone, since path and query were said in the first one.
+    ///
+    /// # Errors
+    /// [`Refusal`], which names the line or element; `out` then has the length that it had before.
+    pub fn write_next_message(
+        &self,
+        schema: &Schema,
+        item: &Item,
+        options: &TranscodeOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
+        write_frame(out, |out| {
+            let start = out.len();
+            body::write(self, schema, item.document(None), options, out)?;
+            if self.required && !options.parse.allow_partial {
+                required::check(schema, self.input, &out[start..])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Appends a frame around the message that `write` appends; nothing at all if that fails.
+fn write_frame(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Refusal>) -> Result<(), Refusal> {
+    let start = out.len();
+    out.extend_from_slice(&[0; FRAME_HEADER_LEN]);
+    let result = write(out).and_then(|()| {
+        let len = out.len() - start - FRAME_HEADER_LEN;
+        let header = out[start..].first_chunk_mut().expect("invariant: the header was just written");
+        write_header(header, len).map_err(|error| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))
+    });
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
 }
 
 /// Wraps the bytes from `start` on, which are of the message that `parents` lead to, into `parents`.

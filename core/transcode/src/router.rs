@@ -55,6 +55,13 @@ pub struct Match<'r> {
     path: &'r str,
 }
 
+/// A match that outlives its request: see [`Match::detach`].
+#[derive(Clone, Debug)]
+pub struct Detached {
+    index: usize,
+    path: Box<str>,
+}
+
 /// No binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Miss {
@@ -122,6 +129,15 @@ impl Router {
         &self.bindings[index]
     }
 
+    /// The match that was detached.
+    ///
+    /// # Panics
+    /// The match is that of another router.
+    #[must_use]
+    pub fn attach<'r>(&'r self, detached: &'r Detached) -> Match<'r> {
+        Match::new(&self.bindings[detached.index], detached.index, &detached.path)
+    }
+
     /// Looks at the path without its verb, if a template has that verb.
     fn find_verb<'r>(&'r self, path: &'r str, search: &mut Search<'_>) -> Option<(usize, &'r str, &'r Trie)> {
         if self.verbs.is_empty() {
@@ -158,6 +174,12 @@ impl<'r> Match<'r> {
             at += variable.count.unwrap_or(0);
         }
         Self { binding, index, captures, path }
+    }
+
+    /// The match without its borrows; [`Router::attach`] gives it back.
+    #[must_use]
+    pub fn detach(&self) -> Detached {
+        Detached { index: self.index, path: self.path.into() }
     }
 
     /// Where a capture begins: its byte in the request's path, the leading slash being byte 0.

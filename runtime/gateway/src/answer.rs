@@ -20,7 +20,7 @@ pub enum Answer {
     NotAcceptable,
     /// The body is above the limit.
     BodyTooLarge,
-    /// The rule is bound to a kind of call that REST cannot carry here.
+    /// The request asks for something that HTTP has and that is not done here.
     NotImplemented,
     /// The upstream's reply is no gRPC, or JSON cannot say it.
     BadReply,
@@ -104,7 +104,11 @@ impl Answer {
     /// The answer to a request that the transcoder refuses with this HTTP status.
     #[must_use]
     pub fn of_refused_request(http: StatusCode) -> Self {
-        if http == StatusCode::UNSUPPORTED_MEDIA_TYPE { Self::UnsupportedMediaType } else { Self::BadRequest }
+        match http {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
+            _ => Self::BadRequest,
+        }
     }
 }
 
@@ -145,6 +149,12 @@ impl Refusal {
     #[must_use]
     pub fn with_status(answer: Answer, status: Status) -> Self {
         Self { http_status: answer.http_status(), status, headers: HeaderMap::new(), reason: Some(answer.reason()) }
+    }
+
+    /// A request that the transcoder refuses.
+    #[must_use]
+    pub fn from_transcoder(refusal: tidegate_transcode::Refusal) -> Self {
+        Self::with_status(Answer::of_refused_request(refusal.http), refusal.status)
     }
 
     /// What an upstream said.

@@ -5,15 +5,18 @@ use crate::config::Limits;
 use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT};
 use crate::deadline::{grpc_timeout, parse_grpc_timeout, parse_request_timeout};
 use crate::gateway::Gateway;
+use crate::idle::{Upload, Watch};
 use crate::memory::Held;
 use crate::peer::Peer;
+use crate::pipeline::native::{self, Pass};
 use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
 use crate::room::{Room, Taken};
-use crate::snapshot::{Routed, Snapshot};
+use crate::snapshot::{Routed, RoutedRpc, Snapshot};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Response, StatusCode, Uri, Version, request};
+use http_body::Body;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -23,7 +26,8 @@ use tidegate_telemetry::metrics::requests;
 use tidegate_telemetry::request_id::{self, RequestId};
 use tidegate_telemetry::trace_context::TraceContext;
 use tidegate_telemetry::{clock, random};
-use tidegate_transcode::Code;
+use tidegate_transcode::{Code, Status};
+use tidegate_upstream::CallError;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -43,9 +47,13 @@ pub(crate) struct Exchange {
     is_head: bool,
     /// Its place in the snapshot's config, once it is known.
     route: Option<usize>,
+    /// A side of the call may be a stream, which has no deadline by default but may not be silent for ever.
+    streams: bool,
     series: Arc<requests::Route>,
     log: Option<Box<LogFields>>,
     bytes_in: u64,
+    /// Of a request that is a stream.
+    upload: Option<Upload>,
     bytes_out: u64,
     limits: Arc<Limits>,
     /// The deadline is the listener's, not the route's.
@@ -94,10 +102,12 @@ impl Exchange {
             deadline: None,
             is_head: head.method == Method::HEAD,
             route: None,
+            streams: false,
             series: Arc::clone(&snapshot.unrouted),
             snapshot,
             log,
             bytes_in: 0,
+            upload: None,
             bytes_out: 0,
             limits: Arc::clone(peer.limits()),
             capped: false,
@@ -152,25 +162,54 @@ impl Exchange {
         pending.inspect(|owner| self.gateway.schema_hints().give(*owner)).is_some()
     }
 
+    /// The same as [`routed`](Self::routed) for a native call.
+    pub(crate) fn routed_rpc(&mut self, routed: &RoutedRpc<'_>) {
+        self.route = Some(routed.method.route);
+        self.series = Arc::clone(&routed.method.metrics);
+        if let Some(log) = &mut self.log {
+            // A method that the schema does not have is named as it was called: this is no label.
+            log.rpc = Some(match routed.method.kind {
+                Some(_) => Arc::clone(&routed.method.name),
+                None => routed.uri.path().into(),
+            });
+            log.route = Some((&*routed.method.name).into());
+            log.upstream = Some(self.snapshot.config.upstreams[routed.route.upstream].name.as_str().into());
+        }
+    }
+
     /// The deadline: what the caller asks for (`grpc-timeout`, `x-request-timeout`), capped by the
     /// route's timeout. A stream has none unless either says so.
     ///
     /// # Errors
     /// 400 for a header that cannot be read.
     pub(crate) fn set_deadline(&mut self, head: &request::Parts, routed: &Routed<'_>) -> Result<(), Refusal> {
-        let streaming = routed.matched.binding.server_streaming;
-        let mut cap = routed.route.timeout.or((!streaming).then_some(DEFAULT_TIMEOUT));
-        if !streaming && cap.is_some_and(|cap| cap > self.limits.request_timeout) {
+        let binding = routed.matched.binding;
+        self.streams = binding.server_streaming || binding.client_streaming;
+        self.limit_time(asked_timeout(&head.headers)?, routed.route.timeout);
+        Ok(())
+    }
+
+    /// The same for a native call, whose client asks by `grpc-timeout` alone.
+    ///
+    /// # Errors
+    /// 400 for a header that cannot be read.
+    pub(crate) fn set_rpc_deadline(&mut self, headers: &HeaderMap, routed: &RoutedRpc<'_>) -> Result<(), Refusal> {
+        self.streams = routed.streams();
+        self.limit_time(asked_grpc_timeout(headers)?, routed.route.timeout);
+        Ok(())
+    }
+
+    fn limit_time(&mut self, asked: Option<Duration>, of_route: Option<Duration>) {
+        let mut cap = of_route.or((!self.streams).then_some(DEFAULT_TIMEOUT));
+        if !self.streams && cap.is_some_and(|cap| cap > self.limits.request_timeout) {
             cap = Some(self.limits.request_timeout);
             self.capped = true;
         }
-        let asked = asked_timeout(&head.headers)?;
         let timeout = match (asked, cap) {
             (Some(asked), Some(cap)) => Some(asked.min(cap)),
             (asked, cap) => asked.or(cap),
         };
         self.deadline = timeout.and_then(|timeout| self.started.checked_add(timeout));
-        Ok(())
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -199,6 +238,15 @@ impl Exchange {
 
     pub(crate) fn received(&mut self, bytes: usize) {
         self.bytes_in += bytes as u64;
+    }
+
+    /// The request is a stream: whoever reads it tells what comes.
+    pub(crate) fn upload_begins(&mut self) -> Upload {
+        self.upload.insert(Upload::begin()).clone()
+    }
+
+    pub(crate) fn upload(&self) -> Option<Upload> {
+        self.upload.clone()
     }
 
     pub(crate) fn sent(&mut self, bytes: usize) {
@@ -262,6 +310,32 @@ impl Exchange {
         }
         let mut response = response.map(|source| ReplyBody::stream(source, self, DEFAULT_IDLE_TIMEOUT));
         response.headers_mut().insert(REQUEST_ID, request_id);
+        response
+    }
+
+    /// Hands itself to the reply of a native call, which ends it; to a reply that is a status and
+    /// nothing else, ends.
+    pub(crate) fn end_with_rpc<R>(mut self, response: Response<R>) -> Response<ReplyBody<R>>
+    where
+        R: Body<Data = Bytes, Error = CallError> + Unpin,
+    {
+        let (mut head, body) = response.into_parts();
+        head.headers.insert(REQUEST_ID, self.request_id.clone());
+        let in_head = Status::code_in(&head.headers);
+        if let Some(code) = in_head.filter(|_| body.is_end_stream()) {
+            self.end(StatusCode::OK, code, None);
+            return Response::from_parts(head, ReplyBody::nothing());
+        }
+        let watch = self.streams.then(|| Watch::new(DEFAULT_IDLE_TIMEOUT, self.deadline, self.upload()));
+        Response::from_parts(head, ReplyBody::native(Pass::new(body, in_head, self, watch)))
+    }
+
+    /// Ends a native call with a status.
+    pub(crate) fn end_rpc_refused<R>(mut self, refusal: Refusal) -> Response<ReplyBody<R>> {
+        self.end(StatusCode::OK, refusal.status.code, refusal.reason);
+        let mut response = Response::new(ReplyBody::nothing());
+        *response.headers_mut() = native::answer(refusal);
+        response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
         response
     }
 
@@ -389,7 +463,7 @@ impl LogFields {
             grpc_status: Some(code as u8),
             duration: took,
             upstream_duration: self.upstream_took,
-            bytes_in: exchange.bytes_in,
+            bytes_in: exchange.bytes_in + exchange.upload.as_ref().map_or(0, Upload::bytes),
             bytes_out: exchange.bytes_out,
             reason,
             user_agent: self.user_agent.as_ref().map(HeaderValue::as_bytes),
@@ -430,14 +504,20 @@ fn trace_context(headers: &HeaderMap) -> TraceContext {
 }
 
 fn asked_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
-    let refuse =
-        |name: &HeaderName, want: &str| Refusal::new(Answer::BadRequest, format!("header `{name}` is not {want}"));
-    let grpc = headers.get(&GRPC_TIMEOUT).map(|value| parse_grpc_timeout(value.as_bytes())).transpose();
-    let grpc = grpc.map_err(|_| refuse(&GRPC_TIMEOUT, "one to eight digits and a unit of H, M, S, m, u or n"))?;
+    let grpc = asked_grpc_timeout(headers)?;
     let plain = headers.get(&REQUEST_TIMEOUT).map(|value| parse_request_timeout(value.as_bytes())).transpose();
-    let plain = plain.map_err(|_| refuse(&REQUEST_TIMEOUT, "a number of seconds, or a number with ms, s or m"))?;
+    let plain = plain.map_err(|_| bad_timeout(&REQUEST_TIMEOUT, "a number of seconds, or a number with ms, s or m"))?;
     Ok(match (grpc, plain) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     })
+}
+
+fn asked_grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let grpc = headers.get(&GRPC_TIMEOUT).map(|value| parse_grpc_timeout(value.as_bytes())).transpose();
+    grpc.map_err(|_| bad_timeout(&GRPC_TIMEOUT, "one to eight digits and a unit of H, M, S, m, u or n"))
+}
+
+fn bad_timeout(name: &HeaderName, want: &str) -> Refusal {
+    Refusal::new(Answer::BadRequest, format!("header `{name}` is not {want}"))
 }

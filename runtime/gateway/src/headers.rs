@@ -76,9 +76,37 @@ pub(crate) fn is_nominated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.contains_key(header::CONNECTION) && Nominated::new(headers).holds(name)
 }
 
-/// Headers of HTTP, of gRPC and of the gateway that mean something to this hop alone, or that the
-/// gateway writes itself.
-fn is_protocol(name: &str) -> bool {
+/// Takes out of a native call's headers what is not for the upstream: what belongs to this hop, our
+/// own headers, and what tells where the request came from, which is written anew. All else is
+/// metadata, or gRPC's own, and passes as it is.
+pub(crate) fn strip_native_request(headers: &mut HeaderMap) {
+    let nominated = headers.get(header::CONNECTION).map(|_| Nominated::new(headers));
+    let stays = |name: &HeaderName| {
+        let text = name.as_str();
+        let ours = matches!(text, "host" | "expect" | "content-length") || text.starts_with("tidegate-");
+        !(ours || is_hop(text) || is_forwarding(text) || nominated.as_ref().is_some_and(|names| names.holds(name)))
+    };
+    strip(headers, stays);
+}
+
+/// Takes out of a native reply's headers what belongs to the hop behind us.
+pub(crate) fn strip_native_reply(headers: &mut HeaderMap) {
+    strip(headers, |name| {
+        let text = name.as_str();
+        !(is_hop(text) || matches!(text, "content-length" | "date" | "server") || text.starts_with("tidegate-"))
+    });
+}
+
+/// Removes the names that may not stay: most often none.
+fn strip(headers: &mut HeaderMap, stays: impl Fn(&HeaderName) -> bool) {
+    let gone: Vec<HeaderName> = headers.keys().filter(|name| !stays(name)).cloned().collect();
+    for name in gone {
+        headers.remove(name);
+    }
+}
+
+/// Headers that mean something to one hop alone (RFC 9110, section 7.6.1).
+fn is_hop(name: &str) -> bool {
     matches!(
         name,
         "connection"
@@ -90,7 +118,15 @@ fn is_protocol(name: &str) -> bool {
             | "trailer"
             | "transfer-encoding"
             | "upgrade"
-            | "host"
+    )
+}
+
+/// Headers of HTTP, of gRPC and of the gateway that mean something to this hop alone, or that the
+/// gateway writes itself.
+fn is_protocol(name: &str) -> bool {
+    matches!(
+        name,
+        "host"
             | "expect"
             | "date"
             | "server"
@@ -100,7 +136,8 @@ fn is_protocol(name: &str) -> bool {
             | "tracestate"
             | "baggage"
             | "user-agent"
-    ) || name.starts_with("content-")
+    ) || is_hop(name)
+        || name.starts_with("content-")
         || name.starts_with("grpc-")
         || name.starts_with("tidegate-")
 }

@@ -19,6 +19,7 @@ mod exchange;
 mod gateway;
 mod headers;
 mod hints;
+mod idle;
 mod memory;
 mod peer;
 pub mod pipeline;

@@ -6,20 +6,24 @@
 mod admit;
 pub(crate) mod arrival;
 mod close;
+pub(crate) mod native;
 mod open;
 mod options;
 mod reply;
 pub(crate) mod stream;
+mod upload;
 
 use crate::answer::{Answer, Refusal};
 use crate::config::DEFAULT_IDLE_TIMEOUT;
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
+use crate::idle::Watch;
 use crate::peer::Peer;
 use crate::snapshot::{Routed, Snapshot};
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
 use http::{Request, Response, request};
+use native::Protocol;
 use std::error::Error;
 use std::sync::Arc;
 use tidegate_transcode::Miss;
@@ -47,11 +51,21 @@ pub async fn handle<U, B>(
 ) -> Response<ReplyBody<BodyOf<U>>>
 where
     U: Upstreams,
-    B: http_body::Body<Data = Bytes>,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
     let mut exchange = Exchange::begin(gateway, &head, peer);
+    let protocol = native::protocol(&head);
+    if let Err(refusal) = native::check_protocol(protocol, &head) {
+        return exchange.end_refused(refusal);
+    }
+    if protocol == Protocol::Grpc {
+        return match native::serve(upstreams, head, body, peer, &mut exchange).await {
+            Ok(reply) => exchange.end_with_rpc(reply),
+            Err(refusal) => exchange.end_rpc_refused(refusal),
+        };
+    }
     match serve(upstreams, &head, body, peer, &mut exchange).await {
         Ok(Served::Whole(response)) => exchange.end_whole(response),
         Ok(Served::Stream(response)) => exchange.end_with_stream(response),
@@ -78,7 +92,7 @@ async fn serve<U, B>(
 ) -> Result<Served<BodyOf<U>>, Refusal>
 where
     U: Upstreams,
-    B: http_body::Body<Data = Bytes>,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let snapshot = Arc::clone(exchange.snapshot());
@@ -95,15 +109,24 @@ where
     exchange.set_deadline(head, &routed)?;
     let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
     exchange.calling();
-    if routed.matched.binding.server_streaming {
-        // A stream may have no deadline, but not be silent for ever.
-        let first = call_stream(upstream, request, head, &routed, exchange);
-        let first = tokio::time::timeout(DEFAULT_IDLE_TIMEOUT, first).await;
-        first.unwrap_or_else(|_| Err(stream::silent(DEFAULT_IDLE_TIMEOUT))).map(Served::Stream)
-    } else {
-        let reply = call(upstream, request, exchange).await?;
-        close::whole(reply, &routed, exchange).await.map(Served::Whole)
-    }
+    // A stream may have no deadline, but not be silent for ever.
+    let watch = |upload| Watch::new(DEFAULT_IDLE_TIMEOUT, None, upload);
+    let reply = match (routed.matched.binding.server_streaming, exchange.upload()) {
+        (true, upload) => watch(upload).first(call_stream(upstream, request, head, &routed, exchange)).await,
+        (false, Some(upload)) => watch(Some(upload)).first(call_whole(upstream, request, &routed, exchange)).await,
+        (false, None) => Ok(call_whole(upstream, request, &routed, exchange).await),
+    };
+    reply.unwrap_or_else(|over| Err(native::refuse_over(over)))
+}
+
+async fn call_whole<C: Call>(
+    upstream: &C,
+    request: Request<RequestBody>,
+    routed: &Routed<'_>,
+    exchange: &mut Exchange,
+) -> Result<Served<C::Body>, Refusal> {
+    let reply = call(upstream, request, exchange).await?;
+    close::whole(reply, routed, exchange).await.map(Served::Whole)
 }
 
 async fn call_stream<C: Call>(
@@ -112,9 +135,9 @@ async fn call_stream<C: Call>(
     head: &request::Parts,
     routed: &Routed<'_>,
     exchange: &mut Exchange,
-) -> Result<Response<stream::Source<C::Body>>, Refusal> {
+) -> Result<Served<C::Body>, Refusal> {
     let reply = call(upstream, request, exchange).await?;
-    close::stream(reply, head, routed, exchange).await
+    close::stream(reply, head, routed, exchange).await.map(Served::Stream)
 }
 
 async fn call<C: Call>(
@@ -129,7 +152,7 @@ async fn call<C: Call>(
         }
         Err(error) => {
             exchange.called(error.endpoint());
-            Err(refuse_call(&error))
+            Err(refuse_call(error))
         }
     }
 }
@@ -141,6 +164,7 @@ fn match_route<'s>(
 ) -> Result<Routed<'s>, Refusal> {
     snapshot.find(&head.method, &head.uri, &head.headers).map_err(|miss| match miss {
         Miss::NotFound if exchange.wants_schema(head) => Refusal::schema_unknown(),
+        Miss::NotFound if native::is_path_of_rpc(snapshot, head) => native::wrong_content_type(),
         Miss::NotFound => Refusal::new(Answer::NoRoute, format!("nothing is served at {}", head.uri.path())),
         Miss::MethodNotAllowed { allow } => Refusal::method_not_allowed(&head.method, head.uri.path(), &allow),
         Miss::BadPath(status) => Refusal::with_status(Answer::BadRequest, status),
@@ -149,7 +173,11 @@ fn match_route<'s>(
 
 /// A call that failed without a reply: what the caller is told says whose fault it was, not where
 /// the endpoint is.
-pub(crate) fn refuse_call(error: &CallError) -> Refusal {
+pub(crate) fn refuse_call(error: CallError) -> Refusal {
+    let error = match error.into_request_body_error() {
+        Ok(source) => return upload::refusal(source),
+        Err(error) => error,
+    };
     match error.class() {
         Class::Deadline => Refusal::new(Answer::Deadline, "the deadline passed before the upstream answered"),
         Class::Cancelled => Refusal::new(Answer::ClientGone, "the request's body ended early"),

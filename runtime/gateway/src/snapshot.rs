@@ -1,5 +1,7 @@
 //! The compiled config: what one request sees, whole, from its first byte to its last.
 
+mod services;
+
 use crate::config::limits::Replies;
 use crate::config::{Config, HostPattern, Problem, Route, SchemaSource, Upstream};
 use crate::headers::HeaderRules;
@@ -10,7 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidegate_protojson::Schema;
 use tidegate_telemetry::metrics::{Metrics, requests};
-use tidegate_transcode::{Binding, Match, Miss, Router, RouterBuilder, RuleProblem, TranscodeOptions};
+use tidegate_transcode::{Binding, Body, Detached, Match, Miss, Router, RouterBuilder, RuleProblem, TranscodeOptions};
+
+pub(crate) use services::RoutedRpc;
+use services::Services;
 
 /// The schema of every upstream that has one, by the upstream's name. One under [`NO_UPSTREAM`] is for
 /// what the gateway says by itself; without it that is the first.
@@ -45,6 +50,8 @@ struct Host {
     targets: Vec<Target>,
     /// Routes whose schema is not known yet: any path might be theirs.
     pending: Vec<usize>,
+    /// What is called natively.
+    services: Services,
 }
 
 /// What a binding needs beside its rule, made once.
@@ -103,6 +110,17 @@ pub struct RouteLine {
     pub upstream: String,
 }
 
+// === impl Routed ===
+
+impl Routed<'_> {
+    /// Whether the request's body is a stream of messages. Of a rule without a body, the one message
+    /// is what path and query say.
+    pub(crate) fn takes_stream(&self) -> bool {
+        let binding = self.matched.binding;
+        binding.client_streaming && binding.body != Body::None
+    }
+}
+
 // === impl Snapshot ===
 
 impl Snapshot {
@@ -140,8 +158,7 @@ impl Snapshot {
     /// specific path. A 405 of one host gives way to a match under a less specific one.
     pub(crate) fn find<'s>(&'s self, method: &Method, uri: &'s Uri, headers: &HeaderMap) -> Result<Routed<'s>, Miss> {
         let mut miss = Miss::NotFound;
-        let name = if self.hosts.len() == 1 { "" } else { host_name(uri, headers) };
-        for (index, host) in self.hosts.iter().enumerate().filter(|(_, host)| host.pattern.matches(name)) {
+        for (index, host) in self.hosts_of(uri, headers) {
             match host.router.find(method, uri.path()) {
                 Ok(matched) => {
                     let route = &self.routes[matched.binding.tag as usize];
@@ -175,6 +192,22 @@ impl Snapshot {
         Some(self.routes[*route].schema_owner)
     }
 
+    /// Finds the route of a native gRPC call: of the hosts that match, in the same order, the first
+    /// for which the service is routed.
+    pub(crate) fn find_rpc(&self, uri: &Uri, headers: &HeaderMap) -> Option<RoutedRpc<'_>> {
+        self.hosts_of(uri, headers).find_map(|(_, host)| host.services.find(&self.routes, uri.path()))
+    }
+
+    /// The hosts that a request may be for, the more specific first.
+    fn hosts_of<'s, 'r>(
+        &'s self,
+        uri: &'r Uri,
+        headers: &'r HeaderMap,
+    ) -> impl Iterator<Item = (usize, &'s Host)> + use<'s, 'r> {
+        let name = if self.hosts.len() == 1 { "" } else { host_name(uri, headers) };
+        self.hosts.iter().enumerate().filter(move |(_, host)| host.pattern.matches(name))
+    }
+
     /// The binding at a location that [`find`](Self::find) gave, and its route.
     pub(crate) fn at(&self, location: Location) -> (&Binding, &CompiledRoute) {
         let binding = self.hosts[location.host].router.binding(location.binding);
@@ -190,6 +223,11 @@ impl Snapshot {
     /// The upstream whose schema a route has; an index into [`Config::upstreams`].
     pub(crate) fn schema_owner(&self, route: usize) -> usize {
         self.routes[route].schema_owner
+    }
+
+    /// The match that was found at a location.
+    pub(crate) fn attach<'s>(&'s self, location: Location, detached: &'s Detached) -> Match<'s> {
+        self.hosts[location.host].router.attach(detached)
     }
 
     /// The service of every route, in the order of the file, with the schema that it is served by;
@@ -281,6 +319,7 @@ fn compile_hosts(
         match builder.build() {
             Ok(router) => hosts.push(Host {
                 targets: targets(&router, config, routes, metrics),
+                services: Services::compile(config, pattern, routes, metrics),
                 pattern: pattern.clone(),
                 router,
                 pending,
@@ -295,16 +334,21 @@ fn compile_hosts(
 fn targets(router: &Router, config: &Config, routes: &[CompiledRoute], metrics: &Metrics) -> Vec<Target> {
     let target = |binding: &Binding| {
         let upstream = &config.upstreams[routes[binding.tag as usize].upstream];
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(authority(&upstream.name));
-        parts.path_and_query = PathAndQuery::try_from(&*binding.rpc).ok();
         Target {
-            uri: Uri::from_parts(parts).unwrap_or_default(),
+            uri: upstream_uri(&upstream.name, &binding.rpc),
             metrics: metrics.route(&binding.template, binding.method_str()),
         }
     };
     router.bindings().map(target).collect()
+}
+
+/// What an upstream is asked for at `path`.
+fn upstream_uri(upstream: &str, path: &str) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(authority(upstream));
+    parts.path_and_query = PathAndQuery::try_from(path).ok();
+    Uri::from_parts(parts).unwrap_or_default()
 }
 
 /// The upstream's name as `:authority`, if it can be one: services see a stable name, whatever the endpoint.

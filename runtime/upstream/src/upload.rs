@@ -74,7 +74,8 @@ async fn pump(body: &mut RequestBody, stream: &mut SendStream<Bytes>) -> Result<
         let Some(frame) = poll_fn(|cx| poll_source(body, stream, cx)).await? else { break };
         match frame.into_data() {
             Ok(data) => {
-                let ends = body.is_end_stream();
+                // An empty piece sends nothing, and so could not say that it is the last.
+                let ends = body.is_end_stream() && !data.is_empty();
                 send(stream, data, ends).await?;
                 if ends {
                     return Ok(());

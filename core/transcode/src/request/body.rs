@@ -8,15 +8,40 @@ use tidegate_protojson::schema::{Cardinality, Kind};
 use tidegate_protojson::wire::{WireType, put_len_prefixed, put_tag};
 use tidegate_protojson::{FieldId, ParseError, ParseErrorKind, ParseOptions, Schema, json_to_field, json_to_wire};
 
+/// Where the document stands that is read, for errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is the body.
+    Body,
+    /// It is a line of it, counted from 1; offsets are those in the line.
+    Line(u64),
+    /// It is an element of the array that the body is.
+    Element {
+        /// From 0.
+        index: u64,
+        /// Where in the body it begins.
+        offset: u64,
+    },
+}
+
+/// A document, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Document<'d> {
+    pub(super) text: &'d [u8],
+    /// `None` is JSON.
+    pub(super) content_type: Option<&'d str>,
+    pub(super) place: Place,
+}
+
 /// Appends what the body says.
 pub(super) fn write(
     binding: &Binding,
     schema: &Schema,
-    content_type: Option<&str>,
-    body: &[u8],
+    document: Document<'_>,
     options: &TranscodeOptions,
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
+    let Document { text: body, content_type, place } = document;
     if binding.raw_body {
         write_raw(binding, schema, content_type, body, out);
         return Ok(());
@@ -39,25 +64,26 @@ pub(super) fn write(
         // What the body lacks may come from the path or the query: that is checked at the end.
         _ if binding.required && !options.parse.allow_partial => {
             let partial = ParseOptions { allow_partial: true, ..options.parse.clone() };
-            write_json(binding, schema, body, &partial, out)
+            write_json(binding, schema, (body, place), &partial, out)
         }
-        Body::Whole | Body::Field(_) => write_json(binding, schema, body, &options.parse, out),
+        Body::Whole | Body::Field(_) => write_json(binding, schema, (body, place), &options.parse, out),
     }
 }
 
 fn write_json(
     binding: &Binding,
     schema: &Schema,
-    body: &[u8],
+    (body, place): (&[u8], Place),
     options: &ParseOptions,
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
     match binding.body {
         Body::None => Ok(()),
-        Body::Whole => json_to_wire(schema, binding.input, body, options, out).map_err(|error| refuse("", &error)),
-        Body::Field(field) => {
-            json_to_field(schema, field, body, options, out).map_err(|error| refuse(&schema.field(field).name, &error))
+        Body::Whole => {
+            json_to_wire(schema, binding.input, body, options, out).map_err(|error| refuse(place, "", error))
         }
+        Body::Field(field) => json_to_field(schema, field, body, options, out)
+            .map_err(|error| refuse(place, &schema.field(field).name, error)),
     }
 }
 
@@ -86,34 +112,54 @@ fn write_empty(schema: &Schema, field: FieldId, out: &mut Vec<u8>) {
 }
 
 /// Names the place: the byte of the document, and the path in the request message.
-fn refuse(prefix: &str, error: &ParseError) -> Refusal {
-    if let ParseErrorKind::TooLarge(_) = error.kind {
-        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("body: {error}"));
-    }
+fn refuse(place: Place, prefix: &str, mut error: ParseError) -> Refusal {
     let mut field = String::from(prefix);
     if !prefix.is_empty() && !error.path.is_empty() && !error.path.starts_with('[') {
         field.push('.');
     }
     field.push_str(&error.path);
-    Refusal::bad_field("body", &field, &error.to_string())
+    let place = match place {
+        Place::Body => "body".into(),
+        Place::Line(number) => format!("line {number}"),
+        Place::Element { index, offset } => {
+            error.offset += usize::try_from(offset).unwrap_or(0);
+            format!("body: [{index}]")
+        }
+    };
+    if let ParseErrorKind::TooLarge(_) = error.kind {
+        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("{place}: {error}"));
+    }
+    Refusal::bad_field(&place, &field, &error.to_string())
 }
 
 /// `application/json` or `application/*+json`, in no other charset than UTF-8; nothing is JSON.
-fn is_json(content_type: Option<&str>) -> bool {
+pub(super) fn is_json(content_type: Option<&str>) -> bool {
     let Some(value) = content_type.map(str::trim).filter(|value| !value.is_empty()) else { return true };
     if value.eq_ignore_ascii_case("application/json") {
         return true;
     }
+    is_utf8_of(value, |subtype| {
+        let suffix = subtype.len().checked_sub(5).and_then(|at| subtype.get(at..));
+        subtype.eq_ignore_ascii_case("json") || suffix.is_some_and(|s| s.eq_ignore_ascii_case("+json"))
+    })
+}
+
+/// JSON texts, one to a line: there is no registered type, these are what is in use.
+pub(super) fn is_lines(content_type: &str) -> bool {
+    const NAMES: [&str; 4] = ["x-ndjson", "ndjson", "jsonl", "x-jsonlines"];
+    is_utf8_of(content_type.trim(), |subtype| NAMES.iter().any(|name| subtype.eq_ignore_ascii_case(name)))
+}
+
+/// `application/` and a subtype that is wanted, in no other charset than UTF-8.
+fn is_utf8_of(value: &str, wanted: impl FnOnce(&str) -> bool) -> bool {
     let mut parts = value.split(';');
     let essence = parts.next().unwrap_or_default().trim_end();
     let Some((kind, subtype)) = essence.split_once('/') else { return false };
-    let suffix = subtype.len().checked_sub(5).and_then(|at| subtype.get(at..));
-    let json = subtype.eq_ignore_ascii_case("json") || suffix.is_some_and(|s| s.eq_ignore_ascii_case("+json"));
     let utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
             charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
         }
         _ => true,
     };
-    kind.eq_ignore_ascii_case("application") && json && parts.all(utf8)
+    kind.eq_ignore_ascii_case("application") && wanted(subtype) && parts.all(utf8)
 }

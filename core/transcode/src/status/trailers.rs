@@ -52,6 +52,13 @@ impl Status {
         Some(Err(status))
     }
 
+    /// The code in `grpc-status`, as [`from_trailers`](Self::from_trailers) reads it; `None` if there is none.
+    #[must_use]
+    pub fn code_in(trailers: &HeaderMap) -> Option<Code> {
+        let raw = trailers.get(GRPC_STATUS)?.as_bytes();
+        Some(decimal(raw).map_or(Code::Unknown, Code::from_u32))
+    }
+
     /// Sets `grpc-status`, and `grpc-message` and `grpc-status-details-bin` where there is one.
     pub fn write_trailers(&self, trailers: &mut HeaderMap) {
         trailers.insert(GRPC_STATUS, HeaderValue::from(self.code.as_u32()));

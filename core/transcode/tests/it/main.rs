@@ -15,3 +15,4 @@ mod routing;
 mod status;
 mod streams;
 mod templates;
+mod uploads;

@@ -2,7 +2,6 @@
 
 mod accept;
 mod body_size;
-mod call_kind;
 mod content_coding;
 
 use crate::answer::Refusal;
@@ -14,8 +13,7 @@ pub(super) use body_size::too_large;
 
 /// Runs every policy, in order; the first that answers ends the request.
 pub(super) fn all(head: &request::Parts, routed: &Routed<'_>, max_body: usize) -> Result<(), Refusal> {
-    call_kind::admit(routed)?;
     accept::admit(head, routed)?;
     content_coding::admit(head)?;
-    body_size::admit(head, max_body)
+    body_size::admit(head, routed, max_body)
 }

@@ -39,7 +39,7 @@ where
     let mut message = None;
     let mut trailers = HeaderMap::new();
     while let Some(next) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        match next.map_err(|error| refuse_call(&error))?.into_data() {
+        match next.map_err(refuse_call)?.into_data() {
             Ok(data) => {
                 exchange.hold(data.len());
                 deframer.push(data);

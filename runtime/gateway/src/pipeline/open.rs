@@ -1,6 +1,7 @@
 //! Open: the client's request becomes a gRPC call.
 
 use super::admit::too_large;
+use super::upload;
 use crate::answer::{Answer, Refusal};
 use crate::body_limits::{BodyLimit, Limited};
 use crate::config::{DEFAULT_TIMEOUT, limits};
@@ -9,8 +10,8 @@ use crate::headers::is_nominated;
 use crate::peer::Peer;
 use crate::snapshot::Routed;
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
-use http::{Method, Request, Version, request};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
+use http::{Method, Request, Uri, Version, request};
 use http_body::Body;
 use std::error::Error;
 use std::future::poll_fn;
@@ -19,7 +20,7 @@ use std::pin::{Pin, pin};
 use tidegate_telemetry::clock;
 use tidegate_upstream::RequestBody;
 
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+pub(super) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -46,24 +47,48 @@ pub(super) async fn request<B>(
     exchange: &mut Exchange,
 ) -> Result<Request<RequestBody>, Refusal>
 where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let body = if routed.takes_stream() {
+        upload::body(head, body, limits, routed, exchange)?
+    } else {
+        whole(head, body, limits, routed, exchange).await?
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = routed.target.uri.clone();
+    *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = metadata(head, peer, exchange)?;
+    Ok(request)
+}
+
+/// Reads the body and makes one message of the request.
+async fn whole<B>(
+    head: &request::Parts,
+    body: B,
+    limits: limits::Body,
+    routed: &Routed<'_>,
+    exchange: &mut Exchange,
+) -> Result<RequestBody, Refusal>
+where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let body = if body.is_end_stream() { Bytes::new() } else { read_in_time(body, limits, exchange).await? };
     exchange.received(body.len());
     let mut frame = Vec::with_capacity(body.len() + WIRE_SLACK);
-    let content_type = head.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+    let content_type = content_type(head);
     let route = routed.route;
     routed
         .matched
         .write_request(&route.schema, head.uri.query(), content_type, &body, &route.transcode, &mut frame)
-        .map_err(|refusal| Refusal::with_status(Answer::of_refused_request(refusal.http), refusal.status))?;
-    let mut request = Request::new(RequestBody::from(Bytes::from(frame)));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = routed.target.uri.clone();
-    *request.version_mut() = Version::HTTP_2;
-    *request.headers_mut() = metadata(head, peer, exchange)?;
-    Ok(request)
+        .map_err(Refusal::from_transcoder)?;
+    Ok(Bytes::from(frame).into())
+}
+
+pub(super) fn content_type(head: &request::Parts) -> Option<&str> {
+    head.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"))
 }
 
 /// The headers of the call: what gRPC asks for, what we know of the request, what the policy lets pass.
@@ -84,18 +109,20 @@ fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<H
             metadata.append(name.clone(), value.clone());
         }
     }
+    write_origin(head.headers.get(HOST).cloned(), &head.uri, peer, &mut metadata);
+    exchange.snapshot().headers.copy_request(&head.headers, &mut metadata)?;
+    Ok(metadata)
+}
+
+/// Where the request came from, and what host it asked for.
+pub(super) fn write_origin(host: Option<HeaderValue>, uri: &Uri, peer: &Peer, metadata: &mut HeaderMap) {
     metadata.insert(FORWARDED_FOR, peer.forwarded_for.clone());
     metadata.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
     // As routes do: the target's, else the header's.
-    if let Some(authority) = head.uri.authority()
-        && let Ok(host) = HeaderValue::from_str(authority.as_str())
-    {
+    let authority = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(host) = authority.or(host) {
         metadata.insert(FORWARDED_HOST, host);
-    } else if let Some(host) = head.headers.get(http::header::HOST) {
-        metadata.insert(FORWARDED_HOST, host.clone());
     }
-    exchange.snapshot().headers.copy_request(&head.headers, &mut metadata)?;
-    Ok(metadata)
 }
 
 /// Reads a body whole, by the deadline: what a client sends slowly is part of the call.
@@ -136,7 +163,7 @@ where
 }
 
 /// A body that stopped: malformed framing is an error of the client's, anything else is its leaving.
-fn refuse_body(error: &(dyn Error + 'static)) -> Refusal {
+pub(super) fn refuse_body(error: &(dyn Error + 'static)) -> Refusal {
     match error.downcast_ref::<BodyLimit>() {
         Some(BodyLimit::TooLong(max_bytes)) => return too_large(*max_bytes),
         Some(BodyLimit::TooSlow) => return Refusal::new(Answer::BodyTooSlow, "the request's body came too slowly"),

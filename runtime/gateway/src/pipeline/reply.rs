@@ -1,17 +1,15 @@
 //! The response's body, whole or streamed.
 
-use super::stream::{Source, silent};
-use crate::answer::{Answer, Refusal};
+use super::native::{Pass, refuse_over};
+use super::stream::Source;
 use crate::exchange::Exchange;
+use crate::idle::Watch;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
-use tidegate_telemetry::clock;
+use std::time::Duration;
 use tidegate_upstream::CallError;
-use tokio::time::Sleep;
 
 /// The most that is handed on at once: what a client's window, or its socket, does not take stays here,
 /// where its exchange sees that it is stuck.
@@ -34,9 +32,12 @@ pub struct ReplyBody<R>(Kind<R>);
 
 #[derive(Debug)]
 enum Kind<R> {
+    /// Headers alone. Without a length: to a native client every header is metadata.
+    Nothing,
     Whole(Bytes),
     Large(Box<Large>),
     Stream(Box<Stream<R>>),
+    Native(Box<Pass<R>>),
 }
 
 /// A reply of several pieces, with the exchange that ends with the last.
@@ -51,15 +52,17 @@ struct Large {
 struct Stream<R> {
     source: Source<R>,
     exchange: Exchange,
-    /// When the last piece came: a stream that is silent for too long ends.
-    active: Instant,
-    idle_timeout: Duration,
-    alarm: Pin<Box<Sleep>>,
+    /// A stream that is silent for too long ends.
+    watch: Watch,
     /// The failure to come was held back once.
     held_back: bool,
 }
 
 impl<R> ReplyBody<R> {
+    pub(crate) fn nothing() -> Self {
+        Self(Kind::Nothing)
+    }
+
     pub(crate) fn whole(body: Bytes) -> Self {
         Self(Kind::Whole(body))
     }
@@ -68,11 +71,13 @@ impl<R> ReplyBody<R> {
         Self(Kind::Large(Box::new(Large { rest: body, exchange })))
     }
 
+    pub(crate) fn native(pass: Pass<R>) -> Self {
+        Self(Kind::Native(Box::new(pass)))
+    }
+
     pub(crate) fn stream(source: Source<R>, exchange: Exchange, idle_timeout: Duration) -> Self {
-        let active = clock::now();
-        let first = exchange.deadline().map_or(active + idle_timeout, |deadline| deadline.min(active + idle_timeout));
-        let alarm = Box::pin(tokio::time::sleep_until(first.into()));
-        Self(Kind::Stream(Box::new(Stream { source, exchange, active, idle_timeout, alarm, held_back: false })))
+        let watch = Watch::new(idle_timeout, exchange.deadline(), exchange.upload());
+        Self(Kind::Stream(Box::new(Stream { source, exchange, watch, held_back: false })))
     }
 }
 
@@ -80,9 +85,10 @@ impl<R> ReplyBody<R> {
     /// The client takes nothing: what ends with this body ends for that.
     pub(crate) fn abandon(&mut self) {
         match &mut self.0 {
-            Kind::Whole(_) => {}
+            Kind::Nothing | Kind::Whole(_) => {}
             Kind::Large(large) => large.exchange.end_stalled(),
             Kind::Stream(stream) => stream.exchange.end_stalled(),
+            Kind::Native(pass) => pass.abandon(),
         }
     }
 }
@@ -99,6 +105,8 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
         let piece = match &mut self.0 {
+            Kind::Native(pass) => return pass.poll_frame(context).map(|frame| frame.map(Ok)),
+            Kind::Nothing => Poll::Ready(None),
             Kind::Whole(body) if body.is_empty() => Poll::Ready(None),
             Kind::Whole(body) => Poll::Ready(Some(Ok(std::mem::take(body)))),
             Kind::Large(large) => Poll::Ready(large.next_piece().map(Ok)),
@@ -109,9 +117,11 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
+            Kind::Nothing => true,
             Kind::Whole(body) => body.is_empty(),
             Kind::Large(large) => large.rest.is_empty(),
             Kind::Stream(_) => false,
+            Kind::Native(pass) => pass.is_end_stream(),
         }
     }
 
@@ -119,7 +129,7 @@ where
         match &self.0 {
             Kind::Whole(body) => SizeHint::with_exact(body.len() as u64),
             Kind::Large(large) => SizeHint::with_exact(large.rest.len() as u64),
-            Kind::Stream(_) => SizeHint::default(),
+            Kind::Nothing | Kind::Stream(_) | Kind::Native(_) => SizeHint::default(),
         }
     }
 }
@@ -148,12 +158,15 @@ where
 {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ReplyError>>> {
         let mut piece = self.source.poll_next(context);
-        if piece.is_pending() && self.poll_alarm(context).is_ready() {
+        if piece.is_pending()
+            && let Poll::Ready(over) = self.watch.poll_over(context)
+        {
+            self.source.fail(&refuse_over(over));
             piece = self.source.poll_next(context);
         }
         match &piece {
             Poll::Ready(Some(data)) => {
-                self.active = clock::now();
+                self.watch.moved();
                 self.exchange.sent(data.len());
             }
             Poll::Ready(None) => {
@@ -172,24 +185,5 @@ where
             Poll::Pending => {}
         }
         piece.map(|piece| piece.map(Ok))
-    }
-
-    /// Ready when the deadline passed or the stream was silent for too long: its end is then written.
-    fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while self.alarm.as_mut().poll(context).is_ready() {
-            let now = clock::now();
-            let idle_end = self.active + self.idle_timeout;
-            if self.exchange.deadline().is_some_and(|deadline| deadline <= now) {
-                self.source.fail(&Refusal::new(Answer::Deadline, "the deadline passed before the stream ended"));
-                return Poll::Ready(());
-            }
-            if idle_end <= now {
-                self.source.fail(&silent(self.idle_timeout));
-                return Poll::Ready(());
-            }
-            let next = self.exchange.deadline().map_or(idle_end, |deadline| deadline.min(idle_end));
-            self.alarm.as_mut().reset(next.into());
-        }
-        Poll::Pending
     }
 }

@@ -223,7 +223,7 @@ where
         }
         let frame = match ready!(Pin::new(&mut self.upstream).poll_frame(context)) {
             Some(Ok(frame)) => frame,
-            Some(Err(error)) => return Poll::Ready(Err(refuse_call(&error))),
+            Some(Err(error)) => return Poll::Ready(Err(refuse_call(error))),
             None if self.ok_in_head => return Poll::Ready(Ok(Some(()))),
             None => return Poll::Ready(Err(bad_reply("the upstream's stream ended without a grpc-status"))),
         };

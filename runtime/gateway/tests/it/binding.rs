@@ -52,13 +52,6 @@ async fn a_content_type_that_is_not_json_is_415() {
 }
 
 #[tokio::test]
-async fn a_stream_of_requests_is_501() {
-    let (seen, _) = ask(Scripted::unary(b""), request("POST /things:upload", &[], "{}")).await;
-    let want = r#"{"code":12,"message":"test.Echo/Upload takes a stream of requests, which REST cannot send here"}"#;
-    assert_eq!(seen, json(501, want));
-}
-
-#[tokio::test]
 async fn http_body_replies_are_raw_under_their_own_type() {
     let (seen, _) = ask(Scripted::unary(b"\x0a\x09text/html\x12\x03<p>"), request("GET /raw/1", &[], "")).await;
     assert_eq!((seen.status, seen.body.as_str()), (200, "<p>"));

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use tidegate_gateway::{Gateway, Peer, Single, pipeline};
 
 /// The series of the request histogram that counted something: `route method status code` and how often.
-fn counted(gateway: &Arc<Gateway>) -> Vec<(String, String)> {
+pub(crate) fn counted(gateway: &Arc<Gateway>) -> Vec<(String, String)> {
     let mut text = String::new();
     gateway.telemetry().metrics.encode(&mut text).expect("text");
     let lines = text.lines().filter_map(|line| line.strip_prefix("tidegate_request_duration_seconds_count{"));

@@ -1,14 +1,20 @@
-//! The pipeline as a function: no socket, no listener.
+//! The pipeline as a function, without a socket; and streams, where it matters when what arrives,
+//! through a listener.
 
+mod live;
 mod rig;
 
 mod binding;
+mod clients;
 mod deadline;
 mod ending;
 mod limits;
 mod metadata;
 mod methods;
+mod native;
 mod replies;
 mod schemas;
 mod shop;
 mod streaming;
+mod talks;
+mod uploads;

@@ -30,6 +30,7 @@ service Echo {
   rpc Put(Thing) returns (Thing) { option (google.api.http) = { put: "/things/{id}" body: "*" }; }
   rpc Watch(Thing) returns (stream Thing) { option (google.api.http) = { get: "/things/{id}:watch" }; }
   rpc Upload(stream Thing) returns (Thing) { option (google.api.http) = { post: "/things:upload" body: "*" }; }
+  rpc Chat(stream Thing) returns (stream Thing) { option (google.api.http) = { post: "/things/{id}:chat" body: "*" }; }
   rpc Download(Thing) returns (stream google.api.HttpBody) { option (google.api.http) = { get: "/raw/{id}:download" }; }
   rpc Raw(Thing) returns (google.api.HttpBody) { option (google.api.http) = { get: "/raw/{id}" }; }
 }
@@ -125,20 +126,17 @@ impl Call for Scripted {
         request: Request<RequestBody>,
         _deadline: Option<Instant>,
     ) -> impl Future<Output = Result<Response<ScriptedBody>, CallError>> + Send {
-        let (head, body) = request.into_parts();
-        let mut body = Box::pin(body.collect());
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        let Poll::Ready(Ok(body)) = body.as_mut().poll(&mut context) else { panic!("the request's body is whole") };
-        *self.seen.lock() = Some((head, body.to_bytes()));
         let (parts, ()) = self.head.clone().into_parts();
         let frames = self.frames.iter().map(clone).collect();
-        let body = ScriptedBody { frames, hangs: self.hangs, cancelled: Arc::clone(&self.cancelled), done: false };
-        let silent = self.silent;
+        let answer = ScriptedBody { frames, hangs: self.hangs, cancelled: Arc::clone(&self.cancelled), done: false };
         async move {
-            if silent {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await.expect("the request's body ends well").to_bytes();
+            *self.seen.lock() = Some((head, body));
+            if self.silent {
                 std::future::pending::<()>().await;
             }
-            Ok(Response::from_parts(parts, body))
+            Ok(Response::from_parts(parts, answer))
         }
     }
 
@@ -247,7 +245,7 @@ pub(crate) struct Seen {
 
 pub(crate) async fn send<U, B>(gateway: &Arc<Gateway>, upstreams: &U, request: Request<B>) -> Seen
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     U: Upstreams,
     <U::Call as Call>::Body: Unpin,
@@ -267,4 +265,9 @@ pub(crate) async fn ask(scripted: Scripted, request: Request<Full<Bytes>>) -> (S
 
 pub(crate) fn json(status: u16, body: &str) -> Seen {
     Seen { status, headers: headers(&[("content-type", "application/json")]), body: body.into() }
+}
+
+/// An answer with status 200 in this form.
+pub(crate) fn seen_as(content_type: &'static str, body: &str) -> Seen {
+    Seen { status: 200, headers: headers(&[("content-type", content_type)]), body: body.into() }
 }

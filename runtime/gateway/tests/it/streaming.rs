@@ -1,5 +1,6 @@
 //! Server streams: three framings, early and late errors.
 
+use crate::rig::seen_as as seen;
 use crate::rig::{Scripted, Seen, ask, data, echo, headers, request, trailers};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -11,10 +12,6 @@ const LATE: [(&str, &str); 2] = [("grpc-status", "8"), ("grpc-message", "enough"
 
 async fn watch(scripted: Scripted, accept: &str) -> Seen {
     ask(scripted, request("GET /things/1:watch", &[("accept", accept)], "")).await.0
-}
-
-fn seen(content_type: &'static str, body: &str) -> Seen {
-    Seen { status: 200, headers: headers(&[("content-type", content_type)]), body: body.into() }
 }
 
 fn two(last: &[(&'static str, &'static str)]) -> Scripted {

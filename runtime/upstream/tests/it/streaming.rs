@@ -224,6 +224,36 @@ async fn a_stream_of_any_pieces_arrives_whole() {
     assert!(answer.data == expected, "{} bytes", answer.data.len());
 }
 
+/// As clients of HTTP/2 end a stream: by an empty frame that says so.
+#[tokio::test]
+async fn an_empty_piece_that_is_the_last_ends_the_request() {
+    struct Ended(Vec<Bytes>);
+
+    impl Body for Ended {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Ready(self.0.pop().map(Frame::data).map(Ok))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.0.is_empty()
+        }
+    }
+
+    let server = Server::start(|mut asked: Asked| async move {
+        let read = asked.read().await.unwrap();
+        asked.answer(read);
+    })
+    .await;
+    let body = RequestBody::stream(Ended(vec![Bytes::new(), Bytes::from_static(b"piece")]));
+    assert_eq!(ask(&server.upstream(), post("/", body)).await.unwrap().data, b"piece");
+}
+
 #[tokio::test]
 async fn a_body_that_fails_resets_the_stream_and_says_why() {
     let (resets, mut seen) = mpsc::unbounded_channel();

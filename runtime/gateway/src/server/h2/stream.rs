@@ -104,7 +104,8 @@ where
         };
         match frame.into_data() {
             Ok(data) => {
-                let last = body.is_end_stream();
+                // An empty piece sends nothing, and so could not say that it is the last.
+                let last = body.is_end_stream() && !data.is_empty();
                 send_data(stream, data, last, link).await?;
                 if last {
                     return Ok(());

@@ -1,0 +1,112 @@
+//! When a call of which a side is a stream has been silent for too long, whichever side it is that
+//! should have sent something.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tidegate_telemetry::clock;
+use tokio::time::Sleep;
+
+/// What the upload of a call tells those who wait for its reply.
+#[derive(Clone, Debug)]
+pub(crate) struct Upload(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    began: Instant,
+    /// Milliseconds from `began` to the last piece.
+    last: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// Watches over a stream: its deadline, and how long it may be silent.
+///
+/// Costs no timer until the stream has to wait.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    limit: Duration,
+    deadline: Option<Instant>,
+    /// When the last piece of the reply came.
+    active: Instant,
+    upload: Option<Upload>,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why a stream is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The deadline passed.
+    Deadline,
+    /// Neither side sent anything for this long.
+    Silent(Duration),
+}
+
+// === impl Upload ===
+
+impl Upload {
+    pub(crate) fn begin() -> Self {
+        Self(Arc::new(Shared { began: clock::now(), last: AtomicU64::new(0), bytes: AtomicU64::new(0) }))
+    }
+
+    /// The client sent so many bytes.
+    pub(crate) fn received(&self, bytes: usize) {
+        let since = clock::now().saturating_duration_since(self.0.began);
+        self.0.last.store(u64::try_from(since.as_millis()).unwrap_or(u64::MAX), Relaxed);
+        self.0.bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// How many bytes the client has sent.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.bytes.load(Relaxed)
+    }
+
+    fn last(&self) -> Instant {
+        self.0.began + Duration::from_millis(self.0.last.load(Relaxed))
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    pub(crate) fn new(limit: Duration, deadline: Option<Instant>, upload: Option<Upload>) -> Self {
+        Self { limit, deadline, active: clock::now(), upload, alarm: None }
+    }
+
+    /// A piece of the reply came.
+    pub(crate) fn moved(&mut self) {
+        self.active = clock::now();
+    }
+
+    /// Ready when the deadline passed or the stream was silent for too long.
+    pub(crate) fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<Over> {
+        loop {
+            let uploaded = self.upload.as_ref().map(Upload::last);
+            let silent_at = uploaded.map_or(self.active, |uploaded| uploaded.max(self.active)) + self.limit;
+            let next = self.deadline.map_or(silent_at, |deadline| deadline.min(silent_at));
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next.into())));
+            // It may ring early, as the stream moved since it was set, but not late: the limit is the same.
+            ready!(alarm.as_mut().poll(context));
+            let now = clock::now();
+            if self.deadline.is_some_and(|deadline| deadline <= now) {
+                return Poll::Ready(Over::Deadline);
+            }
+            if silent_at <= now {
+                return Poll::Ready(Over::Silent(self.limit));
+            }
+            alarm.as_mut().reset(next.into());
+        }
+    }
+
+    /// Waits for the first sign of a reply.
+    pub(crate) async fn first<F: Future>(mut self, future: F) -> Result<F::Output, Over> {
+        let mut future = pin!(future);
+        poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.poll_over(context).map(Err),
+        })
+        .await
+    }
+}
