@@ -1,0 +1,5 @@
+//! `headers` of the library.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tidegate_fuzz::headers(data));

@@ -1,0 +1,5 @@
+//! `json_in` of the library.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tidegate_fuzz::json_in(data));
