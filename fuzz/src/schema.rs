@@ -4,7 +4,9 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use tidegate_protojson::{MessageId, PrintOptions, Schema, reencode, wire_to_json};
+use tidegate_protojson::{
+    MessageId, ParseErrorKind, ParseOptions, PrintOptions, Schema, json_to_wire, reencode, wire_to_json,
+};
 use tidegate_schema::Compiler;
 use tidegate_transcode::ports::SchemaCompiler;
 
@@ -39,6 +41,24 @@ pub(crate) fn printed(message: MessageId, wire: &[u8], options: &PrintOptions) -
     let mut out = Vec::new();
     wire_to_json(&SCHEMA, message, wire, options, &mut out).expect("what was accepted can be printed");
     out
+}
+
+/// What was printed, read; `None` for a `FieldMask` with characters that no path has, which is shown as it is but not
+/// taken.
+///
+/// # Panics
+/// It cannot be read.
+pub(crate) fn read_again(message: MessageId, json: &[u8], options: &ParseOptions) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    match json_to_wire(&SCHEMA, message, json, options, &mut out) {
+        Ok(()) => Some(out),
+        Err(error) => {
+            let of_mask =
+                matches!(error.kind, ParseErrorKind::Malformed { expected, .. } if expected.contains("FieldMask"));
+            assert!(of_mask, "{error} in {}", json.escape_ascii());
+            None
+        }
+    }
 }
 
 /// Checks that `text` is one JSON document, by a parser of others.

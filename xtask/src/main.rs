@@ -11,6 +11,7 @@
 mod bench;
 mod cache;
 mod conformance;
+mod fuzz;
 mod generate;
 mod lint;
 mod proc;
@@ -37,6 +38,8 @@ enum Task {
     Lint,
     /// The official protobuf conformance suite against core/protojson.
     Conformance(conformance::Args),
+    /// The fuzz targets, under libFuzzer.
+    Fuzz(fuzz::Args),
     /// Measurements.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -60,6 +63,7 @@ fn run() -> anyhow::Result<()> {
         Task::Test(args) => test::run(&workspace, &args),
         Task::Lint => lint::run(&workspace),
         Task::Conformance(args) => conformance::run(&workspace, &args).map(drop),
+        Task::Fuzz(args) => fuzz::run(&workspace, &args),
         Task::Bench(bench) => bench::run(&workspace, bench),
         Task::Gen(args) => generate::run(&workspace, &args),
     }

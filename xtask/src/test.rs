@@ -11,6 +11,7 @@ use anyhow::{Result, bail};
 use crate::bench::envoy;
 use crate::cache::{self, Pypi};
 use crate::conformance;
+use crate::fuzz;
 use crate::generate;
 use crate::proc::{Running, Workspace};
 use crate::steps::{Outcome, Steps};
@@ -42,6 +43,10 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         }
         let report = conformance::run(workspace, &conformance::Args::default())?;
         Ok(Outcome::Passed(report.to_string()))
+    });
+    steps.run("fuzz targets, 20000 inputs each", || {
+        fuzz::run(workspace, &fuzz::Args::short())?;
+        Ok(Outcome::Passed(String::new()))
     });
     steps.run("generated code is up to date", || {
         generate::run(workspace, &generate::Args { check: true })?;

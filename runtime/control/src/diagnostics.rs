@@ -87,7 +87,7 @@ impl Source {
     pub(crate) fn find_word(&self, word: &str) -> Option<Span> {
         let goes_on = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
         let width = u32::try_from(word.chars().count()).ok()?;
-        self.text.lines().zip(1..).find_map(|(text, line)| {
+        self.lines().zip(1..).find_map(|(text, line)| {
             let (at, _) = text.match_indices(word).find(|(at, _)| !text[at + word.len()..].starts_with(goes_on))?;
             Some(Span { line, column: u32::try_from(text[..at].chars().count()).ok()? + 1, width })
         })
@@ -95,7 +95,12 @@ impl Source {
 
     /// The line with this number, counted from 1, without its end.
     pub(crate) fn line(&self, number: u32) -> Option<&str> {
-        self.text.lines().nth((number as usize).checked_sub(1)?)
+        self.lines().nth((number as usize).checked_sub(1)?)
+    }
+
+    /// Lines as YAML counts them: a carriage return by itself ends one too.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.lines().flat_map(|line| line.split('\r'))
     }
 }
 

@@ -101,7 +101,9 @@ impl Parser<'_> {
         for path in text.split(|&byte| byte == b',') {
             self.out.tag(FIRST_LEN)?;
             let mark = self.out.open(1)?;
-            let room = self.out.room(path.len() * 2)?;
+            // What it needs and no more: the limit may be near.
+            let capitals = path.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+            let room = self.out.room(path.len() + capitals)?;
             let Some(len) = mask::snake_case(path, lenient, room) else {
                 return Err(self.malformed(WellKnown::FieldMask, at));
             };

@@ -1,6 +1,7 @@
 //! The paths of `google.protobuf.FieldMask`.
 
-/// Writes one path in lowerCamel as snake_case into `out`, twice as long; how long it became.
+/// Writes one path in lowerCamel as snake_case into `out`, which has room for one byte more for each
+/// capital; how long it became.
 ///
 /// `None` for an empty path, and for characters that would not come back: `_` and all but ASCII
 /// letters, digits and dots. If `lenient`, `_` and `*` stand for themselves.

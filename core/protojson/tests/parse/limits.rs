@@ -103,6 +103,16 @@ fn output_has_a_limit() {
 }
 
 #[test]
+fn a_limit_that_is_just_enough_is_enough() {
+    for value in [format!("\"mask\":\"{}B\"", "a".repeat(500)), format!("\"data\":\"{}\"", "AQID".repeat(300))] {
+        let json = format!("{{{value}}}");
+        let want = translate(&PROTO3, "t.M", json.as_bytes(), &ParseOptions::default()).expect("it is good");
+        let exact = ParseOptions { max_output: want.len(), ..ParseOptions::default() };
+        assert_eq!(translate(&PROTO3, "t.M", json.as_bytes(), &exact), Ok(want), "{value}");
+    }
+}
+
+#[test]
 fn output_that_grows_faster_than_its_input_has_one_too() {
     // Two bytes of JSON become eleven of wire.
     let json = format!("{{\"list\":[{}]}}", vec!["1"; 10_000].join(","));

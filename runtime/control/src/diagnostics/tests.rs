@@ -36,6 +36,13 @@ fn two_places_share_the_width_of_the_larger_line_number() {
 }
 
 #[test]
+fn lines_are_counted_as_yaml_counts_them() {
+    let source = source("a\rb: 1\r\n\rc: 2\n");
+    check(&Diagnostic::error("no").at(&source, span(4, 4, 1)), "error: no\n --> a.yaml:4:4\n  |\n4 | c: 2\n  |    ^\n");
+    assert_eq!(source.find_word("b"), Some(span(2, 1, 1)));
+}
+
+#[test]
 fn a_place_outside_the_text_is_told_without_a_line() {
     check(
         &Diagnostic::error("no").at(&source(""), span(3, 7, 1)).label("here").help("mend it"),
