@@ -7,7 +7,7 @@ use tidegate_control::{Report, Severity, Source, parse};
 /// shows up to two lines.
 const COMPLAINTS: usize = 2048;
 
-/// A config file. Files that it names are not opened.
+/// A config file. Files that it names are looked for, below a folder that is not there, and not opened.
 ///
 /// It is good, or each error says something, once, about a place that there is. Twice the same file is twice the same
 /// answer. What is printed has no control characters but white space.

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, request};
 use http_body_util::{BodyExt, Full};
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use tidegate_gateway::config::{Config, HostPattern, Place, Route, Schema, SchemaSource, Upstream};
+use tidegate_control::Source;
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_gateway::{Gateway, Peer, Single, Snapshot, Telemetry, pipeline};
 use tidegate_telemetry::metrics::Metrics;
@@ -21,28 +22,20 @@ use upstream::Scripted;
 /// Headers of either side.
 const HEADERS: usize = 100;
 
+/// With every default.
+const CONFIG: &str = "
+listeners: [{ bind: 127.0.0.1:0 }]
+upstreams: { up: { endpoints: [127.0.0.1:1], schema: { proto: [proto/] } } }
+routes: [{ service: fuzz.Modern, upstream: up }]
+";
+
 static GATEWAY: LazyLock<Arc<Gateway>> = LazyLock::new(|| {
-    let endpoint = tidegate_upstream::Endpoint { host: "127.0.0.1".into(), port: 1 };
-    let config = Config {
-        upstreams: vec![Upstream {
-            name: "up".into(),
-            pool: tidegate_upstream::Config::new("up", vec![endpoint]),
-            schema: Schema { source: SchemaSource::None, ..Schema::default() },
-            place: Place::default(),
-        }],
-        routes: vec![Route {
-            service: "fuzz.Modern".into(),
-            host: HostPattern::Any,
-            upstream: "up".into(),
-            timeout: None,
-            transcode: tidegate_transcode::TranscodeOptions::default(),
-            place: Place::default(),
-        }],
-        ..Config::default()
-    };
+    let source = Source { name: "tidegate.yaml".to_owned(), text: CONFIG.to_owned() };
+    let loaded =
+        tidegate_control::parse(source, Path::new(env!("CARGO_MANIFEST_DIR")), &|_| None).expect("the config is good");
     let metrics = Arc::new(Metrics::new("0", 1));
     let schemas = Schemas::from([("up".to_owned(), Arc::clone(&SCHEMA))]);
-    let snapshot = Snapshot::compile(config, &schemas, &metrics, 1).expect("the config is good");
+    let snapshot = Snapshot::compile(loaded.config, &schemas, &metrics, 1).expect("the schema has the service");
     Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
 });
 
