@@ -112,6 +112,14 @@ impl Deframer {
         }))
     }
 
+    /// Of the frame that has begun and is not complete: whether it is compressed, and the length of its
+    /// payload. To be asked after [`next`](Self::next) gave `None`.
+    #[must_use]
+    pub fn awaited(&self) -> Option<(bool, usize)> {
+        let [flag, a, b, c, d] = self.header;
+        (self.header_len == FRAME_HEADER_LEN).then(|| (flag == 1, u32::from_be_bytes([a, b, c, d]) as usize))
+    }
+
     /// Says that the stream has ended.
     ///
     /// # Errors

@@ -8,7 +8,8 @@ use crate::gateway::Gateway;
 use crate::memory::Held;
 use crate::peer::Peer;
 use crate::pipeline::stream::Source;
-use crate::pipeline::{PIECE_BYTES, ReplyBody};
+use crate::pipeline::{LARGE_BYTES, ReplyBody};
+use crate::room::{Room, Taken};
 use crate::snapshot::{Routed, Snapshot};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -47,6 +48,7 @@ pub(crate) struct Exchange {
     capped: bool,
     /// Bytes in memory for this request.
     held: Option<Held>,
+    room: Option<Taken>,
     ended: bool,
 }
 
@@ -92,6 +94,7 @@ impl Exchange {
             limits: Arc::clone(peer.limits()),
             capped: false,
             held: None,
+            room: None,
             ended: false,
         }
     }
@@ -103,6 +106,14 @@ impl Exchange {
     /// So many bytes more are in memory for this request, until it ends.
     pub(crate) fn hold(&mut self, bytes: usize) {
         self.held.get_or_insert_with(|| self.gateway.memory().hold()).add(bytes);
+    }
+
+    /// Waits for room for a large message of a reply, once; it has it until it ends.
+    pub(crate) async fn make_room(&mut self, room: &Room, len: usize, compressed: bool) -> Result<(), Refusal> {
+        if self.room.is_none() {
+            self.room = Some(room.take(len, compressed, self.deadline).await?);
+        }
+        Ok(())
     }
 
     pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
@@ -203,14 +214,14 @@ impl Exchange {
         let (mut head, body) = response.into_parts();
         head.headers.insert(REQUEST_ID, self.request_id.clone());
         self.sent(body.len());
-        if body.len() > PIECE_BYTES {
+        if body.len() > LARGE_BYTES {
             return Response::from_parts(head, ReplyBody::large(body, self));
         }
         self.end(head.status, Code::Ok, None);
         Response::from_parts(head, ReplyBody::whole(body))
     }
 
-    /// Ends with the last piece of a large reply.
+    /// Ends when the last piece of a large reply was taken.
     pub(crate) fn end_large(&mut self) {
         self.end(StatusCode::OK, Code::Ok, None);
     }

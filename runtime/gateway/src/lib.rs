@@ -21,6 +21,7 @@ mod headers;
 mod memory;
 mod peer;
 pub mod pipeline;
+mod room;
 pub mod server;
 pub mod snapshot;
 mod upstreams;

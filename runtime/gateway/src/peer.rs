@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection.
 
 use crate::config::Limits;
+use crate::room::Room;
 use http::HeaderValue;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -15,6 +16,8 @@ pub struct Peer {
     /// The address as `x-forwarded-for` has it.
     pub(crate) forwarded_for: HeaderValue,
     limits: Arc<Limits>,
+    /// For the large replies of its connection.
+    pub(crate) room: Room,
 }
 
 impl Peer {
@@ -23,13 +26,18 @@ impl Peer {
     pub fn new(address: SocketAddr) -> Self {
         let text = address.ip().to_canonical().to_string();
         let forwarded_for = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"));
-        Self { address: Some(address), forwarded_for, limits: Arc::clone(&DEFAULT) }
+        Self { address: Some(address), forwarded_for, limits: Arc::clone(&DEFAULT), room: Room::new() }
     }
 
     /// A peer without an address, as in the same process.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { address: None, forwarded_for: HeaderValue::from_static("unknown"), limits: Arc::clone(&DEFAULT) }
+        Self {
+            address: None,
+            forwarded_for: HeaderValue::from_static("unknown"),
+            limits: Arc::clone(&DEFAULT),
+            room: Room::new(),
+        }
     }
 
     /// The same peer, of whom this may be taken.

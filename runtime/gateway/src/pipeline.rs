@@ -4,7 +4,7 @@
 //! something to call gets a response, in a proxy, in a tower layer and in a test.
 
 mod admit;
-mod arrival;
+pub(crate) mod arrival;
 mod close;
 mod open;
 mod reply;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use tidegate_transcode::Miss;
 use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
-pub(crate) use reply::PIECE_BYTES;
+pub(crate) use reply::LARGE_BYTES;
 pub use reply::{ReplyBody, ReplyError};
 
 /// The body of a reply from these upstreams.
@@ -94,7 +94,7 @@ where
         first.unwrap_or_else(|_| Err(stream::silent(DEFAULT_IDLE_TIMEOUT))).map(Served::Stream)
     } else {
         let reply = call(upstream, request, exchange).await?;
-        close::whole(reply, &routed, exchange).await.map(Served::Whole)
+        close::whole(reply, &routed, peer, exchange).await.map(Served::Whole)
     }
 }
 

@@ -4,8 +4,8 @@
 use crate::answer::{Answer, Refusal};
 use crate::config::limits::Headers;
 use crate::gateway::Gateway;
-use http::header::{HOST, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
-use http::{Version, request};
+use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{Method, Version, request};
 
 /// Checks the head of a request of either kind.
 pub(super) fn check(gateway: &Gateway, head: &request::Parts, limits: &Headers) -> Result<(), Refusal> {
@@ -16,6 +16,8 @@ pub(super) fn check(gateway: &Gateway, head: &request::Parts, limits: &Headers) 
         let message = format!("the request has more than {} header fields", limits.max);
         return Err(Refusal::new(Answer::HeadTooLarge, message));
     }
+    check_oddity(head)?;
+    check_method(head)?;
     check_framing(head)?;
     check_host(head)
 }
@@ -47,11 +49,51 @@ fn check_framing(head: &request::Parts) -> Result<(), Refusal> {
     if single && first.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
         return Ok(());
     }
-    Err(Refusal::new(Answer::BadRequest, "a transfer coding other than `chunked` is not taken"))
+    let refusal = Refusal::new(Answer::BadRequest, "a transfer coding other than `chunked` is not taken");
+    Err(last_of_connection(refusal, head))
 }
 
-/// Exactly one `Host` on h1, as RFC 9112, section 3.2 demands, and none that differs from what the
-/// request line or `:authority` says: the next server might choose the other one.
+/// What follows on the connection may not be what it seems.
+fn last_of_connection(mut refusal: Refusal, head: &request::Parts) -> Refusal {
+    if head.version < Version::HTTP_2 {
+        refusal.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    refusal
+}
+
+/// What the server saw of a request's bytes and the request does not show any more. An extension of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Oddity {
+    /// Both `Content-Length` and `Transfer-Encoding` (RFC 9112, section 6.1).
+    TwoLengths,
+    /// A line of the head ends without CR (section 2.2).
+    BareLineFeed,
+    /// Neither `host` nor `:authority` (RFC 9113, section 8.3.1).
+    NoHost,
+}
+
+fn check_oddity(head: &request::Parts) -> Result<(), Refusal> {
+    let message = match head.extensions.get::<Oddity>() {
+        None => return Ok(()),
+        Some(Oddity::TwoLengths) => "the request has both `content-length` and `transfer-encoding`",
+        Some(Oddity::BareLineFeed) => "a line of the request's head ends without a carriage return",
+        Some(Oddity::NoHost) => "the request has no header `host`",
+    };
+    Err(last_of_connection(Refusal::new(Answer::BadRequest, message), head))
+}
+
+/// A tunnel would carry what nobody has looked at (RFC 9110, section 9.3.6).
+fn check_method(head: &request::Parts) -> Result<(), Refusal> {
+    if head.method != Method::CONNECT {
+        return Ok(());
+    }
+    let refusal = Refusal::new(Answer::NotImplemented, "CONNECT is not served");
+    Err(last_of_connection(refusal, head))
+}
+
+/// Exactly one `Host` on h1, as RFC 9112, section 3.2 demands; on h2 none that differs from `:authority`
+/// (RFC 9113, section 8.3.1): the next server might choose the other one. Beside the absolute form of
+/// h1 it does not count (RFC 9112, section 3.2.2).
 fn check_host(head: &request::Parts) -> Result<(), Refusal> {
     let refuse = |message: &str| Err(Refusal::new(Answer::BadRequest, message));
     let mut hosts = head.headers.get_all(HOST).iter();
@@ -67,8 +109,10 @@ fn check_host(head: &request::Parts) -> Result<(), Refusal> {
         (None, None) if head.version == Version::HTTP_11 => refuse("the request has no header `host`"),
         (None, _) => Ok(()),
         (Some(host), _) if !is_host(host.as_bytes()) => refuse("header `host` is no host"),
-        (Some(host), Some(authority)) if !host.as_bytes().eq_ignore_ascii_case(authority) => {
-            refuse("header `host` is not the host that the request's target names")
+        (Some(host), Some(authority))
+            if head.version >= Version::HTTP_2 && !host.as_bytes().eq_ignore_ascii_case(authority) =>
+        {
+            refuse("header `host` is not what `:authority` says")
         }
         (Some(_), _) => Ok(()),
     }
@@ -96,7 +140,7 @@ fn is_host(host: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{check_framing, check_host, check_names, is_host};
-    use http::{Request, request};
+    use http::{Request, Version, request};
 
     fn head(build: impl FnOnce(request::Builder) -> request::Builder) -> request::Parts {
         build(Request::builder()).body(()).expect("a request").into_parts().0
@@ -122,10 +166,11 @@ mod tests {
                 head(|r| r.uri("/").header("host", "a").header("host", "a")),
                 Some("the request has more than one header `host`"),
             ),
-            (head(|r| r.uri("http://A/").header("host", "a")), None),
+            (head(|r| r.uri("http://b/").header("host", "a")), None),
+            (head(|r| r.version(Version::HTTP_2).uri("http://A/").header("host", "a")), None),
             (
-                head(|r| r.uri("http://b/").header("host", "a")),
-                Some("header `host` is not the host that the request's target names"),
+                head(|r| r.version(Version::HTTP_2).uri("http://b/").header("host", "a")),
+                Some("header `host` is not what `:authority` says"),
             ),
             (head(|r| r.uri("http://u@b/")), Some("the request's authority has user information in it")),
             (head(|r| r.uri("/").header("host", "a b")), Some("header `host` is no host")),

@@ -8,6 +8,7 @@ use crate::answer::{Answer, Refusal};
 use crate::config::limits::Replies;
 use crate::exchange::Exchange;
 use crate::headers::copy_reply;
+use crate::peer::Peer;
 use crate::snapshot::Routed;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -27,6 +28,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) async fn whole<R>(
     reply: Response<R>,
     routed: &Routed<'_>,
+    peer: &Peer,
     exchange: &mut Exchange,
 ) -> Result<Response<Bytes>, Refusal>
 where
@@ -44,6 +46,9 @@ where
                 exchange.hold(data.len());
                 deframer.push(data);
                 take_single(&mut deframer, replies, &head.headers, &mut message)?;
+                if let Some((compressed, len)) = deframer.awaited() {
+                    exchange.make_room(&peer.room, len, compressed).await?;
+                }
             }
             Err(other) => trailers = other.into_trailers().unwrap_or_default(),
         }

@@ -86,12 +86,13 @@ fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<H
     }
     metadata.insert(FORWARDED_FOR, peer.forwarded_for.clone());
     metadata.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
-    if let Some(host) = head.headers.get(http::header::HOST) {
-        metadata.insert(FORWARDED_HOST, host.clone());
-    } else if let Some(authority) = head.uri.authority()
+    // As routes do: the target's, else the header's.
+    if let Some(authority) = head.uri.authority()
         && let Ok(host) = HeaderValue::from_str(authority.as_str())
     {
         metadata.insert(FORWARDED_HOST, host);
+    } else if let Some(host) = head.headers.get(http::header::HOST) {
+        metadata.insert(FORWARDED_HOST, host.clone());
     }
     exchange.snapshot().headers.copy_request(&head.headers, &mut metadata)?;
     Ok(metadata)

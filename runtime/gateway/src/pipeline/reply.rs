@@ -15,7 +15,10 @@ use tokio::time::Sleep;
 
 /// The most that is handed on at once: what a client's window, or its socket, does not take stays here,
 /// where its exchange sees that it is stuck.
-pub(crate) const PIECE_BYTES: usize = 64 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// A reply that is larger keeps its exchange until the client has taken it.
+pub(crate) const LARGE_BYTES: usize = 16 * 1024;
 
 /// The upstream's stream broke off, and the body has no way to say so: a `google.api.HttpBody`.
 ///
@@ -126,11 +129,16 @@ impl Large {
         if self.rest.is_empty() {
             return None;
         }
-        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
+        Some(self.rest.split_to(self.rest.len().min(PIECE_BYTES)))
+    }
+}
+
+impl Drop for Large {
+    /// Nobody asks once more when the length is known: whoever drops it after the last piece has sent that.
+    fn drop(&mut self) {
         if self.rest.is_empty() {
             self.exchange.end_large();
         }
-        Some(piece)
     }
 }
 

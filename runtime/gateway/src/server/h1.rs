@@ -1,6 +1,7 @@
 //! An h1 connection: hyper reads and writes it; how long and how often is decided here.
 
 mod body;
+mod head;
 mod refused;
 
 use super::h2::jittered;
@@ -8,7 +9,9 @@ use super::patience::{Activity, Observed, Patience};
 use super::worker::Shared;
 use crate::peer::Peer;
 use crate::pipeline;
-use body::Counted;
+use body::{Counted, Read};
+pub(super) use head::Head;
+use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -50,9 +53,14 @@ where
     let activity = Rc::new(Activity::default());
     let life = Rc::new(Life::new(&peer, shared));
     let (handler, requests, peer) = (Rc::clone(shared), Rc::clone(&activity), Rc::new(peer));
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
         let (shared, peer, life) = (Rc::clone(&handler), Rc::clone(&peer), Rc::clone(&life));
         let in_flight = requests.request();
+        if let Some(oddity) = requests.oddity() {
+            request.extensions_mut().insert(oddity);
+        }
+        let bytes = Arc::clone(requests.body_bytes());
+        let request = request.map(|body| Read::new(body, bytes));
         async move {
             let mut response = pipeline::handle(&shared.gateway, &shared.pools, request, &peer).await;
             if response.status().canonical_reason().is_none() {

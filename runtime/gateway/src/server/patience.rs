@@ -4,13 +4,16 @@
 //! hyper's own timer is set anew for every request, and counts the time between two of them as part of
 //! the second one's head. Here a request costs no timer, and an idle connection is not a slow one.
 
+use super::h1::Head;
 use crate::config::Limits;
-use std::cell::Cell;
+use crate::pipeline::arrival::Oddity;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tidegate_telemetry::clock;
@@ -33,6 +36,9 @@ pub(super) struct Activity {
     blocks: Cell<u64>,
     /// The client took nothing for too long: what is dropped now is dropped for that.
     stalled: Cell<bool>,
+    head: RefCell<Head>,
+    /// Bytes of the present request's body that were read.
+    body_bytes: Arc<AtomicUsize>,
 }
 
 /// Counts a request as in flight until dropped.
@@ -45,6 +51,16 @@ impl Activity {
         self.head_begun.set(false);
         self.in_flight.set(self.in_flight.get() + 1);
         InFlight(Rc::clone(self))
+    }
+
+    /// What was odd about the head of the request that is handed on.
+    pub(super) fn oddity(&self) -> Option<Oddity> {
+        self.head.borrow_mut().take()
+    }
+
+    /// Where the bytes of the body are counted as they are read.
+    pub(super) fn body_bytes(&self) -> &Arc<AtomicUsize> {
+        &self.body_bytes
     }
 
     fn moved(&self) {
@@ -78,6 +94,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.set(self.0.in_flight.get() - 1);
+        self.0.head.borrow_mut().answered(self.0.body_bytes.swap(0, Relaxed));
     }
 }
 
@@ -189,8 +206,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
+        let new = &buffer.filled()[before..];
+        if !new.is_empty() {
             self.activity.moved();
+            self.activity.head.borrow_mut().read(new);
             if self.activity.in_flight.get() == 0 {
                 self.activity.head_begun.set(true);
             }

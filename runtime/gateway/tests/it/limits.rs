@@ -74,7 +74,8 @@ async fn a_name_with_an_underscore_is_refused() {
 async fn a_transfer_coding_but_chunked_is_refused() {
     let mut asked = request("PUT /things/7", &[("host", "a"), ("transfer-encoding", "gzip, chunked")], "{}");
     *asked.version_mut() = http::Version::HTTP_11;
-    let (seen, _) = ask(&echo_with(|_| {}), Limits::default(), Scripted::unary(b""), asked).await;
+    let (mut seen, _) = ask(&echo_with(|_| {}), Limits::default(), Scripted::unary(b""), asked).await;
+    assert_eq!(seen.headers.remove("connection").as_ref().map(|value| value.as_bytes()), Some(&b"close"[..]));
     assert_eq!(seen, error(400, 3, "a transfer coding other than `chunked` is not taken"));
 }
 
@@ -201,5 +202,28 @@ async fn a_large_reply_comes_in_pieces_and_ends_with_the_last() {
         pieces.push(frame.into_data().expect("data").len());
     }
     assert_eq!(pieces, [65_536, 65_536, 65_536, 200_011 - 3 * 65_536]);
+    drop(body);
     assert_eq!(gateway.telemetry().metrics.in_flight().get(), 0);
+}
+
+/// Of one connection only so much waits here; the rest waits with the upstream.
+#[tokio::test(start_paused = true)]
+async fn large_replies_that_a_client_does_not_take_hold_up_its_next_ones() {
+    let mut message = vec![0x12, 0x80, 0x80, 0x40];
+    message.resize(4 + (1 << 20), b'x');
+    let whole = framed(0, &message);
+    let reply = || {
+        let pieces = [whole.slice(..20_000), whole.slice(20_000..)].map(Frame::data);
+        Scripted::new(pieces.into_iter().chain([trailers(&[("grpc-status", "0")])]).collect())
+    };
+    let gateway = echo_with(|_| {});
+    let (peer, other) = (Peer::unknown(), Peer::unknown());
+    let get =
+        async |peer: &Peer| pipeline::handle(&gateway, &Single(reply()), request("GET /things/7", &[], ""), peer).await;
+    let first = get(&peer).await;
+    let second = get(&peer).await;
+    assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 504));
+    assert_eq!(get(&other).await.status().as_u16(), 200);
+    drop(first);
+    assert_eq!(get(&peer).await.status().as_u16(), 200);
 }

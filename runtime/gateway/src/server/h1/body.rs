@@ -4,9 +4,48 @@ use super::super::patience::InFlight;
 use crate::pipeline::{ReplyBody, ReplyError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use tidegate_upstream::CallError;
+
+/// The body of a request; counts its bytes for its connection, wherever it is read.
+#[derive(Debug)]
+pub(super) struct Read {
+    body: Incoming,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Read {
+    pub(super) fn new(body: Incoming, bytes: Arc<AtomicUsize>) -> Self {
+        Self { body, bytes }
+    }
+}
+
+impl Body for Read {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            self.bytes.fetch_add(data.len(), Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
 
 /// A body, and what is told when it is dropped.
 #[derive(Debug)]

@@ -114,15 +114,39 @@ async fn what_the_parser_refuses_is_answered_once_closed_and_counted_by_reason()
     }
 }
 
+/// Whatever may be read in two ways is refused, and ends its connection: the second request is never one.
 #[tokio::test(start_paused = true)]
-async fn a_body_whose_end_is_told_twice_is_the_last_of_its_connection() {
-    for order in
-        ["content-length: 3\r\ntransfer-encoding: chunked\r\n", "transfer-encoding: chunked\r\ncontent-length: 3\r\n"]
-    {
-        let bytes = format!("POST /x HTTP/1.1\r\nhost: a\r\n{order}\r\n0\r\n\r\n{GET}");
-        let (statuses, _, _) = talk(Limits::default(), &bytes).await;
-        assert_eq!(statuses.len(), 1, "{order:?}");
+async fn what_other_programs_may_read_otherwise_is_400_and_closes() {
+    let host = "host: a\r\n";
+    let cases = [
+        format!("POST /x HTTP/1.1\r\n{host}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+        format!("POST /x HTTP/1.1\r\n{host}transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n0\r\n\r\n"),
+        format!("POST /x HTTP/1.1\r\n{host}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        format!("POST /x HTTP/1.1\r\n{host}transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+        format!("POST /x HTTP/1.1\r\n{host}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+        "GET /x HTTP/1.1\nhost: a\r\n\r\n".to_owned(),
+        "GET /x HTTP/1.1\r\nhost: a\n\r\n".to_owned(),
+        format!("GET /x HTTP/1.1\r\n{host}\n"),
+    ];
+    for bytes in cases {
+        let (statuses, _, _) = talk(Limits::default(), &format!("{bytes}{GET}")).await;
+        assert_eq!(statuses, ["400"], "{bytes:?}");
+        // Nor is it one behind a good request.
+        let (statuses, _, _) = talk(Limits::default(), &format!("{GET}{bytes}")).await;
+        assert_eq!(statuses[0], "404", "{bytes:?}");
     }
+    let (statuses, _, _) = talk(Limits::default(), &format!("CONNECT a:1 HTTP/1.1\r\n{host}\r\n{GET}")).await;
+    assert_eq!(statuses, ["501"]);
+}
+
+/// Bodies and heads that come in pieces, one after the other, are no oddity.
+#[tokio::test(start_paused = true)]
+async fn requests_with_and_without_bodies_follow_each_other() {
+    let post = "POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n{\n}\n";
+    let chunked = "POST /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    let last = "GET /x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let (statuses, ..) = talk(Limits::default(), &[GET, post, GET, chunked, post, last].concat()).await;
+    assert_eq!(statuses, ["404"; 6]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,10 +8,11 @@ use super::Link;
 use super::body::RequestBody;
 use super::date;
 use crate::pipeline;
+use crate::pipeline::arrival::Oddity;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{CONTENT_LENGTH, DATE, HeaderValue};
+use http::header::{CONTENT_LENGTH, DATE, HOST, HeaderValue};
 use http::{Method, Request, Response};
 use http_body::Body;
 use std::future::{Future, poll_fn};
@@ -42,7 +43,10 @@ pub(super) async fn serve(request: Request<RecvStream>, mut respond: SendRespons
     let _underway = link.traffic.begin();
     let is_head = *request.method() == Method::HEAD;
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let request = request.map(|stream| RequestBody::new(stream, length));
+    let mut request = request.map(|stream| RequestBody::new(stream, length));
+    if request.uri().authority().is_none() && !request.headers().contains_key(HOST) {
+        request.extensions_mut().insert(Oddity::NoHost);
+    }
     let Ok(response) = answer(request, &mut respond, &link).await else { return };
     let (head, body) = response.into_parts();
     let mut head = Response::from_parts(head, ());
