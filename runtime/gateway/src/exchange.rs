@@ -48,7 +48,9 @@ pub(crate) struct Exchange {
     capped: bool,
     /// Bytes in memory for this request.
     held: Option<Held>,
-    room: Option<Taken>,
+    /// That of its connection, for large replies.
+    room: Room,
+    taken: Option<Taken>,
     ended: bool,
 }
 
@@ -94,7 +96,8 @@ impl Exchange {
             limits: Arc::clone(peer.limits()),
             capped: false,
             held: None,
-            room: None,
+            room: peer.room.clone(),
+            taken: None,
             ended: false,
         }
     }
@@ -109,11 +112,15 @@ impl Exchange {
     }
 
     /// Waits for room for a large message of a reply, once; it has it until it ends.
-    pub(crate) async fn make_room(&mut self, room: &Room, len: usize, compressed: bool) -> Result<(), Refusal> {
-        if self.room.is_none() {
-            self.room = Some(room.take(len, compressed, self.deadline).await?);
+    pub(crate) async fn make_room(&mut self, len: usize, compressed: bool) -> Result<(), Refusal> {
+        if self.taken.is_none() {
+            self.taken = Some(self.room.take(len, compressed, self.deadline).await?);
         }
         Ok(())
+    }
+
+    pub(crate) fn room(&self) -> Room {
+        self.room.clone()
     }
 
     pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {

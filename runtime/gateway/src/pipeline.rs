@@ -59,6 +59,10 @@ where
 }
 
 /// A reply that is complete, or one that begins.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once: a box would be one more allocation per stream"
+)]
 pub(crate) enum Served<R> {
     Whole(Response<Bytes>),
     Stream(Response<stream::Source<R>>),
@@ -94,7 +98,7 @@ where
         first.unwrap_or_else(|_| Err(stream::silent(DEFAULT_IDLE_TIMEOUT))).map(Served::Stream)
     } else {
         let reply = call(upstream, request, exchange).await?;
-        close::whole(reply, &routed, peer, exchange).await.map(Served::Whole)
+        close::whole(reply, &routed, exchange).await.map(Served::Whole)
     }
 }
 

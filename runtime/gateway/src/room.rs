@@ -5,7 +5,11 @@
 //! for; what has no room waits there, where flow control bounds it.
 
 use crate::answer::{Answer, Refusal};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -44,6 +48,49 @@ impl Room {
             None => taken.await,
         };
         permit.map(|permit| Taken { _permit: permit }).map_err(|_| too_late())
+    }
+}
+
+/// The room for one message after the other of a stream.
+pub(crate) struct Turn {
+    room: Room,
+    waiting: Option<Pin<Box<dyn Future<Output = Result<Taken, Refusal>> + Send>>>,
+    taken: Option<Taken>,
+}
+
+impl Turn {
+    pub(crate) fn new(room: Room) -> Self {
+        Self { room, waiting: None, taken: None }
+    }
+
+    /// Ready when there is room for a message of so many bytes.
+    pub(crate) fn poll(
+        &mut self,
+        len: usize,
+        compressed: bool,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Refusal>> {
+        if self.taken.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let room = self.room.clone();
+            Box::pin(async move { room.take(len, compressed, None).await })
+        });
+        let taken = ready!(waiting.as_mut().poll(context));
+        self.waiting = None;
+        Poll::Ready(taken.map(|taken| self.taken = Some(taken)))
+    }
+
+    /// The message was taken by the client.
+    pub(crate) fn give_back(&mut self) {
+        self.taken = None;
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").field("taken", &self.taken).finish_non_exhaustive()
     }
 }
 

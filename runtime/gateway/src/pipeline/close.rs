@@ -8,7 +8,6 @@ use crate::answer::{Answer, Refusal};
 use crate::config::limits::Replies;
 use crate::exchange::Exchange;
 use crate::headers::copy_reply;
-use crate::peer::Peer;
 use crate::snapshot::Routed;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -28,7 +27,6 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) async fn whole<R>(
     reply: Response<R>,
     routed: &Routed<'_>,
-    peer: &Peer,
     exchange: &mut Exchange,
 ) -> Result<Response<Bytes>, Refusal>
 where
@@ -47,7 +45,7 @@ where
                 deframer.push(data);
                 take_single(&mut deframer, replies, &head.headers, &mut message)?;
                 if let Some((compressed, len)) = deframer.awaited() {
-                    exchange.make_room(&peer.room, len, compressed).await?;
+                    exchange.make_room(len, compressed).await?;
                 }
             }
             Err(other) => trailers = other.into_trailers().unwrap_or_default(),
@@ -96,7 +94,8 @@ where
     let framing = framing(&request.headers).unwrap_or(Framing::JsonArray);
     let (head, body) = reply.into_parts();
     check_head(&head, exchange)?;
-    let mut source = Source::new(body, &head.headers, framing, routed, Arc::clone(exchange.snapshot()));
+    let mut source =
+        Source::new(body, &head.headers, framing, routed, Arc::clone(exchange.snapshot()), exchange.room());
     let begun = poll_fn(|context| source.poll_begin(context)).await;
     begun.map_err(|refusal| with_metadata(refusal, &head.headers, &HeaderMap::new()))?;
     exchange.upstream_answered();

@@ -4,6 +4,7 @@ use super::close::{bad_frame, bad_reply, grpc_encoding, payload};
 use super::refuse_call;
 use crate::answer::{Answer, Refusal};
 use crate::headers::copy_reply;
+use crate::room::{Room, Turn};
 use crate::snapshot::{Location, Routed, Snapshot};
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue};
@@ -37,6 +38,8 @@ pub(crate) struct Source<R> {
     /// they are, and have no way to say that more should have come.
     raw_content_type: Option<HeaderValue>,
     state: State,
+    /// For the message that is coming or was just written, if it is large.
+    turn: Box<Turn>,
     /// What was written and not yet taken.
     out: Vec<u8>,
 }
@@ -68,6 +71,7 @@ where
         framing: Framing,
         routed: &Routed<'_>,
         snapshot: Arc<Snapshot>,
+        room: Room,
     ) -> Self {
         Self {
             upstream,
@@ -80,6 +84,7 @@ where
             location: routed.location,
             raw_content_type: None,
             state: State::Open,
+            turn: Box::new(Turn::new(room)),
             out: Vec::new(),
         }
     }
@@ -118,6 +123,10 @@ where
 
     /// The next piece of the response's body; `None` after the last.
     pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.deframer.awaited().is_none() {
+            // Whoever asks for more has taken what there was.
+            self.turn.give_back();
+        }
         while matches!(self.state, State::Open) && self.out.len() < GATHER_BYTES {
             match self.write_next() {
                 Ok(true) => continue,
@@ -207,6 +216,11 @@ where
 
     /// Takes the next frame from upstream: `Some` when the status said OK and nothing more comes.
     fn poll_upstream(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<()>, Refusal>> {
+        if let Some((compressed, len)) = self.deframer.awaited()
+            && let Err(refusal) = ready!(self.turn.poll(len, compressed, context))
+        {
+            return Poll::Ready(Err(refusal));
+        }
         let frame = match ready!(Pin::new(&mut self.upstream).poll_frame(context)) {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => return Poll::Ready(Err(refuse_call(&error))),

@@ -227,3 +227,33 @@ async fn large_replies_that_a_client_does_not_take_hold_up_its_next_ones() {
     drop(first);
     assert_eq!(get(&peer).await.status().as_u16(), 200);
 }
+
+/// The same of streams, message by message.
+#[tokio::test(start_paused = true)]
+async fn large_messages_of_streams_wait_for_those_that_are_not_taken() {
+    let mut message = vec![0x12, 0x80, 0x80, 0x40];
+    message.resize(4 + (1 << 20), b'x');
+    let whole = framed(0, &message);
+    let reply = || {
+        let pieces = [whole.slice(..20_000), whole.slice(20_000..)].map(Frame::data);
+        let mut scripted = Scripted::new(pieces.into_iter().chain([data(b"\x08\x01")]).collect());
+        scripted.hangs = true;
+        scripted
+    };
+    let gateway = echo_with(|_| {});
+    let peer = Peer::unknown();
+    let watch = async || {
+        let asked = request("GET /things/7:watch", &[("x-request-timeout", "60")], "");
+        pipeline::handle(&gateway, &Single(reply()), asked, &peer).await
+    };
+    let first = watch().await;
+    let second = watch().await;
+    // It was never begun: its status line can tell.
+    assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 504));
+    let mut first = first.into_body();
+    // The large one is taken, and the small one behind it.
+    for _ in 0..2 {
+        first.frame().await.expect("there is more").expect("it does not break off");
+    }
+    assert_eq!(watch().await.status().as_u16(), 200);
+}
