@@ -6,5 +6,7 @@ mod bad_input;
 mod client;
 #[path = "edge/connections.rs"]
 mod connections;
+#[path = "edge/limits.rs"]
+mod limits;
 #[path = "edge/stage.rs"]
 mod stage;
