@@ -4,6 +4,7 @@ mod check;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit_codes;
+mod limits;
 mod routes;
 mod run;
 mod running;
