@@ -8,5 +8,7 @@ mod client;
 mod connections;
 #[path = "edge/methods.rs"]
 mod methods;
+#[path = "edge/limits.rs"]
+mod limits;
 #[path = "edge/stage.rs"]
 mod stage;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
-use tidegate_gateway::config::{Config, HostPattern, Listener, Place, Route, Schema, SchemaSource, Upstream};
+use tidegate_gateway::config::{Config, HostPattern, Limits, Listener, Place, Route, Schema, SchemaSource, Upstream};
 use tidegate_gateway::server::{Listeners, Server};
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_gateway::{Gateway, Snapshot, Telemetry};
@@ -29,8 +29,28 @@ pub(crate) struct Stage {
 pub(crate) static STAGE: LazyLock<Stage> = LazyLock::new(Stage::set);
 
 impl Stage {
+    /// Waits for this line among the metrics: the gateway's thread writes it when it gets there.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, line: &str) {
+        let found = (0..1000).any(|_| {
+            let mut text = String::new();
+            self.gateway.telemetry().metrics.encode(&mut text).expect("text");
+            let found = text.lines().any(|other| other == line);
+            if !found {
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+            found
+        });
+        assert!(found, "it was never counted: {line}");
+    }
+
     pub(crate) fn set() -> Self {
-        let listener = Listener::new(local(), Place::default());
+        Self::with(Limits::default())
+    }
+
+    /// One whose clients may take this.
+    pub(crate) fn with(limits: Limits) -> Self {
+        let listener = Listener { limits: Arc::new(limits), ..Listener::new(local(), Place::default()) };
         let mut config = Config { workers: 1, drain: DRAIN, listeners: vec![listener], ..Config::default() };
         let shop = shop();
         let endpoint = tidegate_upstream::Endpoint { host: shop.ip().to_string(), port: shop.port() };

@@ -6,6 +6,7 @@ mod demo;
 mod exit_codes;
 #[path = "../../../runtime/control/tests/it/reflecting.rs"]
 mod reflecting;
+mod limits;
 mod routes;
 mod run;
 mod running;

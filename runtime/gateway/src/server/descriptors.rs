@@ -7,8 +7,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// that leaves.
 pub(super) fn fit(gateway: &Gateway) {
     let config = gateway.snapshot().config.connections;
-    let Some(files) = raise() else { return };
-    let room = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(config.fd_reserve).max(1);
+    let files = raise().map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    let room = files.saturating_sub(config.fd_reserve).max(1);
     if room < config.max {
         tracing::warn!(
             files,
@@ -17,7 +17,9 @@ pub(super) fn fit(gateway: &Gateway) {
             "the limit of open files is low: fewer connections are taken than `connections.max` allows"
         );
     }
-    gateway.connections().set_max(room.min(config.max));
+    let max = room.min(config.max);
+    gateway.connections().set_max(max);
+    gateway.telemetry().metrics.limits().set_connections(max as u64);
 }
 
 /// The limit of open files, now that it is as high as it can be; `None` if there is none.

@@ -39,7 +39,7 @@ type Reply = ReplyBody<BodyOf<Pools>>;
 /// The largest frame that is taken: the protocol's default.
 const FRAME_MAX: u32 = 16 * 1024;
 /// What the h2 library may keep for one stream that the client's window allows and its socket does not.
-const SEND_BUFFER: usize = 64 * 1024;
+const SEND_BUFFER: usize = 32 * 1024;
 /// How long a client may take to hear why its connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 

@@ -111,6 +111,7 @@ const BAD_REQUESTS: [(BadRequest, &str); 9] = [
 pub struct Limits {
     reached: [AtomicU64; LIMITS.len()],
     bad: [AtomicU64; BAD_REQUESTS.len()],
+    connections: AtomicU64,
     /// Memory, with its limit.
     pub memory: Memory,
 }
@@ -129,6 +130,11 @@ impl Limits {
     /// Counts a limit that was reached.
     pub fn reached(&self, limit: Limit) {
         self.reached[limit as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Sets how many connections clients may have open, of all listeners together.
+    pub fn set_connections(&self, max: u64) {
+        self.connections.store(max, Relaxed);
     }
 
     /// Counts bytes that were no request.
@@ -180,6 +186,11 @@ impl Collector for Limits {
             encoder,
             ("bad_requests", "Bytes from clients that were no request, by reason."),
             BAD_REQUESTS.iter().map(|(why, name)| ([("reason", *name)], self.bad[*why as usize].load(Relaxed))),
+        )?;
+        family::gauge(
+            encoder,
+            ("connections_process_limit", "Connections that may be open, of all listeners together."),
+            level(self.connections.load(Relaxed)),
         )?;
         family::gauge(encoder, ("memory_held_bytes", "Bytes of bodies in memory."), level(self.memory.held()))?;
         family::gauge(

@@ -170,6 +170,7 @@ fn connections_are_counted_by_listener() {
             r#"tidegate_connections_refused_total{listener="0.0.0.0:8080",reason="address"} 1"#,
             r#"tidegate_connections_refused_total{listener="0.0.0.0:8080",reason="memory"} 0"#,
             r#"tidegate_connections_limit{listener="0.0.0.0:8080"} 10"#,
+            "tidegate_connections_process_limit 0",
         ]
     );
     assert_eq!(listener.open(), 1);

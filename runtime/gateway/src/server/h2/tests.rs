@@ -246,3 +246,11 @@ async fn a_connection_has_a_last_request_and_a_last_hour() {
     closed_at(&heard, 90, 106);
     assert_eq!(counted, [r#"limited_total{limit="max_age"} 1"#]);
 }
+
+/// It is told not to send the rest of its body, which nobody would read (RFC 9113, section 8.1).
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_answered_before_its_end_is_reset_without_an_error() {
+    let limits = Limits { idle_timeout: Duration::from_secs(100), ..Limits::default() };
+    let (heard, _) = run(limits, hello(&[frame(HEADERS, 0x4, 1, GET)]), true).await;
+    assert_eq!(heard[..2], [Heard::Answered { stream: 1 }, Heard::Reset { at: 0, stream: 1, code: 0 }], "{heard:?}");
+}
