@@ -2,14 +2,15 @@
 //!
 //! **Owns** the config file: reading it ([`load`]), its keys, substitution of environment variables,
 //! every error about it with file, line and caret ([`Report`]), the schemas that it names ([`schemas`]);
-//! the [admin port](admin) with metrics and health; and what [the machine](machine) has of memory.
+//! the [admin port](admin) with metrics and health; what [the machine](machine) has of memory; and
+//! [following](Follower) upstreams that tell their schema themselves.
 //!
-//! **Does not** listen for the clients of the gateway, route, transcode, or compile `.proto` files
-//! (that is behind [`tidegate_transcode::ports::SchemaCompiler`]), and does not read the environment of
+//! **Does not** listen for the clients of the gateway, route, transcode, compile `.proto` files or know
+//! what is said in a conversation of server reflection (both are behind [`tidegate_transcode::ports`]), and does not read the environment of
 //! the process: it is handed in.
 //!
 //! **Invariant**: a config that is wrong in several ways is reported in all of them at once, and
-//! nothing of it comes into force. serde occurs in this crate alone.
+//! nothing of it comes into force; neither does a schema that cannot be used. serde occurs in this crate alone.
 #![forbid(unsafe_code)]
 
 pub mod admin;
