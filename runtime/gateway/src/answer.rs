@@ -20,7 +20,7 @@ pub enum Answer {
     NotAcceptable,
     /// The body is above the limit.
     BodyTooLarge,
-    /// The request asks for something that HTTP has and that is not done here.
+    /// `CONNECT`: nothing is tunnelled.
     NotImplemented,
     /// The upstream's reply is no gRPC, or JSON cannot say it.
     BadReply,

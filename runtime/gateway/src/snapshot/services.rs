@@ -56,13 +56,12 @@ impl Services {
         let mut services = Self::default();
         for (index, route) in config.routes.iter().enumerate().filter(|(_, route)| route.host == *host) {
             let compiled = &routes[index];
-            let full_name = route.service.as_str();
-            if services.others.contains_key(full_name) {
+            if services.others.contains_key(&*route.service) {
                 continue;
             }
             let upstream = &config.upstreams[compiled.upstream].name;
             let method = |name: &str, kind: Option<Kind>| {
-                let path = format!("/{full_name}/{name}");
+                let path = format!("/{}/{name}", route.service);
                 Method {
                     route: index,
                     uri: upstream_uri(upstream, if kind.is_none() { "/" } else { &path }),
@@ -71,14 +70,14 @@ impl Services {
                     kind,
                 }
             };
-            // Messages are not looked into: a service whose schema is yet to come is called all the same.
-            let known = compiled.schema.find_service(full_name);
-            for known in known.iter().flat_map(|service| &service.methods) {
+            // A schema that is not there yet is no hindrance: then no method is known.
+            let service = compiled.schema.find_service(&route.service);
+            for known in service.iter().flat_map(|service| &service.methods) {
                 let (client_streaming, server_streaming) = (known.client_streaming, known.server_streaming);
                 let known = method(&known.name, Some(Kind { client_streaming, server_streaming }));
                 services.methods.insert(known.name.as_ref().into(), known);
             }
-            services.others.insert(full_name.into(), method("(unknown)", None));
+            services.others.insert((&*route.service).into(), method("(unknown)", None));
         }
         services
     }
