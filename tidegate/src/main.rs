@@ -16,6 +16,7 @@ mod logging;
 mod routes;
 mod run;
 mod serve;
+mod supervisor;
 
 #[cfg(feature = "demo")]
 mod demo;

@@ -1,6 +1,7 @@
 //! What all workers share: the config in force, and the instruments.
 
 use crate::memory::Budget;
+use crate::phase::{Phase, SharedPhase};
 use crate::server::Total;
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
@@ -15,6 +16,7 @@ pub struct Gateway {
     telemetry: Telemetry,
     memory: Budget,
     connections: Total,
+    phase: SharedPhase,
 }
 
 /// Where requests are counted and logged.
@@ -32,7 +34,13 @@ impl Gateway {
     pub fn new(snapshot: Snapshot, telemetry: Telemetry) -> Self {
         let memory = Budget::new(&snapshot.config.memory, &telemetry.metrics);
         let connections = Total::new(snapshot.config.connections.max);
-        Self { snapshot: ArcSwap::from_pointee(snapshot), telemetry, memory, connections }
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            telemetry,
+            memory,
+            connections,
+            phase: SharedPhase::default(),
+        }
     }
 
     /// The config in force now. Take it once per request and keep it to the end.
@@ -50,6 +58,20 @@ impl Gateway {
     /// The connections of all listeners.
     pub(crate) fn connections(&self) -> &Total {
         &self.connections
+    }
+
+    /// How far the process is with serving and leaving.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Goes forward to `phase`; there is no way back.
+    ///
+    /// Nobody is woken by it: whoever waits sees it when it looks next. [`crate::server::Server`]
+    /// sets all but [`Phase::Leaving`] itself.
+    pub fn advance(&self, phase: Phase) {
+        self.phase.advance(phase);
     }
 
     /// The instruments.

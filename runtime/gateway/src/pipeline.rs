@@ -15,12 +15,16 @@ use crate::config::DEFAULT_IDLE_TIMEOUT;
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
 use crate::peer::Peer;
+use crate::phase::Phase;
 use crate::snapshot::{Routed, Snapshot};
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
 use http::{Request, Response, request};
 use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use tidegate_transcode::Miss;
 use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
@@ -51,11 +55,32 @@ where
 {
     let (head, body) = request.into_parts();
     let mut exchange = Exchange::begin(gateway, &head, peer);
-    match serve(upstreams, &head, body, peer, &mut exchange).await {
+    let served = {
+        let serving = pin!(serve(upstreams, &head, body, peer, &mut exchange));
+        until_over(gateway, serving).await
+    };
+    match served {
         Ok(Served::Whole(response)) => exchange.end_whole(response),
         Ok(Served::Stream(response)) => exchange.end_with_stream(response),
         Err(refusal) => exchange.end_refused(refusal),
     }
+}
+
+/// The work of a request, or its end when the time of the gateway's drain is over.
+async fn until_over<T>(
+    gateway: &Gateway,
+    mut serving: Pin<&mut impl Future<Output = Result<T, Refusal>>>,
+) -> Result<T, Refusal> {
+    poll_fn(|context| match serving.as_mut().poll(context) {
+        Poll::Pending if gateway.phase() == Phase::Over => Poll::Ready(Err(stopping())),
+        polled => polled,
+    })
+    .await
+}
+
+/// What a request or a stream is told that was not done when the gateway stopped.
+fn stopping() -> Refusal {
+    Refusal::new(Answer::Stopping, "the gateway is stopping")
 }
 
 /// A reply that is complete, or one that begins.

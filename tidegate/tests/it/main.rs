@@ -3,10 +3,14 @@
 mod check;
 #[cfg(feature = "demo")]
 mod demo;
+mod drain;
+mod drain_h2;
 mod exit_codes;
 mod routes;
 mod run;
 mod running;
+mod slow_upstream;
+mod supervisor;
 
 use std::fs;
 use std::path::Path;

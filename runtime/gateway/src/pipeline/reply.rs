@@ -1,5 +1,6 @@
 //! The response's body, whole or streamed.
 
+use super::stopping;
 use super::stream::{Source, silent};
 use crate::answer::{Answer, Refusal};
 use crate::exchange::Exchange;
@@ -139,6 +140,9 @@ where
     R: Body<Data = Bytes, Error = CallError> + Unpin,
 {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ReplyError>>> {
+        if self.exchange.must_end() {
+            self.source.end_early(&stopping());
+        }
         let mut piece = self.source.poll_next(context);
         if piece.is_pending() && self.poll_alarm(context).is_ready() {
             piece = self.source.poll_next(context);
