@@ -73,6 +73,16 @@ fn an_idle_connection_serves_one_more_request_and_is_then_closed() {
     assert_eq!(stage.running.end().0, 0);
 }
 
+/// Its first request may be on its way.
+#[test]
+fn a_connection_that_said_nothing_yet_is_served_when_it_speaks() {
+    let mut stage = Stage::set("drain: 1h", 1);
+    let mut silent = stage.running.send("");
+    stage.drain();
+    silent.write_all(NOWHERE.as_bytes()).expect("sent");
+    assert_eq!((parts(&rest(silent)).0, stage.running.end().0), (404, 0));
+}
+
 #[test]
 fn an_idle_connection_is_closed_in_order_at_the_end_of_the_drain() {
     let mut stage = Stage::set("drain: 10ms", 1);
