@@ -130,14 +130,14 @@ fn a_stream_gets_the_time_of_the_drain_and_then_an_end_with_a_status() {
 
 #[test]
 fn connections_that_wait_to_be_accepted_are_served() {
-    let stage = Stage::set("drain: 1h", 1);
+    let stage = Stage::set("drain: 1s", 1);
     stage.running.signal("STOP");
     let waiting: Vec<_> = (0..20).map(|_| stage.running.send(NOWHERE)).collect();
     stage.running.signal("TERM");
     stage.running.signal("CONT");
-    let answers: Vec<_> = waiting.into_iter().map(rest).collect();
-    let served: Vec<_> = answers.iter().map(|answer| (parts(answer).0, parts(answer).1)).collect();
-    assert_eq!(served, [(404, true); 20]);
+    // One that is served before the signal is seen stays open, until the drain is over.
+    let served: Vec<_> = waiting.into_iter().map(|waiting| parts(&rest(waiting)).0).collect();
+    assert_eq!(served, [404; 20]);
     assert_eq!(stage.running.end().0, 0);
 }
 

@@ -3,6 +3,10 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
+
+/// What never comes fails a test instead of holding it up.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `tidegate run` that listens. Killed when dropped.
 pub(crate) struct Running {
@@ -57,6 +61,7 @@ impl Running {
     /// Opens a connection and sends `request`.
     pub(crate) fn send(&self, request: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.addresses[0]).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(request.as_bytes()).expect("send");
         stream
     }
