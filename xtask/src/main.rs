@@ -11,6 +11,7 @@
 mod bench;
 mod cache;
 mod conformance;
+mod faults;
 mod generate;
 mod lint;
 mod proc;
@@ -40,6 +41,8 @@ enum Task {
     /// Measurements.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Stops under load, upstreams that die, clients that do not read: figures beside their goals.
+    Faults(faults::Args),
     /// Regenerate the checked-in generated code (or, with --check, compare it).
     Gen(generate::Args),
 }
@@ -61,6 +64,7 @@ fn run() -> anyhow::Result<()> {
         Task::Lint => lint::run(&workspace),
         Task::Conformance(args) => conformance::run(&workspace, &args).map(drop),
         Task::Bench(bench) => bench::run(&workspace, bench),
+        Task::Faults(args) => faults::run(&workspace, &args),
         Task::Gen(args) => generate::run(&workspace, &args),
     }
 }
