@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Rounds with and without stalled readers.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
+    /// The cargo profile of the programs; figures count with `release` only.
+    #[arg(long, default_value = "release")]
+    profile: String,
 }
 
 /// What goes wrong.
@@ -49,7 +52,7 @@ const ALL: [Fault; 5] = [Fault::Drain, Fault::Restart, Fault::Idle, Fault::SlowR
 
 /// Makes the runs and prints what was found beside what was to be found.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
-    let rig = Rig::build(workspace)?;
+    let rig = Rig::build(workspace, &args.profile)?;
     let mut report = Report::default();
     for fault in if args.run.is_empty() { &ALL[..] } else { &args.run } {
         match fault {

@@ -84,3 +84,14 @@ fn twice(journal: &str) -> Tally {
     let first = doubled.iter().take(20).map(|(id, count)| format!("{id}: {count} times")).collect();
     Tally { count: doubled.len() as u64, first }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::twice;
+
+    #[test]
+    fn an_id_that_comes_again_is_named() {
+        let found = twice("r-1\nr-2\nr-1\nr-3\n");
+        assert_eq!((found.count, found.first), (1, vec!["r-1: 2 times".to_owned()]));
+    }
+}

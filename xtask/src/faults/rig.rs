@@ -54,10 +54,10 @@ pub(super) struct Sample {
 }
 
 impl Rig {
-    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
+    pub(super) fn build(workspace: &Workspace, profile: &str) -> Result<Self> {
         Ok(Self {
-            gateway: workspace.build("tidegate", "tidegate", "release")?,
-            faults: workspace.build("tidegate-bench", "tidegate-faults", "release")?,
+            gateway: workspace.build("tidegate", "tidegate", profile)?,
+            faults: workspace.build("tidegate-bench", "tidegate-faults", profile)?,
             proto: workspace.root.join("bench/proto"),
             folder: cache::fresh(&cache::folder(workspace)?.join("faults"))?,
         })
@@ -222,4 +222,32 @@ pub(super) fn quantile(mut values: Vec<u64>, share: f64) -> u64 {
 /// Microseconds, for people.
 pub(super) fn ms(micros: u64) -> String {
     format!("{:.1} ms", micros as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let values = || vec![30, 10, 20, 40, 50];
+        assert_eq!([0.0, 0.5, 0.99, 1.0].map(|share| quantile(values(), share)), [10, 30, 50, 50]);
+        assert_eq!(quantile(Vec::new(), 0.5), 0);
+    }
+
+    #[test]
+    fn a_report_of_the_traffic_is_read_whole_or_not_at_all() {
+        let tally = json!({"count": 2, "first": ["why"]});
+        let mut report = json!({
+            "samples": [[7, 8, 200]], "turned_away": 3, "streams_complete": 4, "streams_with_status": 5,
+            "unanswered": tally, "wrong": tally, "streams_cut": tally,
+        });
+        let found = Traffic::read(&report).expect("it is whole");
+        assert_eq!(found.samples, [Sample { at: 7, took: 8, status: 200 }]);
+        assert_eq!((found.turned_away, found.streams_complete, found.streams_with_status), (3, 4, 5));
+        assert_eq!((found.wrong.count, found.wrong.first), (2, vec!["why".to_owned()]));
+        report["samples"][0][2] = json!("200");
+        assert!(Traffic::read(&report).is_none());
+    }
 }
