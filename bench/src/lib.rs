@@ -3,7 +3,7 @@
 //! **Owns** the traffic that gateways are compared with ([`scenario`]), the upstream that answers
 //! it from memory ([`upstream`]), the closed-loop client that counts and checks every answer
 //! ([`load`]), a bare proxy without translation ([`floor`]), reading a process's cost
-//! ([`process`]), and the codec's work by itself ([`codec`]).
+//! ([`process`]), the codec's work by itself ([`codec`]), and traffic through what goes wrong ([`faults`]).
 //!
 //! **Does not** start gateways or compare figures: that is `cargo xtask bench`.
 //!
@@ -11,6 +11,7 @@
 //! bounded in time.
 
 pub mod codec;
+pub mod faults;
 pub mod floor;
 pub mod load;
 pub mod messages;

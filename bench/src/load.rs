@@ -1,7 +1,7 @@
 //! A closed-loop HTTP/1.1 client: each of N connections sends the next request when the answer to
 //! the last one is complete. Every answer's status and length is checked.
 
-mod connection;
+pub(crate) mod connection;
 mod histogram;
 
 use std::cell::Cell;

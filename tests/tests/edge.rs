@@ -6,9 +6,9 @@ mod bad_input;
 mod client;
 #[path = "edge/connections.rs"]
 mod connections;
-#[path = "edge/methods.rs"]
-mod methods;
 #[path = "edge/limits.rs"]
 mod limits;
+#[path = "edge/methods.rs"]
+mod methods;
 #[path = "edge/stage.rs"]
 mod stage;

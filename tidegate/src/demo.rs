@@ -10,7 +10,7 @@ mod tour;
 use crate::exit::{Exit, print};
 use crate::load;
 use crate::run::Signals;
-use crate::serve::Serving;
+use crate::serve::{Given, Serving};
 use stage::Stage;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use tidegate_shop::tour::STEPS;
@@ -52,14 +52,14 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
             return Exit::Failure;
         }
     };
-    let serving = match load::file(stage.config()).and_then(Serving::start) {
+    let serving = match load::file(stage.config()).and_then(|ready| Serving::start(ready, Given::default())) {
         Ok(serving) => serving,
         Err(failure) => return failure.tell(),
     };
     let Some(&address) = serving.addresses().first() else { return Exit::Failure };
     if arguments.once {
         let exit = serving.run(tour::make(address));
-        serving.stop(std::future::pending());
+        serving.stop(|| {}, std::future::pending());
         return exit;
     }
     let mut signals = match serving.run(async { Signals::new() }) {
@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     };
     print(&introduction(&stage, address, serving.admin()));
     serving.run(signals.next());
-    serving.stop(async {
+    serving.stop(|| {}, async {
         signals.next().await;
     });
     Exit::Success

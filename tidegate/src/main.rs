@@ -18,6 +18,7 @@ mod routes;
 mod run;
 mod schema;
 mod serve;
+mod supervisor;
 
 #[cfg(feature = "demo")]
 mod demo;

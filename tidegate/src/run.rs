@@ -2,14 +2,19 @@
 
 use crate::exit::Exit;
 use crate::load;
-use crate::serve::Serving;
+use crate::serve::{Given, Serving};
+use crate::supervisor::{self, Supervisor};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves a config file until SIGTERM or SIGINT. A second signal ends the drain at once.
 pub(crate) fn run(path: &Path) -> Exit {
-    let serving = match load::file(path).and_then(Serving::start) {
+    let sockets = supervisor::inherited_sockets();
+    let supervisor = Arc::new(Supervisor::of_process());
+    let given = Given { sockets, heartbeat: supervisor.heartbeat() };
+    let mut serving = match load::file(path).and_then(|ready| Serving::start(ready, given)) {
         Ok(serving) => serving,
         Err(failure) => return failure.tell(),
     };
@@ -26,9 +31,14 @@ pub(crate) fn run(path: &Path) -> Exit {
     if let Some(address) = serving.admin() {
         tracing::info!(%address, "admin port on http://{address}");
     }
+    supervisor.ready();
+    let watching = Arc::clone(&supervisor);
+    serving.watch(|heartbeat| async move { watching.watch(heartbeat).await });
     let name = serving.run(signals.next());
-    tracing::info!(signal = name, "stopping: no new connections, requests in flight may finish");
-    let drained = serving.stop(async {
+    supervisor.stopping(serving.leave());
+    tracing::info!(signal = name, "stopping: not ready any more");
+    let draining = || tracing::info!("draining: no new connections, requests in flight may finish");
+    let drained = serving.stop(draining, async {
         signals.next().await;
     });
     if drained {

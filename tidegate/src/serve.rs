@@ -6,22 +6,34 @@ use crate::load::{Failure, Ready};
 use std::fs::OpenOptions;
 use std::future::Future;
 use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use tidegate_control::admin::{Bound, Phase, Readiness, Shown};
+use std::time::Duration;
+use tidegate_control::admin::{self, Bound, Readiness, Shown};
 use tidegate_control::config::{AccessLog, AccessLogTarget};
 use tidegate_control::{Diagnostic, Source, machine};
 use tidegate_gateway::config::Place;
-use tidegate_gateway::server::{Listeners, Server};
-use tidegate_gateway::{Gateway, Telemetry};
+use tidegate_gateway::server::{Heartbeat, Listeners, Server};
+use tidegate_gateway::{Gateway, Phase, Telemetry};
 use tidegate_telemetry::access_log::{self, QUEUE_LIMIT_BYTES};
 use tidegate_telemetry::clock;
 use tokio::runtime::{Builder, Runtime};
 
+/// What whoever started the process gave it, or asks of it.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    /// Sockets that listen already.
+    pub(crate) sockets: Vec<TcpListener>,
+    /// How often the workers have to show that they run.
+    pub(crate) heartbeat: Option<Duration>,
+}
+
 /// A gateway that serves. Call [`Serving::stop`] to end it well.
 #[derive(Debug)]
 pub(crate) struct Serving {
+    gateway: Arc<Gateway>,
     server: Server,
+    heartbeat: Option<Heartbeat>,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
     readiness: Arc<Readiness>,
@@ -33,17 +45,20 @@ pub(crate) struct Serving {
 impl Serving {
     /// Binds the ports and starts the workers. Ports are bound before anything is served, so that a
     /// gateway that cannot have all of them serves nothing.
-    pub(crate) fn start(ready: Ready) -> Result<Self, Failure> {
+    pub(crate) fn start(ready: Ready, given: Given) -> Result<Self, Failure> {
         let Ready { snapshot, metrics, admin, access_log, source, sources, workers } = ready;
         let failed = |what: &str, error: &io::Error| Failure::runtime(Diagnostic::error(format!("{what}: {error}")));
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| failed("cannot start the control runtime", &error))?;
-        let listeners = Listeners::bind(&snapshot.config)
+        let listeners = Listeners::bind_or_inherit(&snapshot.config, given.sockets)
             .map_err(|error| cannot_listen(error.address, &error.source, error.place, &source))?;
         let addresses = listeners.addresses().to_vec();
-        let admin = admin
+        for address in listeners.unused() {
+            tracing::warn!(%address, "an inherited socket is not used: no listener has exactly this address and port");
+        }
+        let bound = admin
             .map(|admin| {
                 runtime
                     .block_on(Bound::bind(&admin))
@@ -59,17 +74,19 @@ impl Serving {
         let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log };
         let gateway = Arc::new(Gateway::new(snapshot, telemetry));
         let schemas = follow::start(&runtime, &gateway, &sources);
-        let server = Server::start(&gateway, listeners).map_err(|error| failed("cannot start the workers", &error))?;
+        let (server, heartbeat) = Server::start_with_heartbeat(&gateway, listeners, given.heartbeat)
+            .map_err(|error| failed("cannot start the workers", &error))?;
         runtime.spawn(machine::watch(Arc::clone(&gateway)));
         let readiness = Arc::new(Readiness::default());
-        readiness.set(Phase::Serving);
-        let admin = admin.map(|bound| {
+        readiness.set(admin::Phase::Serving);
+        let admin = bound.map(|bound| {
             let address = bound.address();
             let shown = Shown { metrics, readiness: Arc::clone(&readiness), schemas, version: VERSION };
             runtime.spawn(bound.serve(shown, std::future::pending()));
             address
         });
-        Ok(Self { server, addresses, admin, readiness, runtime, _access_log: writer })
+        let heartbeat = given.heartbeat.is_some().then_some(heartbeat);
+        Ok(Self { gateway, server, heartbeat, addresses, admin, readiness, runtime, _access_log: writer })
     }
 
     /// Where clients connect, in the order of the config, with the ports that were taken for port 0.
@@ -87,15 +104,39 @@ impl Serving {
         self.runtime.block_on(work)
     }
 
-    /// Takes no more connections, lets requests in flight finish within the config's `drain`, and
-    /// writes out the access log. The admin port says `draining` until then. Gives up early when
-    /// `hurry` is done, and then says `false`.
-    pub(crate) fn stop(self, hurry: impl Future<Output = ()>) -> bool {
-        let Self { server, readiness, runtime, _access_log: access_log, .. } = self;
-        readiness.set(Phase::Draining);
+    /// Runs `watch` beside everything else, until the end, if the workers show that they run.
+    pub(crate) fn watch<W: Future<Output = ()> + Send + 'static>(&mut self, watch: impl FnOnce(Heartbeat) -> W) {
+        if let Some(heartbeat) = self.heartbeat.take() {
+            self.runtime.spawn(watch(heartbeat));
+        }
+    }
+
+    /// Says on the admin port that it will stop, and gives how long it will take at the most.
+    pub(crate) fn leave(&self) -> Duration {
+        self.readiness.set(admin::Phase::Draining);
+        self.gateway.advance(Phase::Leaving);
+        let config = &self.gateway.snapshot().config;
+        config.drain_delay + config.drain
+    }
+
+    /// Serves on for the config's `drain_delay`. Then takes no more connections, lets requests in
+    /// flight finish within `drain`, and writes out the access log. The admin port says `draining`
+    /// all the time. `draining` is told when the delay is over. Gives up early when `hurry` is done,
+    /// and then says `false`.
+    pub(crate) fn stop(self, draining: impl FnOnce(), hurry: impl Future<Output = ()>) -> bool {
+        self.leave();
+        let Self { gateway, server, runtime, _access_log: access_log, .. } = self;
+        let delay = gateway.snapshot().config.drain_delay;
         let drained = runtime.block_on(async {
-            // The workers are joined, which blocks: elsewhere than where the admin port is served.
-            let stopping = tokio::task::spawn_blocking(move || server.shutdown());
+            let stopping = async {
+                if !delay.is_zero() {
+                    tokio::time::sleep(delay).await;
+                }
+                gateway.advance(Phase::Draining);
+                draining();
+                // The workers are joined, which blocks: elsewhere than where the admin port is served.
+                tokio::task::spawn_blocking(move || server.shutdown()).await
+            };
             tokio::select! {
                 _ = stopping => true,
                 () = hurry => false,

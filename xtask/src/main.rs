@@ -11,6 +11,7 @@
 mod bench;
 mod cache;
 mod conformance;
+mod faults;
 mod fuzz;
 mod generate;
 mod lint;
@@ -43,6 +44,8 @@ enum Task {
     /// Measurements.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Stops under load, upstreams that die, clients that do not read: figures beside their goals.
+    Faults(faults::Args),
     /// Regenerate the checked-in generated code (or, with --check, compare it).
     Gen(generate::Args),
 }
@@ -65,6 +68,7 @@ fn run() -> anyhow::Result<()> {
         Task::Conformance(args) => conformance::run(&workspace, &args).map(drop),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
         Task::Bench(bench) => bench::run(&workspace, bench),
+        Task::Faults(args) => faults::run(&workspace, &args),
         Task::Gen(args) => generate::run(&workspace, &args),
     }
 }

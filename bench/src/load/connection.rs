@@ -12,7 +12,7 @@ enum Framing {
 }
 
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Box<[u8]>,
     begin: usize,
@@ -20,29 +20,53 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(address: &str) -> Result<Self> {
+    pub(crate) async fn open(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("nobody listens on {address}"))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; 64 * 1024].into(), begin: 0, end: 0 })
+        Ok(Self::on(stream))
+    }
+
+    pub(crate) fn on(stream: TcpStream) -> Self {
+        Self { stream, buffer: vec![0; 64 * 1024].into(), begin: 0, end: 0 }
     }
 
     /// Sends a request and reads its answer; the pieces of the body go to `sink`, its length is
     /// returned. An error if the status is not 200.
-    pub(super) async fn exchange(&mut self, request: &[u8], mut sink: impl FnMut(&[u8])) -> Result<usize> {
+    pub(crate) async fn exchange(&mut self, request: &[u8], mut sink: impl FnMut(&[u8])) -> Result<usize> {
+        let mut length = 0;
+        let head = self.ask(request, |piece| {
+            length += piece.len();
+            sink(piece);
+        });
+        match head.await?.status {
+            200 => Ok(length),
+            status => bail!("status {status}"),
+        }
+    }
+
+    /// The socket without the buffer, between two exchanges.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    /// Ready when the server has closed the connection.
+    pub(crate) async fn closed(&mut self) {
+        let mut byte = [0];
+        // Bytes that nobody asked for are no better than an end.
+        let _ = self.stream.peek(&mut byte).await;
+    }
+
+    /// Sends a request and reads its answer, whatever its status.
+    pub(crate) async fn ask(&mut self, request: &[u8], mut sink: impl FnMut(&[u8])) -> Result<Head> {
         self.stream.write_all(request).await?;
-        let framing = loop {
-            if let Some((head, framing)) = head(&self.buffer[self.begin..self.end])? {
-                self.begin += head;
-                break framing;
+        let head = loop {
+            if let Some(head) = head(&self.buffer[self.begin..self.end])? {
+                self.begin += head.length;
+                break head;
             }
             self.fill().await?;
         };
-        let mut length = 0;
-        let mut sink = |piece: &[u8]| {
-            length += piece.len();
-            sink(piece);
-        };
-        match framing {
+        match head.framing {
             Framing::Length(mut left) => loop {
                 let piece = left.min(self.end - self.begin);
                 sink(&self.buffer[self.begin..self.begin + piece]);
@@ -68,7 +92,7 @@ impl Connection {
         if self.begin != self.end {
             bail!("bytes after the answer");
         }
-        Ok(length)
+        Ok(head)
     }
 
     async fn fill(&mut self) -> Result<()> {
@@ -88,27 +112,36 @@ impl Connection {
     }
 }
 
-/// The length of a complete head and the framing of the body after it.
-fn head(bytes: &[u8]) -> Result<Option<(usize, Framing)>> {
+/// A complete head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    length: usize,
+    framing: Framing,
+    /// The status code.
+    pub(crate) status: u16,
+    /// The connection ends with this answer.
+    pub(crate) close: bool,
+}
+
+fn head(bytes: &[u8]) -> Result<Option<Head>> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(length) = response.parse(bytes)? else {
         return Ok(None);
     };
-    if response.code != Some(200) {
-        let text = String::from_utf8_lossy(bytes);
-        bail!("status {:?}: {text}", response.code);
-    }
+    let mut framing = None;
+    let mut close = false;
     for header in response.headers.iter() {
         if header.name.eq_ignore_ascii_case("content-length") {
-            let value = std::str::from_utf8(header.value)?.parse()?;
-            return Ok(Some((length, Framing::Length(value))));
-        }
-        if header.name.eq_ignore_ascii_case("transfer-encoding") {
-            return Ok(Some((length, Framing::Chunked)));
+            framing = Some(Framing::Length(std::str::from_utf8(header.value)?.parse()?));
+        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            framing = Some(Framing::Chunked);
+        } else if header.name.eq_ignore_ascii_case("connection") {
+            close = header.value.eq_ignore_ascii_case(b"close");
         }
     }
-    bail!("an answer without a length");
+    let framing = framing.context("an answer without a length")?;
+    Ok(Some(Head { length, framing, status: response.code.unwrap_or(0), close }))
 }
 
 /// A chunked body, read as it comes (RFC 9112, 7.1).
@@ -197,11 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_complete_or_awaited_and_only_200_counts() {
+    fn a_head_is_complete_or_awaited_and_says_whether_more_may_follow() {
         let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n";
-        assert_eq!(head(whole).expect("well-formed"), Some((whole.len(), Framing::Length(12))));
+        let found = Head { length: whole.len(), framing: Framing::Length(12), status: 200, close: false };
+        assert_eq!(head(whole).expect("well-formed"), Some(found));
         assert_eq!(head(&whole[..30]).expect("so far"), None);
-        assert!(head(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n").is_err());
+        let last = b"HTTP/1.1 503 No\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+        let found = Head { length: last.len(), framing: Framing::Chunked, status: 503, close: true };
+        assert_eq!(head(last).expect("well-formed"), Some(found));
         assert!(head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 }

@@ -90,6 +90,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let mut fields = Fields::of_file(root, "the config file", cx)?.not_yet(LATER);
     let workers = fields.optional("workers", cx, value::workers);
     let drain = fields.optional("drain", cx, value::duration);
+    let drain_delay = fields.optional("drain_delay", cx, value::duration);
     let connections = limits::connections(&mut fields, cx);
     let memory = limits::memory(&mut fields, cx);
     let listeners = listeners::read(&mut fields, cx);
@@ -104,6 +105,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
         config: gateway::Config {
             workers: workers.map_or(0, |workers| workers.value),
             drain: drain.map_or(DEFAULT_DRAIN, |drain: crate::fields::Located<Duration>| drain.value),
+            drain_delay: drain_delay.map_or(Duration::ZERO, |delay: crate::fields::Located<Duration>| delay.value),
             connections,
             memory,
             listeners,

@@ -28,6 +28,8 @@ pub enum Answer {
     Unavailable,
     /// What is served depends on a schema that has not come yet.
     SchemaUnknown,
+    /// The gateway stops, and the time of its drain is over.
+    Stopping,
     /// The deadline passed.
     Deadline,
     /// The client left before its answer was complete.
@@ -50,7 +52,7 @@ pub enum Answer {
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 19] = [
+const TABLE: [(Answer, StatusCode, &str); 20] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
@@ -61,6 +63,7 @@ const TABLE: [(Answer, StatusCode, &str); 19] = [
     (Answer::BadReply, StatusCode::BAD_GATEWAY, "bad_reply"),
     (Answer::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable"),
     (Answer::SchemaUnknown, StatusCode::SERVICE_UNAVAILABLE, "schema_unknown"),
+    (Answer::Stopping, StatusCode::SERVICE_UNAVAILABLE, "stopping"),
     (Answer::Deadline, StatusCode::GATEWAY_TIMEOUT, "deadline"),
     (Answer::ClientGone, CLIENT_CLOSED_REQUEST, "client_gone"),
     (Answer::Internal, StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -210,6 +213,7 @@ mod tests {
             (502, 13, "bad_reply"),
             (503, 14, "upstream_unavailable"),
             (503, 14, "schema_unknown"),
+            (503, 14, "stopping"),
             (504, 4, "deadline"),
             (499, 1, "client_gone"),
             (500, 13, "internal"),

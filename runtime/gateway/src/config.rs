@@ -30,6 +30,9 @@ pub struct Config {
     pub workers: usize,
     /// How long requests in flight may go on after SIGTERM.
     pub drain: Duration,
+    /// How long everything is still served after SIGTERM while readiness says no, before the drain begins:
+    /// time for load balancers to notice.
+    pub drain_delay: Duration,
     /// Connections from clients, of all listeners together.
     pub connections: limits::Connections,
     /// The memory of the process.

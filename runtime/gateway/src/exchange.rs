@@ -9,6 +9,7 @@ use crate::idle::{Upload, Watch};
 use crate::local;
 use crate::memory::Held;
 use crate::peer::Peer;
+use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};
 use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
@@ -236,6 +237,11 @@ impl Exchange {
         self.deadline = timeout.and_then(|timeout| self.started.checked_add(timeout));
     }
 
+    /// The gateway stops, and the time of its drain is over: what is in flight has to end.
+    pub(crate) fn must_end(&self) -> bool {
+        self.gateway.phase() == Phase::Over
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -439,11 +445,12 @@ impl Exchange {
 }
 
 impl Drop for Exchange {
-    /// Whoever drops it before its end has left: a client that closed its connection or its stream.
+    /// Whoever drops it before its end has left: a client that closed its connection or its stream. Or we
+    /// have, with a client that did not even take the end.
     fn drop(&mut self) {
         if !self.ended {
-            let gone = Answer::ClientGone;
-            self.end(gone.http_status(), gone.code(), Some(gone.reason()));
+            let why = if self.must_end() { Answer::Stopping } else { Answer::ClientGone };
+            self.end(why.http_status(), why.code(), Some(why.reason()));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::answer::{Answer, Refusal};
 use crate::config::{Config, DEFAULT_IDLE_TIMEOUT};
 use crate::exchange::Exchange;
 use crate::idle::Watch;
-use crate::pipeline::native;
+use crate::pipeline::{native, stopping};
 use bytes::Bytes;
 use http::header::HeaderMap;
 use http::{Uri, request};
@@ -163,6 +163,9 @@ impl Reply {
     pub(crate) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         if self.ended {
             return Poll::Ready(None);
+        }
+        if self.exchange.must_end() {
+            return self.end(Some(stopping()));
         }
         let next = match &mut self.source {
             Source::Once(message) => Poll::Ready(message.take().map(Ok)),

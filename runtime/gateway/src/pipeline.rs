@@ -19,13 +19,17 @@ use crate::exchange::Exchange;
 use crate::gateway::Gateway;
 use crate::idle::Watch;
 use crate::peer::Peer;
+use crate::phase::Phase;
 use crate::snapshot::{Routed, Snapshot};
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
 use http::{Request, Response, request};
 use native::Protocol;
 use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use tidegate_transcode::Miss;
 use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
@@ -61,17 +65,42 @@ where
         return exchange.end_refused(refusal);
     }
     if protocol == Protocol::Grpc {
-        return match native::serve(upstreams, head, body, peer, &mut exchange).await {
+        let served = {
+            let serving = pin!(native::serve(upstreams, head, body, peer, &mut exchange));
+            until_over(gateway, serving).await
+        };
+        return match served {
             Ok(native::Served::Upstream(reply)) => exchange.end_with_rpc(reply),
             Ok(native::Served::Local(source)) => exchange.end_with_local(source),
             Err(refusal) => exchange.end_rpc_refused(refusal),
         };
     }
-    match serve(upstreams, &head, body, peer, &mut exchange).await {
+    let served = {
+        let serving = pin!(serve(upstreams, &head, body, peer, &mut exchange));
+        until_over(gateway, serving).await
+    };
+    match served {
         Ok(Served::Whole(response)) => exchange.end_whole(response),
         Ok(Served::Stream(response)) => exchange.end_with_stream(response),
         Err(refusal) => exchange.end_refused(refusal),
     }
+}
+
+/// The work of a request, or its end when the time of the gateway's drain is over.
+async fn until_over<T>(
+    gateway: &Gateway,
+    mut serving: Pin<&mut impl Future<Output = Result<T, Refusal>>>,
+) -> Result<T, Refusal> {
+    poll_fn(|context| match serving.as_mut().poll(context) {
+        Poll::Pending if gateway.phase() == Phase::Over => Poll::Ready(Err(stopping())),
+        polled => polled,
+    })
+    .await
+}
+
+/// What a request or a stream is told that was not done when the gateway stopped.
+pub(crate) fn stopping() -> Refusal {
+    Refusal::new(Answer::Stopping, "the gateway is stopping")
 }
 
 /// A reply that is complete, or one that begins.

@@ -1,5 +1,6 @@
 //! Listeners and workers: sockets in, [`crate::pipeline`] behind each request.
 
+mod accept;
 mod admission;
 mod bind;
 mod connection;
@@ -7,22 +8,29 @@ mod date;
 mod descriptors;
 mod h1;
 mod h2;
+mod heartbeat;
+mod lingering;
 mod patience;
+mod streams;
 #[cfg(test)]
 mod testing;
 mod worker;
 
 use crate::gateway::Gateway;
+use crate::phase::Phase;
 use admission::Admission;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 pub(crate) use admission::Total;
 pub use bind::{BindError, Listeners};
+pub use heartbeat::Heartbeat;
 
 /// Running workers. Dropping it does not stop them: call [`Server::shutdown`].
 #[derive(Debug)]
 pub struct Server {
+    gateway: Arc<Gateway>,
     workers: Vec<std::thread::JoinHandle<()>>,
     stop: watch::Sender<bool>,
 }
@@ -33,21 +41,48 @@ impl Server {
     /// # Errors
     /// The operating system refuses a thread or a runtime.
     pub fn start(gateway: &Arc<Gateway>, listeners: Listeners) -> std::io::Result<Self> {
+        Self::start_with_heartbeat(gateway, listeners, None).map(|(server, _)| server)
+    }
+
+    /// As [`Server::start`]; each worker also shows at this interval that it runs.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with_heartbeat(
+        gateway: &Arc<Gateway>,
+        listeners: Listeners,
+        interval: Option<Duration>,
+    ) -> std::io::Result<(Self, Heartbeat)> {
         descriptors::fit(gateway);
         let gates: Vec<Arc<Admission>> = gates(gateway, listeners.addresses());
         let (stop, _) = watch::channel(false);
+        let mut heartbeat = Heartbeat::new();
         let mut workers = Vec::new();
         for (index, sockets) in listeners.into_workers().into_iter().enumerate() {
             let sockets = sockets.into_iter().zip(gates.iter().cloned()).collect();
-            let worker = worker::Worker::new(Arc::clone(gateway), sockets, stop.subscribe());
+            let worker = worker::Worker {
+                gateway: Arc::clone(gateway),
+                sockets,
+                stop: stop.subscribe(),
+                pulse: heartbeat.worker(),
+                heartbeat: interval,
+            };
             let name = format!("tidegate-{index}");
             workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
         }
-        Ok(Self { workers, stop })
+        Ok((Self { gateway: Arc::clone(gateway), workers, stop }, heartbeat))
     }
 
-    /// Stops accepting, lets requests in flight finish within the config's `drain`, and waits for the workers.
+    /// Stops accepting and waits for the workers, whose connections end like this:
+    ///
+    /// - what waits to be accepted is accepted first;
+    /// - h1: with the next answer, which says `connection: close`; an idle connection serves one more
+    ///   request;
+    /// - h2: GOAWAY, and every stream that the client opened before it read that is served;
+    /// - when the config's `drain` is over: requests in flight are answered 503, streams end with a
+    ///   status, idle connections are closed.
     pub fn shutdown(self) {
+        self.gateway.advance(Phase::Draining);
         self.stop.send_replace(true);
         for worker in self.workers {
             if worker.join().is_err() {

@@ -28,9 +28,9 @@ use crate::{
     upload::Upload,
 };
 
-/// How long a call waits for an endpoint that was down when it was last tried: it should fail fast,
-/// and an endpoint that is back answers within this.
-const WAIT_WHILE_DOWN: Duration = Duration::from_millis(50);
+/// How long a call waits for an endpoint that was down when it was last tried: an endpoint that is back
+/// answers within this, and its failure is told within 50 ms, with all that comes on top.
+const WAIT_WHILE_DOWN: Duration = Duration::from_millis(40);
 
 /// How often a request is sent again that the peer refused (gRPC's transparent retry, A6: once).
 const RESENDS_AFTER_REFUSAL: u32 = 1;

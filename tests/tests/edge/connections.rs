@@ -4,8 +4,6 @@ use crate::client::{Ask, exchange, h1, h2};
 use crate::stage::{STAGE, Stage};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
-use tidegate_telemetry::clock;
 
 #[test]
 fn headers_that_are_too_large_are_431() {
@@ -54,17 +52,4 @@ fn a_client_that_stops_within_its_body_and_listens_is_told() {
     stream.read_to_string(&mut answer).expect("text");
     assert!(answer.starts_with("HTTP/1.1 499 Client Closed Request\r\n"), "{answer}");
     assert!(answer.ends_with(r#"{"code":1,"message":"the request's body ended early"}"#), "{answer}");
-}
-
-/// It is not one of the requests that may finish: it asked for nothing.
-#[test]
-fn a_connection_that_said_nothing_does_not_hold_up_the_end() {
-    let stage = Stage::set();
-    let _silent = TcpStream::connect(stage.address).expect("it listens");
-    // Answered by the same worker, which accepts in order: so the first one is accepted as well.
-    let ask = Ask { line: "GET /s/docs", headers: &[], body: b"" };
-    assert_eq!(h1(stage.address, &ask).status, 200);
-    let began = clock::now();
-    stage.server.shutdown();
-    assert!(clock::now() - began < Duration::from_secs(5), "it waited for the silent connection");
 }

@@ -22,7 +22,6 @@ const DRAIN: Duration = Duration::from_secs(60);
 pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) server: Server,
 }
 
 /// One stage for all tests that only look at answers.
@@ -77,8 +76,8 @@ impl Stage {
         let schemas = Schemas::from([("shop".to_owned(), schema())]);
         let snapshot = Snapshot::compile(config, &schemas, &metrics, 1).expect("the config compiles");
         let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
-        let server = Server::start(&gateway, listeners).expect("a worker");
-        Self { address, gateway, server }
+        Server::start(&gateway, listeners).expect("a worker");
+        Self { address, gateway }
     }
 }
 

@@ -91,7 +91,8 @@ fn serve_shop(address: SocketAddr, tell: &mpsc::Sender<io::Result<SocketAddr>>, 
 fn config_text(shop: SocketAddr, gateway: SocketAddr, admin: SocketAddr, quiet: bool) -> String {
     let access_log = if quiet { "off" } else { "{ format: text, to: stderr }" };
     format!(
-        "listeners:
+        "drain: 1s
+listeners:
   - bind: {gateway}
 admin: {{ bind: {admin} }}
 upstreams:

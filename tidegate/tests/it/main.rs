@@ -3,14 +3,18 @@
 mod check;
 #[cfg(feature = "demo")]
 mod demo;
+mod drain;
+mod drain_h2;
 mod exit_codes;
+mod limits;
 #[path = "../../../runtime/control/tests/it/reflecting.rs"]
 mod reflecting;
-mod limits;
 mod routes;
 mod run;
 mod running;
 mod schema;
+mod slow_upstream;
+mod supervisor;
 mod told;
 
 use std::fs;

@@ -102,38 +102,3 @@ tidegate.yaml: 1 error
         ),
     );
 }
-
-/// The head of a request whose body never comes; the gateway asks for it as soon as it reads it.
-const UNFINISHED: &str =
-    "POST /v1/say HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n";
-
-#[test]
-fn an_idle_connection_does_not_hold_up_the_end() {
-    let folder = folder(&[("tidegate.yaml", &format!("drain: 1h\n{CONFIG}"))]);
-    let running = Running::start(program(folder.path(), &["run"]));
-    let _idle = running.connect("GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n", "}");
-    running.signal("TERM");
-    assert_eq!(running.end().0, 0);
-}
-
-#[test]
-fn requests_in_flight_get_the_time_of_the_drain_and_no_more() {
-    let folder = folder(&[("tidegate.yaml", &format!("drain: 10ms\n{CONFIG}"))]);
-    let running = Running::start(program(folder.path(), &["run"]));
-    let _unfinished = running.connect(UNFINISHED, "100 Continue\r\n\r\n");
-    running.signal("TERM");
-    let (code, _, log) = running.end();
-    assert!(log.contains("still in flight"), "{log}");
-    assert_eq!(code, 0);
-}
-
-#[test]
-fn a_second_signal_ends_the_drain_at_once() {
-    let folder = folder(&[("tidegate.yaml", &format!("drain: 1h\n{CONFIG}"))]);
-    let mut running = Running::start(program(folder.path(), &["run"]));
-    let _unfinished = running.connect(UNFINISHED, "100 Continue\r\n\r\n");
-    running.signal("TERM");
-    running.wait_for_log("stopping");
-    running.signal("INT");
-    assert_eq!(running.end().0, 1);
-}

@@ -3,6 +3,10 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
+
+/// What never comes fails a test instead of holding it up.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `tidegate run` that listens. Killed when dropped.
 pub(crate) struct Running {
@@ -10,6 +14,8 @@ pub(crate) struct Running {
     log: BufReader<ChildStderr>,
     /// Where it listens, in the order of the log: listeners, then the admin port.
     pub(crate) addresses: Vec<String>,
+    /// The log until then.
+    pub(crate) before: String,
 }
 
 impl Running {
@@ -23,7 +29,7 @@ impl Running {
     pub(crate) fn start_with(command: &mut Command, count: usize) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be run");
         let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
-        let mut addresses = Vec::new();
+        let (mut addresses, mut before) = (Vec::new(), String::new());
         while addresses.len() < count {
             let mut line = String::new();
             let read = log.read_line(&mut line).expect("a log of text");
@@ -31,8 +37,9 @@ impl Running {
             if let Some(address) = line.split(" on http://").nth(1).and_then(|rest| rest.split('"').next()) {
                 addresses.push(address.to_owned());
             }
+            before.push_str(&line);
         }
-        Self { child, log, addresses }
+        Self { child, log, addresses, before }
     }
 
     /// The answer to a GET: status line, headers and body.
@@ -51,10 +58,17 @@ impl Running {
         assert!(status.success(), "{kill}");
     }
 
+    /// Opens a connection and sends `request`.
+    pub(crate) fn send(&self, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.addresses[0]).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(request.as_bytes()).expect("send");
+        stream
+    }
+
     /// Opens a connection, sends `request`, and reads until what came ends with `until`.
     pub(crate) fn connect(&self, request: &str, until: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.addresses[0]).expect("it listens");
-        stream.write_all(request.as_bytes()).expect("send");
+        let mut stream = self.send(request);
         let mut answer = String::new();
         let mut byte = [0];
         while !answer.ends_with(until) {
@@ -87,4 +101,12 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What comes until the connection ends, which must not be by a reset.
+#[track_caller]
+pub(crate) fn rest(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an end in order");
+    answer
 }

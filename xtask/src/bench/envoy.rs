@@ -5,7 +5,7 @@
 //! else the machine does falls on all of them; the medians are compared.
 
 mod config;
-mod subject;
+pub(crate) mod subject;
 mod table;
 
 use std::path::PathBuf;

@@ -44,6 +44,7 @@ pub(crate) const EVERYTHING: &[&str] = &[
     "metadata: { allow: [X-User-Id, x-app-*, \"*-bin\"] }",
     "grpc: { health: true, reflection: true }",
     "telemetry: { access_log: { format: text, to: logs/access.log } }",
+    "drain_delay: 250ms",
 ];
 
 const RULES: &str = "http: { rules: [{ selector: shop.v1.Orders.Get, get: '/v1/orders/{id}' }] }\n";
@@ -55,6 +56,7 @@ fn every_key_arrives() {
     let place = |line, column| Place { line, column };
     let config = &loaded.config;
     assert_eq!((config.workers, config.drain), (2, Duration::from_millis(1500)));
+    assert_eq!(config.drain_delay, Duration::from_millis(250));
     let listeners: Vec<_> = config.listeners.iter().map(|l| (l.bind.to_string(), l.place)).collect();
     assert_eq!(listeners, [("0.0.0.0:8080".to_owned(), place(4, 11)), ("[::1]:0".to_owned(), place(5, 11))]);
     let upstreams: Vec<_> =
@@ -124,6 +126,7 @@ fn what_is_not_said_has_its_default() {
     let loaded = crate::parse(&lines(&[crate::LISTENERS, crate::UPSTREAMS, crate::ROUTES])).expect("it is right");
     let config = &loaded.config;
     assert_eq!((config.workers, config.drain), (0, tidegate_gateway::config::DEFAULT_DRAIN));
+    assert_eq!(config.drain_delay, Duration::ZERO);
     assert_eq!(config.metadata, MetadataPolicy::default());
     assert_eq!(config.grpc, LocalServices::default());
     assert_eq!((loaded.admin, loaded.access_log), (None, Some(AccessLog::default())));

@@ -1,6 +1,7 @@
 //! The response's body, whole or streamed.
 
 use super::native::{Pass, refuse_over};
+use super::stopping;
 use super::stream::Source;
 use crate::exchange::Exchange;
 use crate::idle::Watch;
@@ -166,6 +167,9 @@ where
     R: Body<Data = Bytes, Error = CallError> + Unpin,
 {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ReplyError>>> {
+        if self.exchange.must_end() {
+            self.source.end_early(&stopping());
+        }
         let mut piece = self.source.poll_next(context);
         if piece.is_pending()
             && let Poll::Ready(over) = self.watch.poll_over(context)

@@ -175,6 +175,13 @@ where
         self.state = State::Ended(ending);
     }
 
+    /// Ends the stream for a reason of our own, unless it has ended.
+    pub(super) fn end_early(&mut self, refusal: &Refusal) {
+        if matches!(self.state, State::Open) {
+            self.fail(refusal);
+        }
+    }
+
     fn end(&mut self) {
         if self.raw_content_type.is_none() {
             self.writer.end(&mut self.out);

@@ -4,6 +4,7 @@ use super::admission::Permit;
 use super::worker::Shared;
 use super::{h1, h2};
 use crate::peer::Peer;
+use crate::phase::Phase;
 use std::rc::Rc;
 use std::time::Duration;
 use tidegate_telemetry::metrics::limits::Limit;
@@ -22,12 +23,11 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, permit: Permit, shared:
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let _permit = permit;
-    let mut stop = shared.stop.clone();
+    let mut phase = shared.phase.clone();
     let begun = tokio::select! {
         biased;
         begun = tokio::time::timeout(peer.limits().headers.timeout, speaks_h2(&stream)) => begun,
-        // Nothing was asked yet: nothing to wait for.
-        _ = stop.wait_for(|&stop| stop) => return,
+        _ = phase.wait_for(|&phase| phase == Phase::Over) => return,
     };
     match begun {
         Ok(Ok(true)) => h2::serve(stream, peer, &shared).await,

@@ -5,9 +5,11 @@ mod head;
 mod refused;
 
 use super::h2::jittered;
+use super::lingering::Lingering;
 use super::patience::{Activity, Observed, Patience};
 use super::worker::Shared;
 use crate::peer::Peer;
+use crate::phase::Phase;
 use crate::pipeline;
 use body::{Counted, Read};
 pub(super) use head::Head;
@@ -21,19 +23,14 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::limits::Limit;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What hyper may keep of a request that is not read, and of a response that is not taken. Larger heads
 /// than this must be allowed by the config.
 const BUFFER: usize = 64 * 1024;
-/// How long a client may go on sending what nobody reads, so that it comes to read the answer.
-const LINGER: Duration = Duration::from_secs(2);
-/// How much of it is read.
-const LINGER_BYTES: usize = 1024 * 1024;
-
 /// The phrase of 499, the one status of ours that has none in RFC 9110.
 const CLIENT_CLOSED_REQUEST: ReasonPhrase = ReasonPhrase::from_static(b"Client Closed Request");
 
@@ -66,24 +63,26 @@ where
             if response.status().canonical_reason().is_none() {
                 response.extensions_mut().insert(CLIENT_CLOSED_REQUEST);
             }
-            if life.is_over() {
+            // When the gateway stops, this is how a connection of h1 ends without losing a request: what the
+            // client sends after it read this, it sends elsewhere.
+            if life.is_over() || shared.gateway.phase() >= Phase::Draining {
                 response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response.map(|body| Counted::new(body, in_flight)))
         }
     });
-    let stream = Observed::new(stream, Rc::clone(&activity));
+    let stream = Observed::new(Lingering::new(stream), Rc::clone(&activity));
     let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut patience = pin!(Patience::new(activity, limits));
-    let mut stop = shared.stop.clone();
-    let mut stop = pin!(stop.wait_for(|&stop| stop));
+    let mut phase = shared.phase.clone();
+    let mut over = pin!(phase.wait_for(|&phase| phase == Phase::Over));
     let mut stopped = false;
     let ended = loop {
         tokio::select! {
             biased;
             ended = Pin::new(&mut connection) => break ended,
             limit = patience.as_mut() => return shared.gateway.telemetry().metrics.limits().reached(limit),
-            _ = stop.as_mut(), if !stopped => {
+            _ = over.as_mut(), if !stopped => {
                 stopped = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
@@ -92,24 +91,6 @@ where
     if let Err(error) = &ended {
         refused::count(error, shared.gateway.telemetry().metrics.limits());
     }
-    linger(connection.into_parts().io.into_inner().into_inner()).await;
-}
-
-/// Reads on for a moment: a socket that is closed while bytes come resets the connection, and the client
-/// would lose the answer that it has not read yet.
-async fn linger<S: AsyncRead + Unpin>(mut stream: S) {
-    let mut scrap = [0; 4096];
-    let all = async {
-        let mut left = LINGER_BYTES;
-        while let Ok(count @ 1..) = stream.read(&mut scrap).await {
-            left = left.saturating_sub(count);
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    // Either way the connection is over.
-    let _ = tokio::time::timeout(LINGER, all).await;
 }
 
 /// How many requests a connection may still bring, and for how long.

@@ -10,9 +10,11 @@ mod traffic;
 mod watch;
 
 use super::date;
+use super::lingering::Lingering;
 use super::worker::Shared;
 use crate::config::Limits;
 use crate::peer::Peer;
+use crate::phase::Phase;
 use crate::pipeline::{BodyOf, ReplyBody};
 use crate::upstreams::Pools;
 use bytes::Bytes;
@@ -71,7 +73,7 @@ where
 {
     let limits = Arc::clone(peer.limits());
     let traffic = Traffic::new(limits.h2.max_resets);
-    let socket = Socket::new(stream, Rc::clone(&traffic));
+    let socket = Socket::new(Lingering::new(stream), Rc::clone(&traffic));
     let handshake = builder(&limits).handshake::<_, Bytes>(socket);
     let counted = shared.gateway.telemetry().metrics.limits();
     let mut connection = match tokio::time::timeout(limits.headers.timeout, handshake).await {
@@ -81,8 +83,8 @@ where
     };
     let mut watch = Watch::new(Rc::clone(&traffic), Arc::clone(&limits), connection.ping_pong());
     let link = Rc::new(Link { shared: Rc::clone(shared), peer, limits, traffic });
-    let mut stop = shared.stop.clone();
-    let mut stop = pin!(stop.wait_for(|&stop| stop));
+    let mut phase = shared.phase.clone();
+    let mut stop = pin!(phase.wait_for(|&phase| phase >= Phase::Draining));
     let mut stopped = false;
     let mut requests = 0;
     loop {
@@ -95,7 +97,7 @@ where
         });
         match event.await {
             Event::Request(request, respond) => {
-                tokio::task::spawn_local(stream::serve(request, respond, Rc::clone(&link)));
+                shared.streams.spawn(stream::serve(request, respond, Rc::clone(&link)));
                 requests += 1;
                 if requests == link.limits.max_requests {
                     counted.reached(Limit::MaxRequests);
@@ -118,6 +120,8 @@ where
                 tracing::debug!(?flood, "a client connection is closed: ENHANCE_YOUR_CALM");
                 return farewell(connection, Reason::ENHANCE_YOUR_CALM).await;
             }
+            // GOAWAY that names no stream, a PING, and when it is answered the last GOAWAY: what the client
+            // sent before it read the first one is served (RFC 9113, section 6.8).
             Event::Stop => {
                 stopped = true;
                 connection.graceful_shutdown();

@@ -192,10 +192,6 @@ impl<S> Observed<S> {
     pub(super) fn new(stream: S, activity: Rc<Activity>) -> Self {
         Self { stream, activity }
     }
-
-    pub(super) fn into_inner(self) -> S {
-        self.stream
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {

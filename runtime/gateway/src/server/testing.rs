@@ -1,8 +1,10 @@
 //! A gateway behind one connection in memory, for tests of what a connection may do.
 
+use super::streams::Streams;
 use super::worker::Shared;
 use crate::config::Config;
 use crate::gateway::{Gateway, Telemetry};
+use crate::phase::Phase;
 use crate::snapshot::{Schemas, Snapshot};
 use crate::upstreams::Pools;
 use std::rc::Rc;
@@ -11,12 +13,12 @@ use tidegate_telemetry::metrics::Metrics;
 use tokio::sync::watch;
 
 /// A gateway without routes: it answers 404 to everything.
-pub(super) fn shared(stop: watch::Receiver<bool>) -> Rc<Shared> {
+pub(super) fn shared(phase: watch::Receiver<Phase>) -> Rc<Shared> {
     let metrics = Arc::new(Metrics::new("0", 1));
     let snapshot = Snapshot::compile(Config::default(), &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
     let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
     let pools = Pools::new(&gateway.snapshot(), gateway.telemetry());
-    Rc::new(Shared { gateway, pools, stop })
+    Rc::new(Shared { gateway, pools, phase, streams: Streams::default() })
 }
 
 /// The counters that are not 0, without their prefix.

@@ -1,42 +1,41 @@
 //! A worker: one thread, one runtime, its own listeners and its own upstream connections.
 
+use super::accept::accept;
 use super::admission::Admission;
-use super::connection;
+use super::bind::Listening;
+use super::heartbeat::Pulse;
+use super::streams::Streams;
 use crate::gateway::Gateway;
-use crate::peer::Peer;
+use crate::phase::Phase;
 use crate::upstreams::Pools;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How long to wait when the process has no file descriptor left for a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long what is ended at the end of the drain time has to be written out.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 pub(super) struct Worker {
-    gateway: Arc<Gateway>,
-    sockets: Vec<(TcpListener, Arc<Admission>)>,
-    stop: watch::Receiver<bool>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) sockets: Vec<(Listening, Arc<Admission>)>,
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) pulse: Pulse,
+    pub(super) heartbeat: Option<Duration>,
 }
 
 /// What the connections of one worker share.
 pub(super) struct Shared {
     pub(super) gateway: Arc<Gateway>,
     pub(super) pools: Pools,
-    pub(super) stop: watch::Receiver<bool>,
+    /// Tells of [`Phase::Draining`] and [`Phase::Over`]; before, of [`Phase::Serving`].
+    pub(super) phase: watch::Receiver<Phase>,
+    /// The streams of h2 connections, each of which is a task of its own.
+    pub(super) streams: Streams,
 }
 
 impl Worker {
-    pub(super) fn new(
-        gateway: Arc<Gateway>,
-        sockets: Vec<(TcpListener, Arc<Admission>)>,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
-        Self { gateway, sockets, stop }
-    }
-
     /// Serves until told to stop, then until the last connection ends or `drain` is over.
     pub(super) fn run(self) {
         let mut builder = tokio::runtime::Builder::new_current_thread();
@@ -47,57 +46,58 @@ impl Worker {
     }
 
     async fn serve(self) {
-        let pools = Pools::new(&self.gateway.snapshot(), self.gateway.telemetry());
-        let shared = Rc::new(Shared { gateway: self.gateway, pools, stop: self.stop.clone() });
+        let Self { gateway, sockets, mut stop, pulse, heartbeat } = self;
+        let (phase, seen) = watch::channel(Phase::Serving);
+        let pools = Pools::new(&gateway.snapshot(), gateway.telemetry());
+        let shared = Rc::new(Shared { gateway, pools, phase: seen, streams: Streams::default() });
         let mut listeners = JoinSet::new();
-        for (socket, gate) in self.sockets {
+        for (socket, gate) in sockets {
             listeners.spawn_local(accept(socket, gate, Rc::clone(&shared)));
         }
-        let mut connections = JoinSet::new();
+        let serving = async {
+            // An error is a server that was dropped without a word: that is no reason to stop.
+            if stop.wait_for(|&stop| stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            drain(&shared, &phase, listeners).await;
+        };
+        let beating = async {
+            match heartbeat {
+                Some(every) => pulse.beat(every).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = serving => {}
+            () = beating => {}
+        }
+    }
+}
+
+/// Closes the listeners, and waits for the connections: for `drain`, and then for their last words.
+async fn drain(shared: &Shared, phase: &watch::Sender<Phase>, mut listeners: JoinSet<JoinSet<()>>) {
+    shared.gateway.advance(Phase::Draining);
+    phase.send_replace(Phase::Draining);
+    let mut connections = JoinSet::new();
+    let mut all = std::pin::pin!(async {
         while let Some(done) = listeners.join_next().await {
             if let Ok(set) = done {
                 connections.spawn_local(finish(set));
             }
         }
-        let drain = shared.gateway.snapshot().config.drain;
-        let all = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(drain, all).await.is_err() {
-            tracing::warn!("requests were still in flight at the end of the drain time");
-        }
+        while connections.join_next().await.is_some() {}
+    });
+    let time = shared.gateway.snapshot().config.drain;
+    if tokio::time::timeout(time, all.as_mut()).await.is_ok() {
+        return;
     }
-}
-
-/// Accepts until told to stop; returns the connections that are open then.
-async fn accept(socket: TcpListener, gate: Arc<Admission>, shared: Rc<Shared>) -> JoinSet<()> {
-    let mut connections = JoinSet::new();
-    let listener = match tokio::net::TcpListener::from_std(socket) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "a listening socket cannot be used");
-            return connections;
-        }
-    };
-    let mut stop = shared.stop.clone();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|&stop| stop) => return connections,
-            Some(_) = connections.join_next() => continue,
-        };
-        match accepted {
-            Ok((stream, address)) => {
-                // One that is refused is closed at once, and counted.
-                if let Ok(permit) = gate.admit(&shared.gateway, address.ip()) {
-                    let peer = Peer::new(address).with_limits(gate.limits());
-                    connections.spawn_local(connection::serve(stream, peer, permit, Rc::clone(&shared)));
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+    shared.gateway.advance(Phase::Over);
+    // What has arrived by now is read before idle connections are closed.
+    tokio::task::yield_now().await;
+    phase.send_replace(Phase::Over);
+    shared.streams.wake();
+    if tokio::time::timeout(FAREWELL, all).await.is_err() {
+        tracing::warn!("connections were cut: their clients did not take the end of what they had asked for");
     }
 }
 

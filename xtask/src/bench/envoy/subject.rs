@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running process; ends with this value.
 #[derive(Debug)]
-pub(super) struct Subject {
+pub(crate) struct Subject {
     /// For reports.
     pub name: &'static str,
     /// `host:port`.
@@ -24,7 +24,7 @@ pub(super) struct Subject {
 
 impl Subject {
     /// A process of ours, which binds a port itself and prints the address as its first line.
-    pub(super) fn reporting(name: &'static str, command: &mut Command) -> Result<Self> {
+    pub(crate) fn reporting(name: &'static str, command: &mut Command) -> Result<Self> {
         let mut process = Running::start(name, command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let stdout = process.take_stdout().context("stdout was piped")?;
         let mut address = String::new();
@@ -38,7 +38,7 @@ impl Subject {
 
     /// A process that is told its port. The port was free a moment ago; if somebody takes it in
     /// between, the process ends and another port is tried.
-    pub(super) fn on_free_port(name: &'static str, mut command: impl FnMut(&str) -> Result<Command>) -> Result<Self> {
+    pub(crate) fn on_free_port(name: &'static str, mut command: impl FnMut(&str) -> Result<Command>) -> Result<Self> {
         let mut failure = None;
         for _ in 0..3 {
             let address = free_port()?;
@@ -54,13 +54,18 @@ impl Subject {
         Err(failure.context("not tried")?)
     }
 
+    /// How the process ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
+        self.process.ended()
+    }
+
     /// The process id.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
     /// An error if the process has ended by itself.
-    pub(super) fn check_alive(&mut self) -> Result<()> {
+    pub(crate) fn check_alive(&mut self) -> Result<()> {
         self.process.check_alive()
     }
 }

@@ -1,6 +1,6 @@
 //! The reply's side of a native call.
 
-use super::super::{close::bad_reply, refuse_call};
+use super::super::{close::bad_reply, refuse_call, stopping};
 use super::refuse_over;
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
@@ -43,6 +43,9 @@ where
     pub(crate) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         if self.ended {
             return Poll::Ready(None);
+        }
+        if self.exchange.must_end() {
+            return self.fail(&stopping());
         }
         let frame = match Pin::new(&mut self.upstream).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => frame,

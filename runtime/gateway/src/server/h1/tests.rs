@@ -1,6 +1,7 @@
 use super::serve;
 use crate::config::Limits;
 use crate::peer::Peer;
+use crate::phase::Phase;
 use crate::server::testing::{counted, shared};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,8 @@ async fn closed_after_with<F: Future<Output = DuplexStream>>(
     client: impl FnOnce(DuplexStream) -> F,
 ) -> Duration {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let (_stop, stopped) = watch::channel(false);
-    let shared = shared(stopped);
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
     let server = serve(far, Peer::unknown().with_limits(&Arc::new(limits)), &shared);
     let client = async {
         let mut near = client(near).await;
@@ -72,8 +73,8 @@ const GET: &str = "GET /x HTTP/1.1\r\nhost: a\r\n\r\n";
 /// was counted.
 async fn talk(limits: Limits, bytes: &str) -> (Vec<String>, Duration, Vec<String>) {
     let (mut near, far) = tokio::io::duplex(64 * 1024);
-    let (_stop, stopped) = watch::channel(false);
-    let shared = shared(stopped);
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
     let peer = Peer::unknown().with_limits(&Arc::new(limits));
     let began = clock::now();
     let client = async {
@@ -173,8 +174,8 @@ async fn an_old_connection_closes_after_one_more_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_is_closed_after_the_write_timeout() {
     let (mut near, far) = tokio::io::duplex(1024);
-    let (_stop, stopped) = watch::channel(false);
-    let shared = shared(stopped);
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
     let began = clock::now();
     let client = async {
         while near.write_all(GET.as_bytes()).await.is_ok() {}

@@ -3,6 +3,7 @@
 use super::serve;
 use crate::config::Limits;
 use crate::peer::Peer;
+use crate::phase::Phase;
 use crate::server::testing::{counted, shared};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,8 +65,8 @@ async fn run(limits: Limits, bytes: Vec<u8>, answers_ping: bool) -> (Vec<Heard>,
 
 async fn run_with_pipe(limits: Limits, bytes: Vec<u8>, answers_ping: bool, pipe: usize) -> (Vec<Heard>, Vec<String>) {
     let (near, far) = tokio::io::duplex(pipe);
-    let (_stop, stopped) = watch::channel(false);
-    let shared = shared(stopped);
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
     let peer = Peer::unknown().with_limits(&Arc::new(limits));
     let client = listen(near, bytes, answers_ping);
     let server = async { tokio::time::timeout(Duration::from_secs(3600), serve(far, peer, &shared)).await };
@@ -163,8 +164,8 @@ async fn a_client_that_reads_nothing_is_closed_after_the_write_timeout() {
     // Its socket takes 200 bytes, and it asks a hundred times.
     let asks: Vec<_> = (0..100).map(|n| get(2 * n + 1)).collect();
     let (near, far) = tokio::io::duplex(200);
-    let (_stop, stopped) = watch::channel(false);
-    let shared = shared(stopped);
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
     let peer = Peer::unknown().with_limits(&Arc::default());
     let began = clock::now();
     let client = async move {

@@ -1,0 +1,97 @@
+//! The parts of the fault runs as processes, one subcommand each; `cargo xtask faults` starts them.
+
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use tidegate_bench::faults::traffic::{self, Plan, Protocol};
+use tidegate_bench::faults::{quiet, upstream};
+use tokio::net::TcpListener;
+use tokio::task::LocalSet;
+
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Serve the gRPC upstream; prints the address it listens on.
+    Upstream {
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: String,
+        /// Milliseconds before a unary call is answered.
+        #[arg(long, default_value_t = 5)]
+        delay: u64,
+        /// The file that ids of unary calls are appended to.
+        #[arg(long)]
+        journal: Option<PathBuf>,
+    },
+    /// Send requests at a fixed rate; prints one line of JSON.
+    Traffic {
+        #[arg(long)]
+        address: String,
+        #[arg(long)]
+        protocol: Protocol,
+        #[arg(long, default_value_t = 64)]
+        connections: usize,
+        /// Requests a second.
+        #[arg(long, default_value_t = 2000)]
+        rate: u32,
+        /// Streams at a time.
+        #[arg(long, default_value_t = 0)]
+        streams: usize,
+        /// Seconds to send (at most 600).
+        #[arg(long)]
+        seconds: f64,
+        /// End when nobody listens any more.
+        #[arg(long)]
+        until_refused: bool,
+        /// What every id begins with.
+        #[arg(long, default_value = "r")]
+        ids: String,
+    },
+    /// Hold idle connections; prints `ready`, ends with the standard input.
+    Idle {
+        #[arg(long)]
+        address: String,
+        #[arg(long)]
+        connections: usize,
+    },
+    /// Read a byte a second of streams of 1 GiB; prints `ready`, ends with the standard input.
+    SlowReaders {
+        #[arg(long)]
+        address: String,
+        #[arg(long)]
+        streams: usize,
+    },
+}
+
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, run(Cli::parse().role))
+}
+
+async fn run(role: Role) -> Result<()> {
+    match role {
+        Role::Upstream { listen, delay, journal } => {
+            let listener = TcpListener::bind(listen).await?;
+            println!("{}", listener.local_addr()?);
+            let open = |path| OpenOptions::new().create(true).append(true).open(path);
+            let journal = journal.map(open).transpose()?;
+            upstream::serve(listener, upstream::Plan { delay: Duration::from_millis(delay), journal }).await
+        }
+        Role::Traffic { address, protocol, connections, rate, streams, seconds, until_refused, ids } => {
+            let time = Duration::from_secs_f64(seconds.clamp(0.0, 600.0));
+            let plan = Plan { address, protocol, connections, rate, streams, time, until_refused, ids };
+            println!("{}", traffic::run(plan).await?.to_json());
+            Ok(())
+        }
+        Role::Idle { address, connections } => quiet::idle(&address, connections).await,
+        Role::SlowReaders { address, streams } => quiet::slow_readers(&address, streams).await,
+    }
+}

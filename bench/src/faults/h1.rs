@@ -1,0 +1,65 @@
+//! Requests over keep-alive HTTP/1.1 connections, as a client sends them that minds what it is told.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::ledger::Ledger;
+use super::traffic::{Plan, target, within};
+use crate::load::connection::Connection;
+
+fn request(target: &str) -> Vec<u8> {
+    format!("GET {target} HTTP/1.1\r\nhost: bench.local\r\naccept: application/x-ndjson\r\n\r\n").into_bytes()
+}
+
+/// One connection, opened again whenever it ends, until there is nothing more to send or nobody listens.
+pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
+    while let Some(mut connection) = plan.connect().await.map(Connection::on) {
+        loop {
+            let number = tokio::select! {
+                biased;
+                () = connection.closed() => break,
+                number = ledger.next() => number,
+            };
+            let Some(number) = number else { return };
+            let sent = Instant::now();
+            let mut body = Vec::new();
+            let ask = request(&target(&plan.ids, number));
+            let asked = within(connection.ask(&ask, |piece| body.extend_from_slice(piece))).await;
+            match asked {
+                Ok(head) => {
+                    ledger.answered(sent, head.status, &body);
+                    if head.close {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    ledger.unanswered(number, &error);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// One stream after the other, each on a connection of its own.
+pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: &str) {
+    while let Some(connection) = plan.connect().await {
+        let mut connection = Connection::on(connection);
+        let mut last = Vec::new();
+        let ended: Result<_> = connection.ask(&request(target), |piece| keep_last(&mut last, piece)).await;
+        ledger.stream_ended(ended.map(drop).map_err(|error| format!("{error:#}")), &last);
+        if ledger.is_closed() {
+            return;
+        }
+    }
+}
+
+/// As much of the end of a body as its last line can have.
+pub(super) fn keep_last(last: &mut Vec<u8>, piece: &[u8]) {
+    const LINE: usize = 32 * 1024;
+    last.extend_from_slice(piece);
+    let excess = last.len().saturating_sub(LINE);
+    last.drain(..excess);
+}

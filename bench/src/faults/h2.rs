@@ -1,0 +1,111 @@
+//! Requests over HTTP/2, as a client sends them that minds GOAWAY.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use http::Request;
+
+use super::h1::keep_last;
+use super::ledger::Ledger;
+use super::traffic::{Plan, target, within};
+
+/// Opens a connection and drives it for as long as anybody uses it; `None` if nobody listens.
+async fn connect(plan: &Plan) -> Option<SendRequest<Bytes>> {
+    loop {
+        let stream = plan.connect().await?;
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(1 << 20).initial_connection_window_size(16 << 20);
+        if let Ok((send, connection)) = builder.handshake(stream).await {
+            tokio::task::spawn_local(connection);
+            return Some(send);
+        }
+        // A server that stops may close a connection that has said nothing.
+    }
+}
+
+fn request(target: &str) -> Result<Request<()>> {
+    let request = Request::builder().uri(format!("http://bench.local{target}"));
+    Ok(request.header("accept", "application/x-ndjson").body(())?)
+}
+
+/// One connection, opened again whenever it ends, until there is nothing more to send or nobody listens.
+pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
+    let mut exchanges = tokio::task::JoinSet::new();
+    while let Some(mut send) = connect(&plan).await {
+        while let Some(number) = ledger.next().await {
+            // A connection that is going away takes no more, and says so here.
+            send = match send.ready().await {
+                Ok(ready) => ready,
+                Err(_) => {
+                    ledger.put_back(number);
+                    break;
+                }
+            };
+            let sent = Instant::now();
+            match request(&target(&plan.ids, number)).map(|request| send.send_request(request, true)) {
+                Ok(Ok((response, _))) => {
+                    exchanges.spawn_local(exchange(response, Rc::clone(&ledger), number, sent));
+                }
+                _ => {
+                    ledger.put_back(number);
+                    break;
+                }
+            }
+            while exchanges.try_join_next().is_some() {}
+        }
+        if ledger.is_closed() {
+            break;
+        }
+    }
+    while exchanges.join_next().await.is_some() {}
+}
+
+async fn exchange(response: ResponseFuture, ledger: Rc<Ledger>, number: u64, sent: Instant) {
+    let mut body = Vec::new();
+    match within(read(response, |piece| body.extend_from_slice(piece))).await {
+        Ok(status) => ledger.answered(sent, status, &body),
+        Err(error) => match error.downcast_ref::<h2::Error>() {
+            Some(error) if surely_not_processed(error) => ledger.turned_away(),
+            _ => ledger.unanswered(number, &error),
+        },
+    }
+}
+
+/// RFC 9113, section 8.7.
+fn surely_not_processed(error: &h2::Error) -> bool {
+    error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+}
+
+async fn read(response: ResponseFuture, mut sink: impl FnMut(&[u8])) -> Result<u16> {
+    let (head, mut body) = response.await?.into_parts();
+    while let Some(data) = body.data().await {
+        let data = data?;
+        body.flow_control().release_capacity(data.len())?;
+        sink(&data);
+    }
+    Ok(head.status.as_u16())
+}
+
+/// One stream after the other.
+pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: &str) {
+    while let Some(send) = connect(&plan).await {
+        let mut last = Vec::new();
+        let ended: Result<_> = async {
+            let mut send = send.ready().await.context("not sent")?;
+            let (response, _) = send.send_request(request(target)?, true).context("not sent")?;
+            read(response, |piece| keep_last(&mut last, piece)).await
+        }
+        .await;
+        match ended {
+            Err(error) if error.to_string() == "not sent" => {}
+            Err(error) if error.downcast_ref().is_some_and(surely_not_processed) => ledger.turned_away(),
+            ended => ledger.stream_ended(ended.map(drop).map_err(|error| format!("{error:#}")), &last),
+        }
+        if ledger.is_closed() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask faults`: the gateway while it is stopped, while its upstream dies, and before clients
+//! that hardly read. Each run has goals; one that is missed fails the task.
+
+mod drain;
+mod memory;
+mod report;
+mod restart;
+mod rig;
+mod stalled;
+
+use anyhow::{Result, bail};
+
+use crate::proc::Workspace;
+use report::Report;
+use rig::Rig;
+
+/// Options of the subcommand.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Which; without any, all of them.
+    run: Vec<Fault>,
+    /// Stops of the gateway, for each protocol.
+    #[arg(long, default_value_t = 20)]
+    drains: u64,
+    /// Idle connections.
+    #[arg(long, default_value_t = 10_000)]
+    connections: u32,
+    /// Rounds with and without stalled readers.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// The cargo profile of the programs; figures count with `release` only.
+    #[arg(long, default_value = "release")]
+    profile: String,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Fault {
+    /// SIGTERM under 2 000 requests a second, on HTTP/1.1 and on HTTP/2.
+    Drain,
+    /// The upstream is killed and started again under 2 000 requests a second.
+    Restart,
+    /// 10 000 idle keep-alive connections.
+    Idle,
+    /// A client that reads one byte a second of 1 GiB.
+    SlowReader,
+    /// 64 such clients beside 500 requests a second, on the same upstream connection.
+    Stalled,
+}
+
+const ALL: [Fault; 5] = [Fault::Drain, Fault::Restart, Fault::Idle, Fault::SlowReader, Fault::Stalled];
+
+/// Makes the runs and prints what was found beside what was to be found.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    let rig = Rig::build(workspace, &args.profile)?;
+    let mut report = Report::default();
+    for fault in if args.run.is_empty() { &ALL[..] } else { &args.run } {
+        match fault {
+            Fault::Drain => drain::run(&rig, args.drains, &mut report)?,
+            Fault::Restart => restart::run(&rig, &mut report)?,
+            Fault::Idle => memory::idle(&rig, args.connections, &mut report)?,
+            Fault::SlowReader => memory::slow_reader(&rig, &mut report)?,
+            Fault::Stalled => stalled::run(&rig, args.rounds, &mut report)?,
+        }
+    }
+    println!("\n{report}");
+    match report.missed() {
+        0 => Ok(()),
+        missed => bail!("{missed} of the goals were missed"),
+    }
+}
