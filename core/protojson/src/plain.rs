@@ -2,18 +2,12 @@
 
 use wide::{i8x16, u8x16};
 
-/// True if a JSON string holds these bytes as they are: no quote, no backslash, no control character.
-#[inline(always)]
-pub(crate) fn is_plain<const N: usize>(chunk: &[u8; N]) -> bool {
-    // With bit 1 flipped, quote (0x22) and control characters (below 0x20) are what is below 0x21.
-    let stops = |&byte: &u8| u8::from(byte ^ 2 < 0x21) | u8::from(byte == b'\\');
-    chunk.iter().fold(0, |found, byte| found | stops(byte)) == 0
-}
-
-/// As [`is_plain`], and all bytes are ASCII.
+/// True if a JSON string holds these bytes as they are, and all are ASCII: no quote, no backslash, no control
+/// character.
 #[inline(always)]
 pub(crate) fn is_plain_ascii<const N: usize>(chunk: &[u8; N]) -> bool {
-    // As signed numbers, what is not ASCII is below 0x21 as well.
+    // With bit 1 flipped, quote (0x22) and control characters (below 0x20) are what is below 0x21; as signed
+    // numbers, what is not ASCII is so as well.
     let other = |&byte: &u8| u8::from((byte ^ 2).cast_signed() < 0x21) | u8::from(byte == b'\\');
     chunk.iter().fold(0, |found, byte| found | other(byte)) == 0
 }

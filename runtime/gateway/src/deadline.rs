@@ -1,6 +1,13 @@
 //! How long a call may take: what the caller asks for, capped by the route.
 
+use http::HeaderValue;
+use std::cell::RefCell;
 use std::time::Duration;
+
+thread_local! {
+    /// The last value that [`grpc_timeout_value`] made, and room for the next: most calls of a route have the same.
+    static LAST: RefCell<(HeaderValue, Vec<u8>)> = const { RefCell::new((HeaderValue::from_static("1n"), Vec::new())) };
+}
 
 /// `grpc-timeout` holds at most eight digits.
 const GRPC_TIMEOUT_DIGITS: usize = 8;
@@ -69,6 +76,20 @@ pub(crate) fn grpc_timeout(left: Duration, buffer: &mut Vec<u8>) {
     let (count, unit) = fitting.map_or((LARGEST, b'M'), |(size, unit)| (nanos / size, unit));
     buffer.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
     buffer.push(unit);
+}
+
+/// The value of a `grpc-timeout` header, see [`grpc_timeout`].
+pub(crate) fn grpc_timeout_value(left: Duration) -> HeaderValue {
+    LAST.with_borrow_mut(|(last, text)| {
+        text.clear();
+        grpc_timeout(left, text);
+        if last.as_bytes() != text
+            && let Ok(value) = HeaderValue::from_bytes(text)
+        {
+            *last = value;
+        }
+        last.clone()
+    })
 }
 
 #[cfg(test)]

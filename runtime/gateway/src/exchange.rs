@@ -3,17 +3,19 @@
 use crate::answer::{Answer, Refusal, limit_behind};
 use crate::config::Limits;
 use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT};
-use crate::deadline::{grpc_timeout, parse_grpc_timeout, parse_request_timeout};
+use crate::deadline::{grpc_timeout_value, parse_grpc_timeout, parse_request_timeout};
 use crate::gateway::Gateway;
 use crate::idle::{Upload, Watch};
 use crate::local;
 use crate::memory::Held;
+use crate::metadata::{GRPC_TIMEOUT, REQUEST_ID, TRACEPARENT};
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};
 use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
 use crate::room::{Room, Taken};
+use crate::sent::Sent;
 use crate::snapshot::{Routed, RoutedRpc, Snapshot};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -31,9 +33,6 @@ use tidegate_telemetry::{clock, random};
 use tidegate_transcode::{Code, Status};
 use tidegate_upstream::CallError;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 
 /// What is known of a request, and what must be told when it ends.
@@ -44,6 +43,7 @@ pub(crate) struct Exchange {
     started: Instant,
     request_id: HeaderValue,
     trace: TraceContext,
+    sent: Sent,
     deadline: Option<Instant>,
     /// The answer has no body, but the headers that it would have with one.
     is_head: bool,
@@ -92,6 +92,7 @@ impl Exchange {
     /// Request id, trace, clock, and the config that holds for this request.
     pub(crate) fn begin(gateway: &Arc<Gateway>, head: &request::Parts, peer: &Peer) -> Self {
         let snapshot = gateway.snapshot();
+        let sent = Sent::of(&head.headers);
         let wall = clock::wall();
         let telemetry = gateway.telemetry();
         telemetry.metrics.in_flight().begin();
@@ -99,8 +100,9 @@ impl Exchange {
         Self {
             gateway: Arc::clone(gateway),
             started: clock::now(),
-            request_id: request_id(&head.headers, wall),
-            trace: trace_context(&head.headers),
+            request_id: request_id(sent.request_id.then_some(&head.headers), wall),
+            trace: trace_context(sent.traceparent.then_some(&head.headers)),
+            sent,
             deadline: None,
             is_head: head.method == Method::HEAD,
             route: None,
@@ -200,7 +202,8 @@ impl Exchange {
     pub(crate) fn set_deadline(&mut self, head: &request::Parts, routed: &Routed<'_>) -> Result<(), Refusal> {
         let binding = routed.matched.binding;
         self.streams = binding.server_streaming || binding.client_streaming;
-        self.limit_time(asked_timeout(&head.headers)?, routed.route.timeout);
+        let asked = if self.sent.timeout { asked_timeout(&head.headers)? } else { None };
+        self.limit_time(asked, routed.route.timeout);
         Ok(())
     }
 
@@ -246,12 +249,14 @@ impl Exchange {
         self.deadline
     }
 
+    /// The request has a `tracestate` or `baggage`.
+    pub(crate) fn has_trace_context(&self) -> bool {
+        self.sent.trace_context
+    }
+
     /// What is left of the deadline, as the upstream is told.
     pub(crate) fn grpc_timeout(&self) -> Option<HeaderValue> {
-        let left = self.deadline?.saturating_duration_since(clock::now());
-        let mut text = Vec::with_capacity(9);
-        grpc_timeout(left, &mut text);
-        HeaderValue::from_bytes(&text).ok()
+        Some(grpc_timeout_value(self.deadline?.saturating_duration_since(clock::now())))
     }
 
     /// Request id and trace context, as metadata. No two requests have the same: marked so that HPACK
@@ -527,8 +532,8 @@ fn protocol(version: Version) -> &'static str {
 }
 
 /// The client's request id if it is well-formed, else one of our own.
-fn request_id(headers: &HeaderMap, wall: SystemTime) -> HeaderValue {
-    match headers.get(&REQUEST_ID) {
+fn request_id(headers: Option<&HeaderMap>, wall: SystemTime) -> HeaderValue {
+    match headers.and_then(|headers| headers.get(&REQUEST_ID)) {
         Some(id) if request_id::is_well_formed(id.as_bytes()) => id.clone(),
         _ => {
             let id = RequestId::generate(clock::unix_ms(wall), random::u128());
@@ -538,8 +543,9 @@ fn request_id(headers: &HeaderMap, wall: SystemTime) -> HeaderValue {
 }
 
 /// The client's trace context if it sent a valid one, else a new trace that is not sampled.
-fn trace_context(headers: &HeaderMap) -> TraceContext {
-    let sent = headers.get(&TRACEPARENT).and_then(|value| TraceContext::parse(value.as_bytes()).ok());
+fn trace_context(headers: Option<&HeaderMap>) -> TraceContext {
+    let sent = headers.and_then(|headers| headers.get(&TRACEPARENT));
+    let sent = sent.and_then(|value| TraceContext::parse(value.as_bytes()).ok());
     sent.unwrap_or_else(|| TraceContext::generate(random::u128(), random::u64()))
 }
 

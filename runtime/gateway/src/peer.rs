@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection.
 
 use crate::config::Limits;
+use crate::metadata::Base;
 use crate::room::Room;
 use http::HeaderValue;
 use std::net::SocketAddr;
@@ -13,8 +14,9 @@ static DEFAULT: LazyLock<Arc<Limits>> = LazyLock::new(Arc::default);
 pub struct Peer {
     /// Its address; `None` in embedded mode without one.
     pub address: Option<SocketAddr>,
-    /// The address as `x-forwarded-for` has it.
-    pub(crate) forwarded_for: HeaderValue,
+    forwarded_for: HeaderValue,
+    /// What the metadata of all its calls has.
+    pub(crate) metadata: Base,
     limits: Arc<Limits>,
     /// For the large replies of its connection.
     pub(crate) room: Room,
@@ -26,24 +28,30 @@ impl Peer {
     pub fn new(address: SocketAddr) -> Self {
         let text = address.ip().to_canonical().to_string();
         let forwarded_for = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"));
-        Self { address: Some(address), forwarded_for, limits: Arc::clone(&DEFAULT), room: Room::new() }
+        Self::at(Some(address), forwarded_for)
     }
 
     /// A peer without an address, as in the same process.
     #[must_use]
     pub fn unknown() -> Self {
-        Self {
-            address: None,
-            forwarded_for: HeaderValue::from_static("unknown"),
-            limits: Arc::clone(&DEFAULT),
-            room: Room::new(),
-        }
+        Self::at(None, HeaderValue::from_static("unknown"))
+    }
+
+    fn at(address: Option<SocketAddr>, forwarded_for: HeaderValue) -> Self {
+        let metadata = Base::new(&forwarded_for);
+        Self { address, forwarded_for, metadata, limits: Arc::clone(&DEFAULT), room: Room::new() }
     }
 
     /// The same peer, of whom this may be taken.
     #[must_use]
     pub fn with_limits(self, limits: &Arc<Limits>) -> Self {
         Self { limits: Arc::clone(limits), ..self }
+    }
+
+    /// The address as `x-forwarded-for` has it.
+    #[must_use]
+    pub fn forwarded_for(&self) -> &HeaderValue {
+        &self.forwarded_for
     }
 
     /// What may be taken of it.

@@ -11,7 +11,17 @@ use std::fmt;
 /// The length of a version 00 `traceparent`.
 pub const TRACEPARENT_LEN: usize = 55;
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// Each byte as two lower-case hex digits.
+static HEX_PAIRS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 0x0f]];
+        byte += 1;
+    }
+    pairs
+};
 
 /// The flag that says the caller recorded this trace.
 const SAMPLED: u8 = 0x01;
@@ -208,9 +218,8 @@ impl std::error::Error for ParseError {}
 /// Writes each byte as two lower-case hex digits; `out` is twice as long as `bytes`.
 pub(crate) fn write_hex(bytes: &[u8], out: &mut [u8]) {
     debug_assert_eq!(out.len(), bytes.len() * 2);
-    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
-        pair[0] = HEX[usize::from(byte >> 4)];
-        pair[1] = HEX[usize::from(byte & 0x0f)];
+    for (byte, pair) in bytes.iter().zip(out.as_chunks_mut::<2>().0) {
+        *pair = HEX_PAIRS[usize::from(*byte)];
     }
 }
 

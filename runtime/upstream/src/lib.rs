@@ -32,6 +32,7 @@ mod endpoint;
 mod error;
 mod exchange;
 mod in_process;
+mod kept;
 mod probe;
 mod stats;
 mod upload;

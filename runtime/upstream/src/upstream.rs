@@ -24,6 +24,7 @@ use crate::{
     deadline::Deadlines,
     endpoint::{Acquired, Endpoint, Slot, Unavailable},
     exchange,
+    kept::Kept,
     probe::Ticks,
     upload::Upload,
 };
@@ -153,12 +154,14 @@ impl Shared {
         body: Bytes,
         deadline: Option<Instant>,
     ) -> Result<Response<ResponseBody>, CallError> {
+        let kept = Kept::new(&head);
+        let mut head = head;
         let mut refusals = 0;
         let mut moves = 0;
         let mut avoid = None;
         loop {
             let (slot, target) = self.acquire(avoid.as_ref(), deadline).await?;
-            let mut request = Some(request(head.clone(), target));
+            let mut request = Some(request(head, target));
             let opened = slot.connection.open_stream(&mut request, body.is_empty());
             let (error, slot) = match opened {
                 Ok((response, mut stream)) => {
@@ -177,6 +180,7 @@ impl Shared {
                 Err(error) => (refused_to_open(error, request.is_some()), slot),
             };
             avoid = Some(self.may_resend(error, &slot.connection, &mut moves, &mut refusals)?);
+            head = kept.head();
         }
     }
 
@@ -187,11 +191,13 @@ impl Shared {
         body: RequestBody,
         deadline: Option<Instant>,
     ) -> Result<Response<ResponseBody>, CallError> {
+        let kept = Kept::new(&head);
+        let mut head = head;
         let mut moves = 0;
         let mut avoid = None;
         loop {
             let (slot, target) = self.acquire(avoid.as_ref(), deadline).await?;
-            let mut request = Some(request(head.clone(), target));
+            let mut request = Some(request(head, target));
             match slot.connection.open_stream(&mut request, false) {
                 Ok((response, stream)) => {
                     let upload = Some(Upload::start(body, stream));
@@ -205,6 +211,7 @@ impl Shared {
                 Err(error) => {
                     let error = refused_to_open(error, request.is_some());
                     avoid = Some(self.may_resend(error, &slot.connection, &mut moves, &mut 0)?);
+                    head = kept.head();
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::schema::TagBytes;
 /// Room behind the limit, so that stores of a fixed size need no exact one.
 const SLACK: usize = 64;
 
-/// How much room is prepared at once: little, so that it is in the cache when it is written.
+/// How much room is prepared at once, at most: little, so that it is in the cache when it is written.
 const STEP: usize = 2000;
 
 /// A payload longer than this is not moved to close a gap in front of it.
@@ -40,7 +40,7 @@ impl Output {
     /// Appends to `buffer`, at most `limit` bytes; about `expected` are expected.
     pub(super) fn new(mut buffer: Vec<u8>, expected: usize, limit: usize) -> Self {
         let start = buffer.len();
-        buffer.reserve(expected.min(limit).saturating_add(STEP));
+        buffer.reserve(expected.min(limit));
         Self { buffer, at: start, start, limit: start.saturating_add(limit) }
     }
 
@@ -138,7 +138,11 @@ impl Output {
         if needed > most {
             return Err(Failed);
         }
-        self.buffer.resize(needed.saturating_add(STEP).min(most), 0);
+        // A small message needs little; a long one is not to outgrow what it was given by what it never fills.
+        let step = STEP.min(SLACK + needed - self.start);
+        let len = needed.saturating_add(step).min(most);
+        let capacity = self.buffer.capacity();
+        self.buffer.resize(if needed <= capacity { len.min(capacity) } else { len }, 0);
         Ok(())
     }
 

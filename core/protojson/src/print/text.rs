@@ -1,7 +1,7 @@
 //! Strings and bytes as JSON strings.
 
 use super::writer::Writer;
-use crate::plain::{is_plain, is_plain_ascii};
+use crate::plain::{first_stop, is_plain_ascii};
 
 /// A string that is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,9 +110,19 @@ fn is_unusual(bytes: &[u8]) -> bool {
 
 /// How many bytes stand before the first that must be escaped.
 fn plain_len(bytes: &[u8]) -> usize {
-    let skipped = bytes.as_chunks::<32>().0.iter().take_while(|block| is_plain(block)).count() * 32;
-    let rest = bytes.get(skipped..).unwrap_or_default();
-    skipped + rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0).unwrap_or(rest.len())
+    let mut rest = bytes;
+    while let Some((block, behind)) = rest.split_first_chunk::<32>() {
+        if let Some(place) = first_stop(block) {
+            return bytes.len() - rest.len() + place;
+        }
+        rest = behind;
+    }
+    // What is left is looked at with what stands in front of it, where nothing was found.
+    let place = match bytes.last_chunk::<32>() {
+        Some(block) => first_stop(block).map(|place| bytes.len() - block.len() + place),
+        None => bytes.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0),
+    };
+    place.unwrap_or(bytes.len())
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

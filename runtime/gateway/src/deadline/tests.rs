@@ -1,4 +1,4 @@
-use super::{BadTimeout, grpc_timeout, parse_grpc_timeout, parse_request_timeout};
+use super::{BadTimeout, grpc_timeout, grpc_timeout_value, parse_grpc_timeout, parse_request_timeout};
 use std::time::Duration;
 
 #[test]
@@ -52,5 +52,14 @@ fn written_timeouts_round_down_and_fit_eight_digits() {
         grpc_timeout(left, &mut text);
         assert_eq!(String::from_utf8_lossy(&text), want, "{left:?}");
         assert!(parse_grpc_timeout(&text).is_ok_and(|read| read <= left.max(Duration::from_nanos(1))));
+    }
+}
+
+#[test]
+fn a_header_has_the_value_of_its_own_call() {
+    for millis in [15_000, 15_000, 14_999, 2, 15_000] {
+        let mut want = Vec::new();
+        grpc_timeout(Duration::from_millis(millis), &mut want);
+        assert_eq!(grpc_timeout_value(Duration::from_millis(millis)).as_bytes(), want);
     }
 }

@@ -130,7 +130,8 @@ fn take_single(
         if message.is_some() {
             return Err(bad_reply("the upstream answered a unary call with more than one message"));
         }
-        *message = Some(payload(frame, grpc_encoding(headers).as_deref(), replies)?);
+        let encoding = if frame.compressed { grpc_encoding(headers) } else { None };
+        *message = Some(payload(frame, encoding.as_deref(), replies)?);
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::exchange::Exchange;
 use crate::headers::{strip_native_reply, strip_native_request};
 use crate::idle::{Over, Watch};
 use crate::local;
+use crate::metadata::GRPC_TIMEOUT;
 use crate::peer::Peer;
 use crate::snapshot::{RoutedRpc, Snapshot};
 use crate::upstreams::Upstreams;
@@ -128,8 +129,8 @@ fn metadata(head: &mut http_request::Parts, peer: &Peer, exchange: &Exchange) ->
     strip_native_request(&mut metadata);
     metadata.insert(TE, HeaderValue::from_static("trailers"));
     match exchange.grpc_timeout() {
-        Some(timeout) => metadata.insert(open::GRPC_TIMEOUT, timeout),
-        None => metadata.remove(open::GRPC_TIMEOUT),
+        Some(timeout) => metadata.insert(GRPC_TIMEOUT, timeout),
+        None => metadata.remove(GRPC_TIMEOUT),
     };
     exchange.write_ids(&mut metadata);
     open::write_origin(host, &head.uri, peer, &mut metadata);

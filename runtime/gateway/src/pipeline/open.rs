@@ -7,10 +7,11 @@ use crate::body_limits::{BodyLimit, Limited};
 use crate::config::{DEFAULT_TIMEOUT, limits};
 use crate::exchange::Exchange;
 use crate::headers::is_nominated;
+use crate::metadata::{self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, GRPC_TIMEOUT};
 use crate::peer::Peer;
 use crate::snapshot::Routed;
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri, Version, request};
 use http_body::Body;
 use std::error::Error;
@@ -20,13 +21,8 @@ use std::pin::{Pin, pin};
 use tidegate_telemetry::clock;
 use tidegate_upstream::RequestBody;
 
-pub(super) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
-const OUR_USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION")));
 
 /// A body is at most this much larger on the wire than its JSON is (`0,` as a `double` is four times).
 const WIRE_SLACK: usize = 64;
@@ -93,36 +89,35 @@ pub(super) fn content_type(head: &request::Parts) -> Option<&str> {
 
 /// The headers of the call: what gRPC asks for, what we know of the request, what the policy lets pass.
 fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<HeaderMap, Refusal> {
-    let mut metadata = HeaderMap::with_capacity(16);
-    metadata.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    metadata.insert(TE, HeaderValue::from_static("trailers"));
-    metadata.insert(USER_AGENT, OUR_USER_AGENT);
-    if let Some(timeout) = exchange.grpc_timeout() {
-        metadata.insert(GRPC_TIMEOUT, timeout);
-    }
+    let mut metadata = peer.metadata.begin();
+    metadata::set(&mut metadata, GRPC_TIMEOUT, exchange.grpc_timeout());
     exchange.write_ids(&mut metadata);
     for name in [TRACESTATE, BAGGAGE] {
-        if is_nominated(&head.headers, &name) {
+        if !exchange.has_trace_context() || is_nominated(&head.headers, &name) {
             continue;
         }
         for value in head.headers.get_all(&name) {
             metadata.append(name.clone(), value.clone());
         }
     }
-    write_origin(head.headers.get(HOST).cloned(), &head.uri, peer, &mut metadata);
+    let host = asked_host(head.headers.get(HOST).cloned(), &head.uri);
+    metadata::set(&mut metadata, FORWARDED_HOST, host);
     exchange.snapshot().headers.copy_request(&head.headers, &mut metadata)?;
     Ok(metadata)
 }
 
 /// Where the request came from, and what host it asked for.
 pub(super) fn write_origin(host: Option<HeaderValue>, uri: &Uri, peer: &Peer, metadata: &mut HeaderMap) {
-    metadata.insert(FORWARDED_FOR, peer.forwarded_for.clone());
+    metadata.insert(FORWARDED_FOR, peer.forwarded_for().clone());
     metadata.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
-    // As routes do: the target's, else the header's.
-    let authority = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-    if let Some(host) = authority.or(host) {
+    if let Some(host) = asked_host(host, uri) {
         metadata.insert(FORWARDED_HOST, host);
     }
+}
+
+/// The host that a request asks for, as routes have it: the target's, else the header's.
+fn asked_host(host: Option<HeaderValue>, uri: &Uri) -> Option<HeaderValue> {
+    uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()).or(host)
 }
 
 /// Reads a body whole, by the deadline: what a client sends slowly is part of the call.
