@@ -4,6 +4,7 @@
 //! them and reports what is wrong. [`parse`] reads the whole and checks what one section says of another.
 
 mod access;
+mod grpc;
 mod http_rules;
 mod limits;
 mod listeners;
@@ -96,6 +97,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let upstreams = upstreams::read(&mut fields, folder, cx);
     let routes = routes::read(&mut fields, &upstreams, cx);
     let metadata = metadata::read(&mut fields, cx);
+    let grpc = grpc::read(&mut fields, cx);
     let access_log = access::telemetry(&mut fields, folder, cx);
     fields.finish(cx);
     Some(Loaded {
@@ -108,6 +110,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
             upstreams: upstreams.into_iter().filter_map(|upstream| upstream.config).collect(),
             routes,
             metadata,
+            grpc,
         },
         admin,
         access_log,

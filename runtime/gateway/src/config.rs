@@ -42,6 +42,17 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Which request headers become metadata.
     pub metadata: MetadataPolicy,
+    /// gRPC services that the gateway answers by itself, where no route has them.
+    pub grpc: LocalServices,
+}
+
+/// gRPC services that the gateway answers by itself; all off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LocalServices {
+    /// `grpc.health.v1.Health`: the gateway, and each service that is routed.
+    pub health: bool,
+    /// `grpc.reflection.v1.ServerReflection` and `v1alpha`: the services that are routed.
+    pub reflection: bool,
 }
 
 /// A place in the config file, for errors found after parsing; both count from 1.

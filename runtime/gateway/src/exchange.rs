@@ -6,6 +6,7 @@ use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT};
 use crate::deadline::{grpc_timeout, parse_grpc_timeout, parse_request_timeout};
 use crate::gateway::Gateway;
 use crate::idle::{Upload, Watch};
+use crate::local;
 use crate::memory::Held;
 use crate::peer::Peer;
 use crate::pipeline::native::{self, Pass};
@@ -122,6 +123,10 @@ impl Exchange {
         &self.gateway
     }
 
+    pub(crate) fn shared_gateway(&self) -> Arc<Gateway> {
+        Arc::clone(&self.gateway)
+    }
+
     /// So many bytes more are in memory for this request, until it ends.
     pub(crate) fn hold(&mut self, bytes: usize) {
         self.held.get_or_insert_with(|| self.gateway.memory().hold()).add(bytes);
@@ -177,6 +182,15 @@ impl Exchange {
         }
     }
 
+    /// The same for a call that the gateway answers by itself.
+    pub(crate) fn routed_local(&mut self, method: &local::Method) {
+        self.series = Arc::clone(&method.metrics);
+        if let Some(log) = &mut self.log {
+            log.rpc = Some(Arc::clone(&method.path));
+            log.route = Some((&*method.path).into());
+        }
+    }
+
     /// The deadline: what the caller asks for (`grpc-timeout`, `x-request-timeout`), capped by the
     /// route's timeout. A stream has none unless either says so.
     ///
@@ -196,6 +210,16 @@ impl Exchange {
     pub(crate) fn set_rpc_deadline(&mut self, headers: &HeaderMap, routed: &RoutedRpc<'_>) -> Result<(), Refusal> {
         self.streams = routed.streams();
         self.limit_time(asked_grpc_timeout(headers)?, routed.route.timeout);
+        Ok(())
+    }
+
+    /// The same for a call that the gateway answers by itself.
+    ///
+    /// # Errors
+    /// 400 for a header that cannot be read.
+    pub(crate) fn set_local_deadline(&mut self, headers: &HeaderMap, streams: bool) -> Result<(), Refusal> {
+        self.streams = streams;
+        self.limit_time(asked_grpc_timeout(headers)?, None);
         Ok(())
     }
 
@@ -328,6 +352,15 @@ impl Exchange {
         }
         let watch = self.streams.then(|| Watch::new(DEFAULT_IDLE_TIMEOUT, self.deadline, self.upload()));
         Response::from_parts(head, ReplyBody::native(Pass::new(body, in_head, self, watch)))
+    }
+
+    /// Hands itself to the reply of a call that the gateway answers by itself.
+    pub(crate) fn end_with_local<R>(self, source: local::Source) -> Response<ReplyBody<R>> {
+        let request_id = self.request_id.clone();
+        let mut response = Response::new(ReplyBody::local(local::Reply::new(source, self)));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        response.headers_mut().insert(REQUEST_ID, request_id);
+        response
     }
 
     /// Ends a native call with a status.

@@ -2,6 +2,7 @@
 
 use crate::hints::SchemaHints;
 use crate::memory::Budget;
+use crate::phase::{Phase, SharedPhase};
 use crate::server::Total;
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
@@ -17,6 +18,7 @@ pub struct Gateway {
     telemetry: Telemetry,
     memory: Budget,
     connections: Total,
+    phase: SharedPhase,
 }
 
 /// Where requests are counted and logged.
@@ -35,7 +37,7 @@ impl Gateway {
         let memory = Budget::new(&snapshot.config.memory, &telemetry.metrics);
         let connections = Total::new(snapshot.config.connections.max);
         let hints = SchemaHints::new(snapshot.config.upstreams.len());
-        Self { snapshot: ArcSwap::from_pointee(snapshot), hints, telemetry, memory, connections }
+        Self { snapshot: ArcSwap::from_pointee(snapshot), hints, telemetry, memory, connections, phase: SharedPhase::default() }
     }
 
     /// Puts other schemas in force, for the requests that begin from now on; those that have begun keep
@@ -73,6 +75,20 @@ impl Gateway {
     /// The connections of all listeners.
     pub(crate) fn connections(&self) -> &Total {
         &self.connections
+    }
+
+    /// How far the process is with serving and leaving.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Goes forward to `phase`; there is no way back.
+    ///
+    /// Nobody is woken by it: whoever waits sees it when it looks next. [`crate::server::Server`]
+    /// sets all but [`Phase::Leaving`] itself.
+    pub fn advance(&self, phase: Phase) {
+        self.phase.advance(phase);
     }
 
     /// The instruments.

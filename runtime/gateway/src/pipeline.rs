@@ -62,7 +62,8 @@ where
     }
     if protocol == Protocol::Grpc {
         return match native::serve(upstreams, head, body, peer, &mut exchange).await {
-            Ok(reply) => exchange.end_with_rpc(reply),
+            Ok(native::Served::Upstream(reply)) => exchange.end_with_rpc(reply),
+            Ok(native::Served::Local(source)) => exchange.end_with_local(source),
             Err(refusal) => exchange.end_rpc_refused(refusal),
         };
     }

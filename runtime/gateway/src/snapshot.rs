@@ -5,6 +5,7 @@ mod services;
 use crate::config::limits::Replies;
 use crate::config::{Config, HostPattern, Problem, Route, SchemaSource, Upstream};
 use crate::headers::HeaderRules;
+use crate::local::{self, Catalog};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, Method, header};
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub struct Snapshot {
     hosts: Vec<Host>,
     routes: Vec<CompiledRoute>,
     pub(crate) headers: HeaderRules,
+    /// What the gateway answers by itself.
+    pub(crate) local: local::Methods,
     /// For requests that match no route.
     pub(crate) unrouted: Arc<requests::Route>,
     /// Resolves the details of statuses that are not tied to a route.
@@ -52,6 +55,8 @@ struct Host {
     pending: Vec<usize>,
     /// What is called natively.
     services: Services,
+    /// What is told of it, if anybody may ask.
+    catalog: Option<Arc<Catalog>>,
 }
 
 /// What a binding needs beside its rule, made once.
@@ -146,6 +151,7 @@ impl Snapshot {
         Ok(Self {
             generation,
             headers: HeaderRules::new(&config.metadata),
+            local: local::Methods::compile(&config, metrics),
             hosts,
             routes,
             unrouted: metrics.route("(none)", "(any)"),
@@ -196,6 +202,11 @@ impl Snapshot {
     /// for which the service is routed.
     pub(crate) fn find_rpc(&self, uri: &Uri, headers: &HeaderMap) -> Option<RoutedRpc<'_>> {
         self.hosts_of(uri, headers).find_map(|(_, host)| host.services.find(&self.routes, uri.path()))
+    }
+
+    /// What a client may learn of the services: those of the hosts that match, in the same order.
+    pub(crate) fn catalogs(&self, uri: &Uri, headers: &HeaderMap) -> Vec<Arc<Catalog>> {
+        self.hosts_of(uri, headers).filter_map(|(_, host)| host.catalog.clone()).collect()
     }
 
     /// The hosts that a request may be for, the more specific first.
@@ -320,6 +331,7 @@ fn compile_hosts(
             Ok(router) => hosts.push(Host {
                 targets: targets(&router, config, routes, metrics),
                 services: Services::compile(config, pattern, routes, metrics),
+                catalog: config.grpc.reflection.then(|| Arc::new(catalog(config, pattern, routes))),
                 pattern: pattern.clone(),
                 router,
                 pending,
@@ -340,6 +352,12 @@ fn targets(router: &Router, config: &Config, routes: &[CompiledRoute], metrics: 
         }
     };
     router.bindings().map(target).collect()
+}
+
+/// The services of all routes with this host pattern.
+fn catalog(config: &Config, host: &HostPattern, routes: &[CompiledRoute]) -> Catalog {
+    let routes = config.routes.iter().zip(routes).filter(|(route, _)| route.host == *host);
+    Catalog::compile(routes.map(|(route, compiled)| (&*route.service, &compiled.schema)))
 }
 
 /// What an upstream is asked for at `path`.

@@ -3,7 +3,7 @@ use crate::{folder, lines, parse_in};
 use std::time::Duration;
 use tidegate_control::config::{AccessLog, AccessLogTarget, Admin};
 use tidegate_control::load;
-use tidegate_gateway::config::{HostPattern, MetadataPolicy, Place, SchemaSource};
+use tidegate_gateway::config::{HostPattern, LocalServices, MetadataPolicy, Place, SchemaSource};
 use tidegate_protojson::{ParseOptions, PrintOptions, UnknownFields};
 use tidegate_telemetry::access_log::Format;
 use tidegate_transcode::{Repeated, Strictness, TranscodeOptions};
@@ -42,6 +42,7 @@ pub(crate) const EVERYTHING: &[&str] = &[
     "  - { service: shop.v1.Orders, host: \"*.example.com\", upstream: next }",
     "  - { service: links.v1.Links, upstream: links }",
     "metadata: { allow: [X-User-Id, x-app-*, \"*-bin\"] }",
+    "grpc: { health: true, reflection: true }",
     "telemetry: { access_log: { format: text, to: logs/access.log } }",
 ];
 
@@ -83,10 +84,11 @@ fn every_key_arrives() {
     );
     let allow = ["x-user-id", "x-app-*", "*-bin"].map(String::from).to_vec();
     assert_eq!(config.metadata, MetadataPolicy { allow });
+    assert_eq!(config.grpc, LocalServices { health: true, reflection: true });
     let bind = "0.0.0.0:9901".parse().expect("an address");
     assert_eq!(loaded.admin, Some(Admin { bind, token: Some("secret".to_owned()), place: place(6, 16) }));
     let to = AccessLogTarget::File(folder.path().join("logs/access.log"));
-    assert_eq!(loaded.access_log, Some(AccessLog { format: Format::Text, to, place: place(33, 26) }));
+    assert_eq!(loaded.access_log, Some(AccessLog { format: Format::Text, to, place: place(34, 26) }));
     assert_eq!(loaded.warnings.to_string(), "");
 }
 
@@ -123,6 +125,7 @@ fn what_is_not_said_has_its_default() {
     let config = &loaded.config;
     assert_eq!((config.workers, config.drain), (0, tidegate_gateway::config::DEFAULT_DRAIN));
     assert_eq!(config.metadata, MetadataPolicy::default());
+    assert_eq!(config.grpc, LocalServices::default());
     assert_eq!((loaded.admin, loaded.access_log), (None, Some(AccessLog::default())));
 }
 

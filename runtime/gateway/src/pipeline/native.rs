@@ -12,6 +12,7 @@ use crate::config::DEFAULT_IDLE_TIMEOUT;
 use crate::exchange::Exchange;
 use crate::headers::{strip_native_reply, strip_native_request};
 use crate::idle::{Over, Watch};
+use crate::local;
 use crate::peer::Peer;
 use crate::snapshot::{RoutedRpc, Snapshot};
 use crate::upstreams::Upstreams;
@@ -25,6 +26,7 @@ use tidegate_transcode::{Code, Status};
 use tidegate_upstream::{CallError, RequestBody};
 
 pub(crate) use reply::Pass;
+pub(crate) use request::read_in_time;
 
 /// What a request is, by its method and content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,14 @@ pub(super) fn wrong_content_type() -> Refusal {
     Refusal::new(Answer::UnsupportedMediaType, message)
 }
 
+/// What a call is answered with.
+pub(super) enum Served<R> {
+    /// What the upstream says.
+    Upstream(Response<R>),
+    /// What the gateway says.
+    Local(local::Source),
+}
+
 /// Serves a call that [`protocol`] took for gRPC.
 pub(super) async fn serve<U, B>(
     upstreams: &U,
@@ -82,7 +92,7 @@ pub(super) async fn serve<U, B>(
     body: B,
     peer: &Peer,
     exchange: &mut Exchange,
-) -> Result<Response<BodyOf<U>>, Refusal>
+) -> Result<Served<BodyOf<U>>, Refusal>
 where
     U: Upstreams,
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -90,7 +100,10 @@ where
 {
     let snapshot = Arc::clone(exchange.snapshot());
     arrival::check(exchange.gateway(), &head, &peer.limits().headers)?;
-    let routed = snapshot.find_rpc(&head.uri, &head.headers).ok_or_else(|| unknown_service(head.uri.path()))?;
+    let Some(routed) = snapshot.find_rpc(&head.uri, &head.headers) else {
+        let method = snapshot.local.find(&head.uri).ok_or_else(|| unknown_service(head.uri.path()))?;
+        return local::serve(method, &head, body, exchange).await.map(Served::Local);
+    };
     exchange.routed_rpc(&routed);
     let upstream = upstreams.get(&snapshot, routed.route.upstream);
     exchange.set_rpc_deadline(&head.headers, &routed)?;
@@ -105,7 +118,7 @@ where
         call(upstream, request, exchange).await?
     };
     exchange.upstream_answered();
-    close(reply)
+    close(reply).map(Served::Upstream)
 }
 
 /// The headers of the call: those that came, but for what is this hop's own.
@@ -176,7 +189,7 @@ fn unknown_service(path: &str) -> Refusal {
 }
 
 /// A stream that took too long, or in which nothing came.
-pub(super) fn refuse_over(over: Over) -> Refusal {
+pub(crate) fn refuse_over(over: Over) -> Refusal {
     match over {
         Over::Deadline => Refusal::new(Answer::Deadline, "the deadline passed before the stream ended"),
         Over::Silent(limit) => super::stream::silent(limit),

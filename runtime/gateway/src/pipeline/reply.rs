@@ -4,6 +4,7 @@ use super::native::{Pass, refuse_over};
 use super::stream::Source;
 use crate::exchange::Exchange;
 use crate::idle::Watch;
+use crate::local;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -38,6 +39,7 @@ enum Kind<R> {
     Large(Box<Large>),
     Stream(Box<Stream<R>>),
     Native(Box<Pass<R>>),
+    Local(Box<local::Reply>),
 }
 
 /// A reply of several pieces, with the exchange that ends with the last.
@@ -75,6 +77,10 @@ impl<R> ReplyBody<R> {
         Self(Kind::Native(Box::new(pass)))
     }
 
+    pub(crate) fn local(reply: local::Reply) -> Self {
+        Self(Kind::Local(Box::new(reply)))
+    }
+
     pub(crate) fn stream(source: Source<R>, exchange: Exchange, idle_timeout: Duration) -> Self {
         let watch = Watch::new(idle_timeout, exchange.deadline(), exchange.upload());
         Self(Kind::Stream(Box::new(Stream { source, exchange, watch, held_back: false })))
@@ -89,6 +95,7 @@ impl<R> ReplyBody<R> {
             Kind::Large(large) => large.exchange.end_stalled(),
             Kind::Stream(stream) => stream.exchange.end_stalled(),
             Kind::Native(pass) => pass.abandon(),
+            Kind::Local(reply) => reply.abandon(),
         }
     }
 }
@@ -106,6 +113,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
         let piece = match &mut self.0 {
             Kind::Native(pass) => return pass.poll_frame(context).map(|frame| frame.map(Ok)),
+            Kind::Local(reply) => return reply.poll_frame(context).map(|frame| frame.map(Ok)),
             Kind::Nothing => Poll::Ready(None),
             Kind::Whole(body) if body.is_empty() => Poll::Ready(None),
             Kind::Whole(body) => Poll::Ready(Some(Ok(std::mem::take(body)))),
@@ -122,6 +130,7 @@ where
             Kind::Large(large) => large.rest.is_empty(),
             Kind::Stream(_) => false,
             Kind::Native(pass) => pass.is_end_stream(),
+            Kind::Local(reply) => reply.is_end_stream(),
         }
     }
 
@@ -129,7 +138,7 @@ where
         match &self.0 {
             Kind::Whole(body) => SizeHint::with_exact(body.len() as u64),
             Kind::Large(large) => SizeHint::with_exact(large.rest.len() as u64),
-            Kind::Nothing | Kind::Stream(_) | Kind::Native(_) => SizeHint::default(),
+            Kind::Nothing | Kind::Stream(_) | Kind::Native(_) | Kind::Local(_) => SizeHint::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod clients;
 mod deadline;
 mod ending;
 mod limits;
+mod local;
 mod metadata;
 mod methods;
 mod native;

@@ -10,14 +10,14 @@ use tidegate_gateway::{Gateway, Peer, Single, pipeline};
 
 /// What a native client sees: HTTP status, headers, messages, trailers.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
-    status: u16,
-    headers: HeaderMap,
-    data: Bytes,
-    trailers: Option<HeaderMap>,
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) data: Bytes,
+    pub(crate) trailers: Option<HeaderMap>,
 }
 
-async fn tell<B>(gateway: &Arc<Gateway>, up: &Single<Scripted>, request: Request<B>) -> Told
+pub(crate) async fn tell<B>(gateway: &Arc<Gateway>, up: &Single<Scripted>, request: Request<B>) -> Told
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -36,14 +36,14 @@ async fn ask(scripted: Scripted, request: Request<Full<Bytes>>) -> (Told, Single
 }
 
 /// A call of `path` with one message.
-fn call(path: &str, lines: &[(&str, &str)], message: Bytes) -> Request<Full<Bytes>> {
+pub(crate) fn call(path: &str, lines: &[(&str, &str)], message: Bytes) -> Request<Full<Bytes>> {
     let mut all = vec![("content-type", "application/grpc"), ("te", "trailers")];
     all.extend_from_slice(lines);
     request(&format!("POST {path}"), &all, "").map(|_| Full::new(message))
 }
 
 /// An answer of the gateway's own: HTTP 200, a status, nothing else.
-fn refused(code: &'static str, message: &'static str) -> Told {
+pub(crate) fn refused(code: &'static str, message: &'static str) -> Told {
     let lines = [("content-type", "application/grpc"), ("grpc-status", code), ("grpc-message", message)];
     Told { status: 200, headers: headers(&lines), data: Bytes::new(), trailers: None }
 }

@@ -29,10 +29,7 @@ where
     let mut body = body;
     let mut begun = Bytes::new();
     if routed.takes_one_message() {
-        let limit = exchange.deadline().unwrap_or_else(|| clock::now() + DEFAULT_TIMEOUT);
-        let read = tokio::time::timeout_at(limit.into(), read(&mut body)).await;
-        let late = || Refusal::new(Answer::Deadline, "the deadline passed before the request's message came");
-        let (read, ended) = read.unwrap_or_else(|_| Err(late()))?;
+        let (read, ended) = read_in_time(&mut body, exchange).await?;
         if ended {
             exchange.received(read.len());
             exchange.hold(read.len());
@@ -45,6 +42,18 @@ where
     let upload = exchange.upload_begins();
     upload.received(begun.len());
     Ok(RequestBody::stream(Streamed { begun, body, upload }))
+}
+
+/// Reads a message by the deadline; what is longer than [`WHOLE_BYTES`] is not read to its end. Says which.
+pub(crate) async fn read_in_time<B>(body: &mut B, exchange: &Exchange) -> Result<(Bytes, bool), Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let limit = exchange.deadline().unwrap_or_else(|| clock::now() + DEFAULT_TIMEOUT);
+    let read = tokio::time::timeout_at(limit.into(), read(body)).await;
+    let late = || Refusal::new(Answer::Deadline, "the deadline passed before the request's message came");
+    read.unwrap_or_else(|_| Err(late()))
 }
 
 /// Reads until the end, or until there is too much to wait for it; says which.
