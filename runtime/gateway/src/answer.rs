@@ -20,6 +20,8 @@ pub enum Answer {
     NotAcceptable,
     /// The body is above the limit.
     BodyTooLarge,
+    /// The request asks for something that HTTP has and that is not done here.
+    NotImplemented,
     /// The upstream's reply is no gRPC, or JSON cannot say it.
     BadReply,
     /// No endpoint can be reached, or it broke the call off.
@@ -48,13 +50,14 @@ pub enum Answer {
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 18] = [
+const TABLE: [(Answer, StatusCode, &str); 19] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
     (Answer::UnsupportedMediaType, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
     (Answer::NotAcceptable, StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
     (Answer::BodyTooLarge, StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+    (Answer::NotImplemented, StatusCode::NOT_IMPLEMENTED, "not_implemented"),
     (Answer::BadReply, StatusCode::BAD_GATEWAY, "bad_reply"),
     (Answer::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable"),
     (Answer::SchemaUnknown, StatusCode::SERVICE_UNAVAILABLE, "schema_unknown"),
@@ -203,6 +206,7 @@ mod tests {
             (415, 3, "unsupported_media_type"),
             (406, 3, "not_acceptable"),
             (413, 8, "body_too_large"),
+            (501, 12, "not_implemented"),
             (502, 13, "bad_reply"),
             (503, 14, "upstream_unavailable"),
             (503, 14, "schema_unknown"),

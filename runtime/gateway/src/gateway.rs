@@ -37,7 +37,14 @@ impl Gateway {
         let memory = Budget::new(&snapshot.config.memory, &telemetry.metrics);
         let connections = Total::new(snapshot.config.connections.max);
         let hints = SchemaHints::new(snapshot.config.upstreams.len());
-        Self { snapshot: ArcSwap::from_pointee(snapshot), hints, telemetry, memory, connections, phase: SharedPhase::default() }
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            hints,
+            telemetry,
+            memory,
+            connections,
+            phase: SharedPhase::default(),
+        }
     }
 
     /// Puts other schemas in force, for the requests that begin from now on; those that have begun keep
