@@ -1,5 +1,5 @@
-//! The floor: what a proxy costs that translates nothing. hyper's HTTP/1.1 in front, one h2
-//! connection behind, a fixed request and a fixed answer for each scenario.
+//! The floor: what a proxy costs that translates nothing. hyper in front, one h2 connection behind; over
+//! HTTP/1.1 a fixed request and a fixed answer for each scenario, over HTTP/2 what came.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -7,15 +7,20 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_body_util::combinators::WithTrailers;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::scenario::Scenario;
 use crate::upstream::collect;
+
+/// A body that is in memory, with its trailers.
+type Whole = WithTrailers<Full<Bytes>, std::future::Ready<Option<Result<HeaderMap, Infallible>>>>;
 
 struct Hop {
     upstream: h2::client::SendRequest<Bytes>,
@@ -49,12 +54,59 @@ pub async fn serve(listener: TcpListener, upstream: &str) -> Result<()> {
         socket.set_nodelay(true)?;
         let hop = Rc::clone(&hop);
         tokio::task::spawn_local(async move {
-            let service = service_fn(move |request| call(Rc::clone(&hop), request));
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
-            if let Err(error) = connection.await {
-                eprintln!("floor connection: {error}");
+            if let Err(error) = serve_connection(hop, socket).await {
+                eprintln!("floor connection: {error:#}");
             }
         });
+    }
+}
+
+async fn serve_connection(hop: Rc<Hop>, socket: TcpStream) -> Result<()> {
+    let mut first = [0];
+    socket.peek(&mut first).await?;
+    // No HTTP/1.1 method that the load sends begins like the preface of HTTP/2.
+    if first == *b"P" && is_preface(&socket).await? {
+        let service = service_fn(move |request| pass(Rc::clone(&hop), request));
+        let builder = http2::Builder::new(LocalExecutor);
+        return Ok(builder.serve_connection(TokioIo::new(socket), service).await?);
+    }
+    let service = service_fn(move |request| call(Rc::clone(&hop), request));
+    Ok(http1::Builder::new().serve_connection(TokioIo::new(socket), service).await?)
+}
+
+async fn is_preface(socket: &TcpStream) -> Result<bool> {
+    let mut first = [0; 3];
+    while socket.peek(&mut first).await? < first.len() {
+        tokio::task::yield_now().await;
+    }
+    Ok(first == *b"PRI")
+}
+
+/// A native call, as it came, in both directions.
+async fn pass(hop: Rc<Hop>, request: Request<Incoming>) -> Result<Response<Whole>> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let mut upstream = hop.upstream.clone().ready().await?;
+    let (response, mut send) = upstream.send_request(Request::from_parts(head, ()), false)?;
+    send.send_data(body, true)?;
+    let (head, mut body) = response.await?.into_parts();
+    let data = collect(&mut body).await?;
+    let trailers = body.trailers().await?;
+    let mut response = Response::new(Full::new(data).with_trailers(std::future::ready(trailers.map(Ok))));
+    *response.headers_mut() = head.headers;
+    Ok(response)
+}
+
+/// Runs a connection's streams on this thread.
+#[derive(Clone, Copy, Debug)]
+struct LocalExecutor;
+
+impl<F> hyper::rt::Executor<F> for LocalExecutor
+where
+    F: Future<Output = ()> + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
     }
 }
 
@@ -83,7 +135,7 @@ async fn forward(hop: &Hop, request: Request<Incoming>) -> Result<Response<Full<
     let mut upstream = hop.upstream.clone().ready().await?;
     let (response, mut send) = upstream.send_request(call, false)?;
     send.send_data(grpc_request.clone(), true)?;
-    drop(collect(response.await?.into_body()).await?);
+    drop(collect(&mut response.await?.into_body()).await?);
     let mut response = Response::new(Full::new(answer.clone()));
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     Ok(response)

@@ -1,6 +1,8 @@
-//! A closed-loop HTTP/1.1 client: each of N connections sends the next request when the answer to
-//! the last one is complete. Every answer's status and length is checked.
+//! A closed-loop client: each of N sends the next request when the answer to the last one is complete.
+//! Over HTTP/1.1 each has a connection; of native calls several share one. Every answer's status and
+//! length is checked.
 
+mod calls;
 pub(crate) mod connection;
 mod histogram;
 
@@ -9,11 +11,13 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
 use crate::process;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, json_of_frame};
+use calls::Calls;
 use connection::Connection;
 pub use histogram::Histogram;
 
@@ -24,7 +28,7 @@ pub struct Plan {
     pub address: String,
     /// What is asked.
     pub scenario: Scenario,
-    /// Connections, each with one request at a time.
+    /// Connections, each with one request at a time; of native calls, calls at a time.
     pub connections: usize,
     /// Not counted, at the start.
     pub warm_up: Duration,
@@ -71,6 +75,9 @@ fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
+/// Native calls at a time on one connection.
+const CALLS_PER_CONNECTION: usize = 8;
+
 /// How long a connection may take to end after the window.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -81,11 +88,15 @@ enum Phase {
     Stop,
 }
 
-/// One request; the answer's body.
+/// One request; the answer's body, of a native call as JSON. Must run in a [`LocalSet`].
 ///
 /// # Errors
-/// No answer, or one whose status is not 200.
+/// No answer, or one whose status is not 200 or OK.
 pub async fn answer(address: &str, scenario: Scenario) -> Result<Vec<u8>> {
+    if scenario == Scenario::Grpc {
+        let frame = Calls::open(address, scenario).await?.call(&scenario.grpc_request()).await?;
+        return Ok(json_of_frame(&frame)?.to_string().into_bytes());
+    }
     let mut connection = Connection::open(address).await?;
     let mut body = Vec::new();
     connection.exchange(&scenario.request(), |piece| body.extend_from_slice(piece)).await?;
@@ -98,24 +109,41 @@ pub async fn answer(address: &str, scenario: Scenario) -> Result<Vec<u8>> {
 /// # Errors
 /// An answer is wrong, a connection fails, or the gateway's process is gone.
 pub async fn run(plan: &Plan) -> Result<Measured> {
+    LocalSet::new().run_until(check_and_drive(plan)).await
+}
+
+async fn check_and_drive(plan: &Plan) -> Result<Measured> {
     let first = answer(&plan.address, plan.scenario).await?;
     let found: Value = serde_json::from_slice(&first).context("the answer is not JSON")?;
     if found != plan.scenario.json_reply() {
         bail!("the answer is not the expected one: {found}");
     }
-    let tasks = LocalSet::new();
-    tasks.run_until(drive(plan, first.len())).await
+    let body = match plan.scenario {
+        Scenario::Grpc => plan.scenario.grpc_reply().iter().map(Bytes::len).sum(),
+        _ => first.len(),
+    };
+    drive(plan, body).await
 }
 
 async fn drive(plan: &Plan, body: usize) -> Result<Measured> {
     let phase = Rc::new(Cell::new(Phase::WarmUp));
     let request: Rc<[u8]> = plan.scenario.request().into();
     let mut clients = tokio::task::JoinSet::new();
-    for _ in 0..plan.connections {
-        let connection = Connection::open(&plan.address).await?;
-        let client = client(connection, Rc::clone(&request), body, Rc::clone(&phase));
-        clients.spawn_local(client);
+    let mut calls: Option<Calls> = None;
+    for index in 0..plan.connections {
+        if plan.scenario != Scenario::Grpc {
+            let connection = Connection::open(&plan.address).await?;
+            clients.spawn_local(client(Asker::Http(connection, Rc::clone(&request)), body, Rc::clone(&phase)));
+            continue;
+        }
+        let shared = match calls.take() {
+            Some(calls) if index % CALLS_PER_CONNECTION != 0 => calls,
+            _ => Calls::open(&plan.address, plan.scenario).await?,
+        };
+        calls = Some(shared.clone());
+        clients.spawn_local(client(Asker::Grpc(shared, plan.scenario.grpc_request()), body, Rc::clone(&phase)));
     }
+    drop(calls);
     let cpu = || plan.pid.map_or(Ok(Duration::ZERO), process::cpu);
     tokio::time::sleep(plan.warm_up).await;
     let (cpu_before, begin) = (cpu()?, Instant::now());
@@ -138,16 +166,27 @@ async fn drive(plan: &Plan, body: usize) -> Result<Measured> {
     })
 }
 
-async fn client(
-    mut connection: Connection,
-    request: Rc<[u8]>,
-    body: usize,
-    phase: Rc<Cell<Phase>>,
-) -> Result<Histogram> {
+/// One client: what it asks with, and what.
+enum Asker {
+    Http(Connection, Rc<[u8]>),
+    Grpc(Calls, Bytes),
+}
+
+impl Asker {
+    /// The length of the answer.
+    async fn ask(&mut self) -> Result<usize> {
+        match self {
+            Self::Http(connection, request) => connection.exchange(request, |_| {}).await,
+            Self::Grpc(calls, message) => calls.call(message).await.map(|frame| frame.len()),
+        }
+    }
+}
+
+async fn client(mut asker: Asker, body: usize, phase: Rc<Cell<Phase>>) -> Result<Histogram> {
     let mut latency = Histogram::default();
     while phase.get() != Phase::Stop {
         let begin = Instant::now();
-        let length = connection.exchange(&request, |_| {}).await?;
+        let length = asker.ask().await?;
         if length != body {
             bail!("an answer of {length} bytes, the first had {body}");
         }

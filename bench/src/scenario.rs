@@ -1,5 +1,6 @@
 //! The traffic: what a client sends, what the upstream answers, what the client must get.
 
+use anyhow::Context;
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub enum Scenario {
     List,
     /// A GET of a server stream of 100 messages, the list's objects.
     Stream,
+    /// A native call over HTTP/2, untranslated: the GET's messages.
+    Grpc,
 }
 
 /// Objects in a list and messages in a stream.
@@ -24,13 +27,13 @@ pub const MANY: usize = 100;
 
 impl Scenario {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 4] = [Self::Get, Self::Post, Self::List, Self::Stream];
+    pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::List, Self::Stream, Self::Grpc];
 
     /// The path of the gRPC method behind it.
     #[must_use]
     pub fn grpc_path(self) -> &'static str {
         match self {
-            Self::Get => "/tidegate.bench.v1.Items/GetItem",
+            Self::Get | Self::Grpc => "/tidegate.bench.v1.Items/GetItem",
             Self::Post => "/tidegate.bench.v1.Items/CreateItem",
             Self::List => "/tidegate.bench.v1.Items/ListItems",
             Self::Stream => "/tidegate.bench.v1.Items/WatchItems",
@@ -50,7 +53,7 @@ impl Scenario {
 
     fn target(self) -> &'static str {
         match self {
-            Self::Get => "/v1/items/item-00000",
+            Self::Get | Self::Grpc => "/v1/items/item-00000",
             Self::Post => "/v1/items",
             Self::List => "/v1/items?pageSize=100",
             Self::Stream => "/v1/items:watch?pageSize=100",
@@ -79,7 +82,7 @@ impl Scenario {
     pub fn grpc_request(self) -> Bytes {
         let list = ListItemsRequest { page_size: 100, page_token: String::new() };
         match self {
-            Self::Get => frame(&GetItemRequest { id: "item-00000".to_owned() }),
+            Self::Get | Self::Grpc => frame(&GetItemRequest { id: "item-00000".to_owned() }),
             Self::Post => frame(&big_item()),
             Self::List | Self::Stream => frame(&list),
         }
@@ -89,7 +92,7 @@ impl Scenario {
     #[must_use]
     pub fn grpc_reply(self) -> Vec<Bytes> {
         match self {
-            Self::Get => vec![frame(&small_item())],
+            Self::Get | Self::Grpc => vec![frame(&small_item())],
             Self::Post => vec![frame(&big_item())],
             Self::List => vec![frame(&ListItemsReply {
                 items: (0..MANY).map(item).collect(),
@@ -104,12 +107,18 @@ impl Scenario {
     pub fn json_reply(self) -> Value {
         let items = || (0..MANY).map(|index| json_of(&item(index)));
         match self {
-            Self::Get => json_of(&small_item()),
+            Self::Get | Self::Grpc => json_of(&small_item()),
             Self::Post => json_of(&big_item()),
             Self::List => json!({"items": items().collect::<Value>(), "nextPageToken": "bmV4dA"}),
             Self::Stream => items().collect(),
         }
     }
+}
+
+/// What a native call was answered with, as JSON: one frame with an item in it.
+pub(crate) fn json_of_frame(frame: &[u8]) -> anyhow::Result<Value> {
+    let (_, message) = frame.split_at_checked(5).context("no frame")?;
+    Ok(json_of(&Item::decode(message)?))
 }
 
 /// A message with gRPC's five bytes before it.
@@ -199,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_request_is_recognised_by_its_target() {
-        for scenario in Scenario::ALL {
+        for scenario in Scenario::ALL.into_iter().filter(|scenario| *scenario != Scenario::Grpc) {
             let post = scenario == Scenario::Post;
             assert_eq!(Scenario::of_target(post, scenario.target()), scenario);
         }

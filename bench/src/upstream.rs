@@ -59,7 +59,7 @@ async fn answer(
     replies: &HashMap<&'static str, Vec<Bytes>>,
 ) -> Result<()> {
     let path = request.uri().path().to_owned();
-    let body = collect(request.into_body()).await?;
+    let body = collect(&mut request.into_body()).await?;
     let known = replies.get(path.as_str());
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::OK;
@@ -80,7 +80,7 @@ async fn answer(
 }
 
 /// The whole body, its window given back as it comes.
-pub(crate) async fn collect(mut body: h2::RecvStream) -> Result<Bytes> {
+pub(crate) async fn collect(body: &mut h2::RecvStream) -> Result<Bytes> {
     let mut whole = BytesMut::new();
     while let Some(data) = body.data().await {
         let data = data?;

@@ -34,7 +34,11 @@ async fn every_scenario_passes_through_the_floor_and_every_answer_is_checked() {
                 .await
                 .expect("all answers right");
                 assert!(measured.requests > 0, "{scenario:?}");
-                assert_eq!(measured.body, scenario.json_reply().to_string().len());
+                let body = match scenario {
+                    Scenario::Grpc => scenario.grpc_reply()[0].len(),
+                    _ => scenario.json_reply().to_string().len(),
+                };
+                assert_eq!(measured.body, body);
                 assert!(measured.latency.quantile(0.99) >= measured.latency.quantile(0.5));
             }
         })

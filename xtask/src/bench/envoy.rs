@@ -1,14 +1,14 @@
 //! `cargo xtask bench envoy`: what a call costs through us and through Envoy's transcoder.
 //!
 //! Both translate the same descriptors, one worker each, before the same upstream, with what each
-//! ships switched on and the access log off. The subjects take turns, round by round, so that what
+//! ships switched on and the access log off. Native calls go through an Envoy that only routes. The subjects take turns, round by round, so that what
 //! else the machine does falls on all of them; the medians are compared.
 
 mod config;
 pub(crate) mod subject;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -28,10 +28,10 @@ pub(crate) struct Args {
     /// Seconds that are counted, per measurement.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Keep-alive connections, one request at a time on each.
+    /// Keep-alive connections, one request at a time on each; of native calls, calls at a time.
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// Only these scenarios (get, post, list, stream).
+    /// Only these scenarios (get, post, list, stream, grpc).
     #[arg(long)]
     scenario: Vec<String>,
     /// Only compare the answers.
@@ -60,17 +60,23 @@ impl Args {
     }
 }
 
-const SCENARIOS: [(&str, &str); 4] = [
+const SCENARIOS: [(&str, &str); 5] = [
     ("get", "small GET"),
     ("post", "1 KiB POST"),
     ("list", "list of 100 objects"),
     ("stream", "stream of 100 messages"),
+    (NATIVE, "native unary call"),
 ];
+
+/// The scenario without translation.
+const NATIVE: &str = "grpc";
 
 /// Everything that a round needs.
 struct Rig {
     bench: PathBuf,
     subjects: Vec<Subject>,
+    /// Envoy without its transcoder, which takes the place of the first subject for native calls.
+    router: Subject,
     scenarios: Vec<(&'static str, &'static str)>,
 }
 
@@ -88,15 +94,19 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
 
     // Ends with this function; the subjects end first.
     let upstream = Subject::reporting("upstream", Command::new(&bench).arg("upstream"))?;
-    let mut subjects = Vec::new();
-    let envoy_config = config::Envoy { descriptors: &descriptors, upstream: &upstream.address };
-    subjects.push(Subject::on_free_port("Envoy 1.40", |address| {
-        let file = folder.join("envoy.yaml");
-        std::fs::write(&file, envoy_config.text(address))?;
-        let mut command = Command::new(&envoy);
-        command.args(["--concurrency", "1", "--disable-hot-restart"]).args(["--log-level", "error", "-c"]).arg(file);
-        Ok(command)
-    })?);
+    let start_envoy = |file: &str, descriptors: Option<&Path>| {
+        let config = config::Envoy { descriptors, upstream: &upstream.address };
+        Subject::on_free_port("Envoy 1.40", |address| {
+            let file = folder.join(file);
+            std::fs::write(&file, config.text(address))?;
+            let mut command = Command::new(&envoy);
+            command.args(["--concurrency", "1", "--disable-hot-restart"]);
+            command.args(["--log-level", "error", "-c"]).arg(file);
+            Ok(command)
+        })
+    };
+    let mut subjects = vec![start_envoy("envoy.yaml", Some(&descriptors))?];
+    let router = start_envoy("envoy-router.yaml", None)?;
     if let Some(ours) = &ours {
         subjects.push(Subject::on_free_port("Tidegate", |address| {
             let file = folder.join("tidegate.yaml");
@@ -108,7 +118,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     }
     subjects
         .push(Subject::reporting("floor", Command::new(&bench).arg("floor").args(["--upstream", &upstream.address]))?);
-    let mut rig = Rig { bench, subjects, scenarios: chosen(&args.scenario)? };
+    let mut rig = Rig { bench, subjects, router, scenarios: chosen(&args.scenario)? };
     rig.compare_answers()?;
     if args.check {
         return Ok(());
@@ -127,11 +137,18 @@ fn chosen(names: &[String]) -> Result<Vec<(&'static str, &'static str)>> {
 }
 
 impl Rig {
+    /// Envoy first.
+    fn subjects_of(&self, scenario: &str) -> impl Iterator<Item = &Subject> {
+        let native = scenario == NATIVE;
+        let first = if native { &self.router } else { &self.subjects[0] };
+        std::iter::once(first).chain(&self.subjects[1..])
+    }
+
     /// Asks every subject the same and compares the answers as JSON.
     fn compare_answers(&mut self) -> Result<()> {
         for (scenario, label) in &self.scenarios {
             let mut first: Option<(&str, Value)> = None;
-            for subject in &self.subjects {
+            for subject in self.subjects_of(scenario) {
                 let body = proc::output(Command::new(&self.bench).arg("answer").args([
                     "--address",
                     &subject.address,
@@ -159,7 +176,9 @@ impl Rig {
         for round in 1..=args.rounds {
             println!("round {round} of {}", args.rounds);
             for (scenario, label) in self.scenarios.clone() {
-                for subject in &mut self.subjects {
+                for index in 0..self.subjects.len() {
+                    let native = scenario == NATIVE && index == 0;
+                    let subject = if native { &mut self.router } else { &mut self.subjects[index] };
                     subject.check_alive()?;
                     let line = proc::output(
                         Command::new(&self.bench)

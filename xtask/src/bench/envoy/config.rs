@@ -50,8 +50,8 @@ telemetry:
 /// Envoy's.
 #[derive(Debug)]
 pub(super) struct Envoy<'a> {
-    /// The descriptor set.
-    pub descriptors: &'a Path,
+    /// The descriptor set; without one it routes and translates nothing.
+    pub descriptors: Option<&'a Path>,
     /// The upstream's address.
     pub upstream: &'a str,
 }
@@ -60,7 +60,7 @@ impl Envoy<'_> {
     /// The static bootstrap. The print options are spelled out although they are the defaults,
     /// since the comparison stands on them.
     pub(super) fn text(&self, address: &str) -> String {
-        let descriptors = self.descriptors.display();
+        let transcoder = self.descriptors.map(transcoder).unwrap_or_default();
         let (host, port) = split(address);
         let (upstream_host, upstream_port) = split(self.upstream);
         format!(
@@ -84,18 +84,7 @@ impl Envoy<'_> {
               - match: {{ prefix: / }}
                 route: {{ cluster: items, timeout: 15s }}
           http_filters:
-          - name: envoy.filters.http.grpc_json_transcoder
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder
-              proto_descriptor: {descriptors}
-              services: [tidegate.bench.v1.Items]
-              convert_grpc_status: true
-              print_options:
-                add_whitespace: false
-                always_print_primitive_fields: false
-                always_print_enums_as_ints: false
-                preserve_proto_field_names: false
-          - name: envoy.filters.http.router
+{transcoder}          - name: envoy.filters.http.router
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
   clusters:
@@ -114,6 +103,24 @@ impl Envoy<'_> {
 "#
         )
     }
+}
+
+fn transcoder(descriptors: &Path) -> String {
+    let descriptors = descriptors.display();
+    format!(
+        r#"          - name: envoy.filters.http.grpc_json_transcoder
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder
+              proto_descriptor: {descriptors}
+              services: [tidegate.bench.v1.Items]
+              convert_grpc_status: true
+              print_options:
+                add_whitespace: false
+                always_print_primitive_fields: false
+                always_print_enums_as_ints: false
+                preserve_proto_field_names: false
+"#
+    )
 }
 
 fn split(address: &str) -> (&str, &str) {
