@@ -13,6 +13,7 @@ mod headers;
 mod json_in;
 mod naive;
 mod query;
+mod reflection;
 mod requests;
 mod schema;
 mod template_path;
@@ -23,6 +24,7 @@ pub use grpc_frames::grpc_frames;
 pub use headers::headers;
 pub use json_in::json_in;
 pub use query::query;
+pub use reflection::reflection;
 pub use template_path::template_path;
 pub use wire_in::wire_in;
 
@@ -33,6 +35,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("headers", headers),
     ("json_in", json_in),
     ("query", query),
+    ("reflection", reflection),
     ("template_path", template_path),
     ("wire_in", wire_in),
 ];

@@ -23,8 +23,10 @@ pub const SERVICES_MAX: usize = 4_096;
 /// Questions that are on their way at a time: enough to hide the way's delay, few enough for a server
 /// that reads one answer's worth ahead.
 const PIPELINED: usize = 16;
-/// Bytes of a server's own words that are passed on.
+/// Characters of a server's own words that are passed on.
 const QUOTED: usize = 200;
+/// Characters of a complaint, the names in it included.
+const PROBLEM_MAX: usize = 1000;
 
 /// Services of every server's own platform: they are asked for only if they are routed.
 const PLATFORM: [&str; 3] = ["grpc.reflection.", "grpc.health.", "grpc.channelz."];
@@ -258,6 +260,8 @@ fn said(code: u32, message: &str) -> String {
     format!("{}: {message}", Code::from_u32(code).name())
 }
 
-fn problem<T>(message: impl Into<String>) -> Result<T, ReflectionProblem> {
-    Err(ReflectionProblem(message.into()))
+/// Names in it are the server's: cut, and nothing that a terminal obeys.
+fn problem<T>(message: impl AsRef<str>) -> Result<T, ReflectionProblem> {
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    Err(ReflectionProblem(message.as_ref().chars().map(plain).take(PROBLEM_MAX).collect()))
 }

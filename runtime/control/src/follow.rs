@@ -13,8 +13,10 @@ mod state;
 use crate::diagnostics::Report;
 use crate::reflection::{FetchError, Fetched, Fetcher};
 use crate::schemas::Sources;
+use bytes::Bytes;
 use pace::Pace;
 use std::sync::Arc;
+use std::time::Duration;
 use tidegate_gateway::config::SchemaSource;
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_gateway::{Gateway, Snapshot};
@@ -24,8 +26,14 @@ use tidegate_telemetry::metrics::schemas::{Fetch, Schema as Figures};
 use tidegate_transcode::ports::Reflector;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 pub use state::{SchemaState, SchemaStates};
+
+/// How long the start waits for upstreams. What has not come then comes while others are served.
+const START: Duration = Duration::from_secs(10);
+/// Problems of a schema that are told one by one.
+const TOLD_MAX: usize = 5;
 
 /// Keeps the schemas of a gateway up to date.
 #[derive(Debug)]
@@ -48,7 +56,7 @@ struct Followed {
     pace: Pace,
     figures: Arc<Figures>,
     /// The last descriptor set that it told, and whether that is in force.
-    last: Option<(Vec<u8>, bool)>,
+    last: Option<(Bytes, bool)>,
     /// The trouble that was logged last, so that it is logged once.
     logged: Option<String>,
 }
@@ -92,13 +100,16 @@ impl Follower {
     }
 
     /// Asks every upstream once, all at a time, and puts in force what they tell: so that a gateway whose
-    /// upstreams are there knows them before it takes requests. Takes at most the longest timeout for each
-    /// endpoint of an upstream.
+    /// upstreams are there knows them before it takes requests. Takes at most 10 s.
     pub async fn first(&mut self) {
         let mut fetches = JoinSet::new();
         for (at, followed) in self.followed.iter().enumerate() {
             let fetcher = Arc::clone(&followed.fetcher);
-            fetches.spawn(async move { (at, fetcher.fetch().await) });
+            let late = FetchError {
+                upstream: followed.name.clone(),
+                attempts: vec![("all endpoints".to_owned(), format!("none has told a schema within {START:?}"))],
+            };
+            fetches.spawn(async move { (at, timeout(START, fetcher.fetch()).await.unwrap_or(Err(late))) });
         }
         let mut fetched = fetches.join_all().await;
         // So that of two that contradict each other it is not chance that decides.
@@ -244,7 +255,7 @@ async fn follow(
 
 /// The snapshot with a new schema of one upstream; all schemas that were told; how many services it has.
 fn compile(sources: &Sources, gateway: &Gateway, name: String, set: &[u8], mut told: Schemas) -> Compiled {
-    let schema: Schema = sources.compile(set).map_err(|error| error.to_string())?;
+    let schema: Schema = sources.compile(set).map_err(|error| printable(&error.to_string()))?;
     let services = schema.services().len();
     told.insert(name, Arc::new(schema));
     let schemas = sources.with(&told).map_err(|report| in_one_line(&report))?;
@@ -255,8 +266,15 @@ fn compile(sources: &Sources, gateway: &Gateway, name: String, set: &[u8], mut t
     Ok((snapshot, told, services))
 }
 
-/// What is wrong, for a log.
+/// What is wrong, for a log and for `/readyz?verbose`: the first few problems. Names in it are the server's.
 fn in_one_line(report: &Report) -> String {
-    let messages: Vec<&str> = report.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
-    messages.join("; ")
+    let messages: Vec<&str> =
+        report.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).take(TOLD_MAX).collect();
+    let more = report.diagnostics.len() - messages.len();
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    printable(&(messages.join("; ") + &more))
+}
+
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -2,6 +2,7 @@
 
 mod call;
 
+use bytes::Bytes;
 use call::Failure;
 use std::fmt;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub struct Fetched {
     /// The gRPC method by which it did, one of [`REFLECTION_METHODS`].
     pub method: &'static str,
     /// A serialized `google.protobuf.FileDescriptorSet`, imports included. Equal sources give equal bytes.
-    pub descriptor_set: Vec<u8>,
+    pub descriptor_set: Bytes,
 }
 
 /// No endpoint told its descriptors; why, for each.
@@ -115,7 +116,9 @@ impl Fetcher {
             let conversation = self.reflector.begin(&self.services);
             let told = call::converse(&endpoint.pool, &self.upstream, method, conversation, self.timeout).await;
             match told {
-                Ok(descriptor_set) => return Ok(Fetched { endpoint: endpoint.name.clone(), method, descriptor_set }),
+                Ok(set) => {
+                    return Ok(Fetched { endpoint: endpoint.name.clone(), method, descriptor_set: set.into() });
+                }
                 Err(Failure::Unimplemented) => {}
                 Err(Failure::Other(why)) => return Err(why),
             }

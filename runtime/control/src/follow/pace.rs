@@ -1,6 +1,7 @@
 //! When an upstream is asked for its schema again.
 
 use crate::reflection::{FetchError, Fetched, Fetcher};
+use bytes::Bytes;
 use std::future::Future;
 use std::time::Duration;
 use tidegate_telemetry::random;
@@ -24,7 +25,7 @@ pub(super) struct Pace {
     /// Fetches before their time that found nothing new, one after the other.
     in_vain: u32,
     early: bool,
-    last: Option<Vec<u8>>,
+    last: Option<Bytes>,
 }
 
 impl Pace {

@@ -15,7 +15,7 @@ use tidegate_telemetry::clock;
 use tidegate_transcode::frame::{self, Bounds, Deframer, FRAME_HEADER_LEN};
 use tidegate_transcode::ports::{Reflection, ReflectionProblem};
 use tidegate_transcode::{Code, Status};
-use tidegate_upstream::{Call as _, CallError, RequestBody, ResponseBody, Upstream};
+use tidegate_upstream::{Call as _, CallError, Kind, RequestBody, ResponseBody, Upstream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -195,7 +195,11 @@ fn broke_off(error: &CallError, within: Duration) -> Failure {
     if error.is_deadline() {
         return Failure::Other(format!("it did not tell its descriptors within {within:?}"));
     }
-    let mut why = error.kind().to_string();
+    // While an endpoint is down the first attempt and the later ones differ in name only.
+    let mut why = match error.kind() {
+        Kind::Down(Some(_)) => "cannot connect".to_owned(),
+        kind => kind.to_string(),
+    };
     let mut source = error.kind().source();
     while let Some(error) = source {
         why.push_str(": ");

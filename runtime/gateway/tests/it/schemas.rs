@@ -111,6 +111,12 @@ async fn until_a_schema_has_come_its_routes_are_503_and_others_are_served() {
     assert_eq!(rig.get("http://b.test/b").await, unknown());
     assert_eq!(rig.get("http://b.test/c").await, unknown());
 
+    // Messages of native gRPC are not looked into: it needs no schema.
+    let upstreams = Single(Scripted::unary(b"\x08\x01"));
+    let native = request("POST http://b.test/test.B/Get", &[("content-type", "application/grpc")], "");
+    assert_eq!(send(&rig.gateway, &upstreams, native).await.status, 200);
+    assert_eq!(upstreams.0.request().0.uri, "http://b/test.B/Get");
+
     // Who fetches schemas is told whose is wanted: that at the end of `like`.
     assert!(hinted(&rig.gateway, 2).await);
 

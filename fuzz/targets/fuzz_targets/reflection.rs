@@ -1,0 +1,5 @@
+//! `reflection` of the library.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tidegate_fuzz::reflection(data));
