@@ -12,6 +12,7 @@ mod grpc_frames;
 mod headers;
 mod json_in;
 mod naive;
+mod ndjson;
 mod query;
 mod requests;
 mod schema;
@@ -22,6 +23,7 @@ pub use config::config;
 pub use grpc_frames::grpc_frames;
 pub use headers::headers;
 pub use json_in::json_in;
+pub use ndjson::ndjson;
 pub use query::query;
 pub use template_path::template_path;
 pub use wire_in::wire_in;
@@ -32,6 +34,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("grpc_frames", grpc_frames),
     ("headers", headers),
     ("json_in", json_in),
+    ("ndjson", ndjson),
     ("query", query),
     ("template_path", template_path),
     ("wire_in", wire_in),
