@@ -12,6 +12,7 @@ mod grpc_frames;
 mod headers;
 mod json_in;
 mod naive;
+mod ndjson;
 mod query;
 mod reflection;
 mod requests;
@@ -23,6 +24,7 @@ pub use config::config;
 pub use grpc_frames::grpc_frames;
 pub use headers::headers;
 pub use json_in::json_in;
+pub use ndjson::ndjson;
 pub use query::query;
 pub use reflection::reflection;
 pub use template_path::template_path;
@@ -34,6 +36,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("grpc_frames", grpc_frames),
     ("headers", headers),
     ("json_in", json_in),
+    ("ndjson", ndjson),
     ("query", query),
     ("reflection", reflection),
     ("template_path", template_path),

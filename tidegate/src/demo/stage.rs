@@ -95,6 +95,7 @@ fn config_text(shop: SocketAddr, gateway: SocketAddr, admin: SocketAddr, quiet: 
 listeners:
   - bind: {gateway}
 admin: {{ bind: {admin} }}
+connections: {{ max: 1000 }}
 upstreams:
   shop:
     endpoints: ['{shop}']

@@ -7,6 +7,7 @@ mod payments;
 mod readme;
 mod refusals;
 mod resources;
+mod streams;
 
 use super::{Expect, Step};
 
@@ -24,8 +25,16 @@ const STEP: Step = Step {
 };
 
 /// The chapters, in the order to read them: a later one may build on what an earlier one did.
-const CHAPTERS: [&[Step]; 7] =
-    [readme::STEPS, resources::STEPS, listings::STEPS, orders::STEPS, payments::STEPS, faults::STEPS, refusals::STEPS];
+const CHAPTERS: [&[Step]; 8] = [
+    readme::STEPS,
+    resources::STEPS,
+    listings::STEPS,
+    orders::STEPS,
+    payments::STEPS,
+    streams::STEPS,
+    faults::STEPS,
+    refusals::STEPS,
+];
 
 /// The tour, in the order to take it.
 pub const STEPS: &[Step] = &joined::<{ count() }>();

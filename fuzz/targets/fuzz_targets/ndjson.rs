@@ -1,0 +1,5 @@
+//! `ndjson` of the library.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tidegate_fuzz::ndjson(data));
