@@ -13,9 +13,12 @@ mod cache;
 mod conformance;
 mod fuzz;
 mod generate;
+mod golang;
+mod h2spec;
 mod lint;
 mod proc;
 mod steps;
+mod subject;
 mod test;
 
 use std::process::ExitCode;
@@ -40,6 +43,8 @@ enum Task {
     Conformance(conformance::Args),
     /// The fuzz targets, under libFuzzer.
     Fuzz(fuzz::Args),
+    /// The conformance suite of HTTP/2 against the program.
+    H2spec(h2spec::Args),
     /// Measurements.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -64,6 +69,7 @@ fn run() -> anyhow::Result<()> {
         Task::Lint => lint::run(&workspace),
         Task::Conformance(args) => conformance::run(&workspace, &args).map(drop),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
+        Task::H2spec(args) => h2spec::run(&workspace, &args).map(drop),
         Task::Bench(bench) => bench::run(&workspace, bench),
         Task::Gen(args) => generate::run(&workspace, &args),
     }

@@ -77,7 +77,7 @@ const HEADERS: &[Want] = &[
     open("header flood on h2: one of sixty thousand bytes", &[431], &[]),
     away("hpack bomb: large entry", ENHANCE_YOUR_CALM),
     open("hpack bomb: held by a zero window", &[431], &[]),
-    open("hpack bomb: held by bodies that do not come", &[431], &[NO_ERROR]),
+    Want { name: "hpack bomb: held by bodies that do not come", end: End::Open, statuses: Some(&[431]), resets: None },
 ];
 
 const STALLS: &[Want] = &[
@@ -112,13 +112,14 @@ const BODIES: &[Want] = &[
     away("body on h2 beyond its windows", FLOW_CONTROL_ERROR),
     closed("chunk extensions without end", &[400]),
     closed("trailers without end", &[400]),
-    closed("chunks of one byte", &[413]),
+    closed("chunks of one byte", &[400]),
     closed("JSON nested 100 000 deep", &[400]),
     closed("compressed request", &[415]),
 ];
 
 /// Times short enough to be waited for.
-const SHORT: &str = "headers: { timeout: 1s }, body: { timeout: 1s }, write_timeout: 1s, idle_timeout: 1s";
+const SHORT: &str = "headers: { timeout: 1s }, body: { timeout: 1s }, write_timeout: 1s, idle_timeout: 1s, \
+    h2: { ping_interval: 1s, ping_timeout: 1s }";
 
 fn named(name: &str) -> Attack {
     attack::named(name).unwrap_or_else(|| panic!("there is no attack `{name}`"))

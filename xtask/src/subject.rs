@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running process; ends with this value.
 #[derive(Debug)]
-pub(super) struct Subject {
+pub(crate) struct Subject {
     /// For reports.
     pub name: &'static str,
     /// `host:port`.
@@ -23,22 +23,24 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// A process of ours, which binds a port itself and prints the address as its first line.
-    pub(super) fn reporting(name: &'static str, command: &mut Command) -> Result<Self> {
+    /// A process of ours, which binds a port itself and says in its first line which: the line's first word that
+    /// is an address, with or without `http://`.
+    pub(crate) fn reporting(name: &'static str, command: &mut Command) -> Result<Self> {
         let mut process = Running::start(name, command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let stdout = process.take_stdout().context("stdout was piped")?;
-        let mut address = String::new();
-        BufReader::new(stdout).read_line(&mut address)?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        stdout.read_line(&mut line)?;
         process.check_alive()?;
-        if address.is_empty() {
-            bail!("{name} printed no address");
-        }
-        Ok(Self { name, address: address.trim().to_owned(), process })
+        let address = address_in(&line).with_context(|| format!("{name} printed no address but {line:?}"))?;
+        // What else it prints must not block it.
+        std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+        Ok(Self { name, address, process })
     }
 
     /// A process that is told its port. The port was free a moment ago; if somebody takes it in
     /// between, the process ends and another port is tried.
-    pub(super) fn on_free_port(name: &'static str, mut command: impl FnMut(&str) -> Result<Command>) -> Result<Self> {
+    pub(crate) fn on_free_port(name: &'static str, mut command: impl FnMut(&str) -> Result<Command>) -> Result<Self> {
         let mut failure = None;
         for _ in 0..3 {
             let address = free_port()?;
@@ -55,14 +57,19 @@ impl Subject {
     }
 
     /// The process id.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
     /// An error if the process has ended by itself.
-    pub(super) fn check_alive(&mut self) -> Result<()> {
+    pub(crate) fn check_alive(&mut self) -> Result<()> {
         self.process.check_alive()
     }
+}
+
+fn address_in(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace().map(|word| word.trim_start_matches("http://").trim_end_matches(','));
+    words.find(|word| word.parse::<SocketAddr>().is_ok()).map(str::to_owned)
 }
 
 fn free_port() -> Result<SocketAddr> {
@@ -81,4 +88,17 @@ fn listening(mut process: Running, address: SocketAddr) -> Result<Running> {
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_in;
+
+    #[test]
+    fn an_address_is_found_in_a_line() {
+        let found = |line| address_in(line);
+        assert_eq!(found("127.0.0.1:80\n"), Some("127.0.0.1:80".to_owned()));
+        assert_eq!(found("It listens on http://127.0.0.1:80, before others"), Some("127.0.0.1:80".to_owned()));
+        assert_eq!(found("nothing"), None);
+    }
 }
