@@ -15,6 +15,7 @@ use crate::fuzz;
 use crate::generate;
 use crate::golang;
 use crate::h2spec;
+use crate::interop;
 use crate::proc::{Running, Workspace};
 use crate::steps::{Outcome, Steps};
 
@@ -56,6 +57,12 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         }
         let report = h2spec::run(workspace, &h2spec::Args::after_tests())?;
         Ok(Outcome::Passed(report.to_string()))
+    });
+    steps.run("gRPC interoperability", || {
+        if let Err(error) = interop::install(workspace) {
+            return Ok(Outcome::LeftOut(format!("{error:#}")));
+        }
+        Ok(Outcome::Passed(interop::run(workspace, &interop::Args::after_tests())?))
     });
     steps.run("generated code is up to date", || {
         generate::run(workspace, &generate::Args { check: true })?;
