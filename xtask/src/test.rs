@@ -13,6 +13,9 @@ use crate::cache::{self, Pypi};
 use crate::conformance;
 use crate::fuzz;
 use crate::generate;
+use crate::golang;
+use crate::h2spec;
+use crate::interop;
 use crate::proc::{Running, Workspace};
 use crate::steps::{Outcome, Steps};
 
@@ -47,6 +50,19 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     steps.run("fuzz targets, 20000 inputs each", || {
         fuzz::run(workspace, &fuzz::Args::short())?;
         Ok(Outcome::Passed(String::new()))
+    });
+    steps.run("h2spec", || {
+        if let Err(error) = golang::program(workspace, golang::H2SPEC) {
+            return Ok(Outcome::LeftOut(format!("{error:#}")));
+        }
+        let report = h2spec::run(workspace, &h2spec::Args::after_tests())?;
+        Ok(Outcome::Passed(report.to_string()))
+    });
+    steps.run("gRPC interoperability", || {
+        if let Err(error) = interop::install(workspace) {
+            return Ok(Outcome::LeftOut(format!("{error:#}")));
+        }
+        Ok(Outcome::Passed(interop::run(workspace, &interop::Args::after_tests())?))
     });
     steps.run("generated code is up to date", || {
         generate::run(workspace, &generate::Args { check: true })?;

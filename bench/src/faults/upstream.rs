@@ -62,7 +62,7 @@ async fn answer(
     plan: Rc<Plan>,
 ) -> Result<()> {
     let path = request.uri().path().to_owned();
-    let body = collect(request.into_body()).await?;
+    let body = collect(&mut request.into_body()).await?;
     let message = body.get(5..).context("a message")?;
     let mut response = Response::new(());
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));

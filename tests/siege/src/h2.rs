@@ -163,6 +163,9 @@ impl H2 {
             }
             kind::WINDOW_UPDATE => *self.seen.windows.entry(frame.stream).or_default() += i64::from(frame.number(0)),
             kind::PING if frame.flags & flag::ACK != 0 => self.seen.alive |= frame.payload == ALIVE,
+            kind::PING => {
+                let _ = self.send(&frame::frame(kind::PING, flag::ACK, 0, &frame.payload));
+            }
             kind::GOAWAY => {
                 let code = frame.number(4);
                 // One that says goodbye does not hide the one that says why.

@@ -142,9 +142,11 @@ async fn answer(
         response.headers_mut().insert("grpc-encoding", HeaderValue::from_static("gzip"));
     }
     let mut stream = respond.send_response(response, false)?;
-    send(&mut stream, message.clone()).await?;
-    while endless {
+    loop {
         send(&mut stream, message.clone()).await?;
+        if !endless {
+            break;
+        }
     }
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));

@@ -33,25 +33,31 @@ impl Bystanders {
 }
 
 fn ask(address: SocketAddr, stop: &AtomicBool) -> u64 {
-    let mut stream = BufReader::new(TcpStream::connect(address).expect("it listens"));
+    let connect = || BufReader::new(TcpStream::connect(address).expect("it listens"));
+    let mut stream = connect();
     let mut answered = 0;
     while answered == 0 || !stop.load(Ordering::Relaxed) {
         stream.get_mut().write_all(b"GET /small HTTP/1.1\r\nhost: siege.test\r\n\r\n").expect("it is taken");
         let mut line = String::new();
         stream.read_line(&mut line).expect("an answer");
         assert_eq!(line, "HTTP/1.1 200 OK\r\n");
-        let mut length = 0;
+        let (mut length, mut last) = (0, false);
         while line != "\r\n" {
             line.clear();
             stream.read_line(&mut line).expect("a header");
             if let Some(value) = line.strip_prefix("content-length: ") {
                 length = value.trim().parse().expect("a length");
             }
+            last |= line == "connection: close\r\n";
         }
         let mut body = vec![0; length];
         stream.read_exact(&mut body).expect("a body");
         assert_eq!(body, br#"{"text":"xxxxx"}"#);
         answered += 1;
+        // A connection may have served its time.
+        if last {
+            stream = connect();
+        }
     }
     answered
 }

@@ -6,7 +6,7 @@ use tidegate_siege::smuggling::{h1, h2};
 
 #[test]
 fn no_shape_on_h1_hides_a_request() {
-    let stage = Stage::set("");
+    let stage = Stage::set("", "");
     let wrong: Vec<_> = h1::SHAPES
         .iter()
         .filter_map(|shape| {
@@ -27,7 +27,7 @@ fn count(statuses: &[u16], status: u16) -> usize {
 
 #[test]
 fn no_shape_on_h2_passes_for_another_request() {
-    let stage = Stage::set("");
+    let stage = Stage::set("", "");
     let wrong: Vec<_> = h2::SHAPES
         .iter()
         .filter_map(|shape| {

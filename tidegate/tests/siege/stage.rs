@@ -25,19 +25,19 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts a gateway with these keys of its listener, `key: value, …`.
-    pub(crate) fn set(listener: &str) -> Self {
+    /// Starts a gateway with these keys of its listener and of its route, `, key: value, …`.
+    pub(crate) fn set(listener: &str, route: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("proto")).expect("a folder");
         fs::write(folder.path().join("proto/siege.proto"), PROTO).expect("a file");
         let config = format!(
             "workers: 1
-listeners: [{{ bind: 127.0.0.1:0, {listener} }}]
+listeners: [{{ bind: 127.0.0.1:0{listener} }}]
 admin: {{ bind: 127.0.0.1:0 }}
 upstreams:
   siege: {{ endpoints: [{}], schema: {{ proto: [proto] }} }}
 routes:
-  - {{ service: {SERVICE}, upstream: siege }}
+  - {{ service: {SERVICE}, upstream: siege{route} }}
 telemetry: {{ access_log: off }}
 ",
             UPSTREAM.address

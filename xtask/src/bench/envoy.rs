@@ -5,7 +5,6 @@
 //! else the machine does falls on all of them; the medians are compared.
 
 mod config;
-pub(crate) mod subject;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use serde_json::Value;
 
 use crate::cache;
 use crate::proc::{self, Workspace};
-use subject::Subject;
+use crate::subject::Subject;
 use table::{Figures, Table};
 
 /// Options of the subcommand.

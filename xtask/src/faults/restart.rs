@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::report::{Report, Tally};
 use super::rig::{Rig, Sample, Traffic, ms, now_us, quantile};
-use crate::bench::envoy::subject::Subject;
+use crate::subject::Subject;
 
 const NAME: &str = "restart";
 /// Traffic before the upstream dies, while it is down, and after it is back.

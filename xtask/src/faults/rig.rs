@@ -11,9 +11,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::report::Tally;
-use crate::bench::envoy::subject::Subject;
 use crate::cache;
 use crate::proc::{self, Workspace};
+use crate::subject::Subject;
 
 /// The programs, and a folder for what they need.
 #[derive(Debug)]

@@ -344,7 +344,7 @@ pub const SHAPES: &[Shape] = &[
     Shape {
         name: "a tunnel",
         rule: "RFC 9110, 9.3.6",
-        statuses: &[400],
+        statuses: &[501],
         closed: true,
         bytes: "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n{hidden}",
     },

@@ -23,17 +23,19 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// A process of ours, which binds a port itself and prints the address as its first line.
+    /// A process of ours, which binds a port itself and says in its first line which: the line's first word that
+    /// is an address, with or without `http://`.
     pub(crate) fn reporting(name: &'static str, command: &mut Command) -> Result<Self> {
         let mut process = Running::start(name, command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let stdout = process.take_stdout().context("stdout was piped")?;
-        let mut address = String::new();
-        BufReader::new(stdout).read_line(&mut address)?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        stdout.read_line(&mut line)?;
         process.check_alive()?;
-        if address.is_empty() {
-            bail!("{name} printed no address");
-        }
-        Ok(Self { name, address: address.trim().to_owned(), process })
+        let address = address_in(&line).with_context(|| format!("{name} printed no address but {line:?}"))?;
+        // What else it prints must not block it.
+        std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+        Ok(Self { name, address, process })
     }
 
     /// A process that is told its port. The port was free a moment ago; if somebody takes it in
@@ -70,6 +72,11 @@ impl Subject {
     }
 }
 
+fn address_in(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace().map(|word| word.trim_start_matches("http://").trim_end_matches(','));
+    words.find(|word| word.parse::<SocketAddr>().is_ok()).map(str::to_owned)
+}
+
 fn free_port() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
@@ -86,4 +93,17 @@ fn listening(mut process: Running, address: SocketAddr) -> Result<Running> {
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_in;
+
+    #[test]
+    fn an_address_is_found_in_a_line() {
+        let found = |line| address_in(line);
+        assert_eq!(found("127.0.0.1:80\n"), Some("127.0.0.1:80".to_owned()));
+        assert_eq!(found("It listens on http://127.0.0.1:80, before others"), Some("127.0.0.1:80".to_owned()));
+        assert_eq!(found("nothing"), None);
+    }
 }
