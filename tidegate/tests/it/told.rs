@@ -1,7 +1,10 @@
 //! Upstreams that tell their schema, seen from outside.
-use crate::reflecting::{Port, Versions, tonic};
+use crate::reflecting::{self, Port, Versions, tonic};
 use crate::running::Running;
 use crate::{folder, program, tidegate};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tower_service::Service as _;
 
 fn config(port: &Port) -> String {
     format!(
@@ -75,6 +78,35 @@ fn a_gateway_starts_without_its_upstream_and_follows_it() {
     }
     running.signal("TERM");
     assert_eq!(running.end().0, 0);
+}
+
+/// The server changes what it tells without a restart, as one behind a name does.
+#[test]
+fn a_new_schema_leaves_connections_alone() {
+    let port = Port::new();
+    let told = |path: &str| tonic(Versions::V1, &[("echo.proto", &echo(path))]);
+    let (mut before, mut after) = (told("/before/"), told("/after/"));
+    let changed = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&changed);
+    let _server = port.serve(reflecting::service(move |request| match switch.load(Ordering::Relaxed) {
+        false => before.call(request),
+        true => after.call(request),
+    }));
+    let config = config(&port).replace("interval: 1h", "interval: 1s");
+    let folder = folder(&[("tidegate.yaml", &format!("workers: 1\n{config}"))]);
+    let mut running = Running::start_with(&mut program(folder.path(), &["run"]), 2);
+    let opened = |running: &Running| {
+        let metrics = running.get(1, "/metrics");
+        let name = "tidegate_upstream_connections_opened_total{upstream=\"echo\"} ";
+        metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
+    };
+    assert_eq!(status(&running.get(0, "/before/hello")), "501");
+    assert_eq!(opened(&running), "1");
+    changed.store(true, Ordering::Relaxed);
+    running.wait_for_log("the schema that the upstream tells is in force");
+    assert_eq!(status(&running.get(0, "/before/hello")), "404");
+    assert_eq!(status(&running.get(0, "/after/hello")), "501");
+    assert_eq!(opened(&running), "1");
 }
 
 #[test]

@@ -97,3 +97,6 @@ async fn lost(fetcher: &Fetcher) {
 fn jittered(duration: Duration) -> Duration {
     duration * 9 / 10 + Duration::from_millis(random::below((duration.as_millis() as u64 / 5).max(1)))
 }
+
+#[cfg(test)]
+mod tests;
