@@ -134,11 +134,9 @@ fn build(workspace: &Workspace, sanitizer: Sanitizer) -> Result<Built<'_>> {
     let mut command = Command::new(cargo_fuzz);
     command.current_dir(&workspace.root).env_remove("CARGO").env_remove("RUSTC").env_remove("RUSTFLAGS");
     command.env_remove("CARGO_MANIFEST_DIR");
-    match toolchain {
-        Some(toolchain) => command.env("RUSTUP_TOOLCHAIN", toolchain),
-        // Lines are what the sanitizer's reports need; a panic brings its own.
-        None => command.env("CARGO_PROFILE_RELEASE_DEBUG", "0"),
-    };
+    if let Some(toolchain) = toolchain {
+        command.env("RUSTUP_TOOLCHAIN", toolchain);
+    }
     command.args(["fuzz", "build", "--fuzz-dir", "fuzz/targets", "--sanitizer", name, "--target-dir"]).arg(&target_dir);
     proc::run(&mut command)?;
     let programs = target_dir.join(host()?).join("release");
