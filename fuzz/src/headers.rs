@@ -7,7 +7,7 @@ use crate::schema::{SCHEMA, assert_is_json};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, request};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use tidegate_control::Source;
@@ -15,12 +15,18 @@ use tidegate_gateway::snapshot::Schemas;
 use tidegate_gateway::{Gateway, Peer, Single, Snapshot, Telemetry, pipeline};
 use tidegate_telemetry::metrics::Metrics;
 use tidegate_telemetry::trace_context::TraceContext;
+use tidegate_transcode::Status;
 use tidegate_transcode::stream::Framing;
 use tokio::runtime::{Builder, Runtime};
 use upstream::Scripted;
 
 /// Headers of either side.
 const HEADERS: usize = 100;
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// Names that are for one connection.
+const HOP: [&str; 6] = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "trailer"];
 
 /// With every default.
 const CONFIG: &str = "
@@ -43,8 +49,8 @@ thread_local! {
     static RUNTIME: Runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
 }
 
-/// One byte that chooses the request, then lines `name: value`; behind an empty line the headers of the reply, behind
-/// another its trailers.
+/// One byte that chooses the request (its high bit: a native call), then lines `name: value`; behind a zero byte the
+/// headers of the reply, behind another its trailers.
 ///
 /// Whatever comes, the answer is complete and well-formed. Nothing passes, either way, that belongs to one hop, to the
 /// protocols, or to the gateway; what the gateway writes is there once, and well-formed.
@@ -52,11 +58,15 @@ pub fn headers(data: &[u8]) {
     let Some((&choice, rest)) = data.split_first() else { return };
     let mut blocks = rest.splitn(3, |byte| *byte == 0).map(lines);
     let mut next = || blocks.next().unwrap_or_default();
-    let (asked, replied, trailers) = (next(), next(), next());
+    let (mut asked, replied, trailers) = (next(), next(), next());
     for value in asked.values() {
         values(value);
     }
-    let (method, path) = chosen(choice);
+    let (mut method, mut path) = chosen(choice);
+    if choice & 0x80 != 0 {
+        (method, path) = ("POST", "/fuzz.Modern/Query");
+        asked.entry(CONTENT_TYPE).or_insert(GRPC);
+    }
     let mut request = Request::builder().method(method).uri(path).version(http::Version::HTTP_2);
     *request.headers_mut().expect("method and path are good") = asked.clone();
     let request = request.body(Full::new(Bytes::new())).expect("a request");
@@ -66,13 +76,36 @@ pub fn headers(data: &[u8]) {
             let answer = pipeline::handle(&GATEWAY, &upstream, request, &Peer::unknown()).await;
             let (head, body) = answer.into_parts();
             // A stream may break off, but not without a word: its error is in the body, or it is cut.
-            (head, body.collect().await.map(|body| body.to_bytes()))
+            (head, body.collect().await)
         })
     });
+    let native = method == "POST" && is_grpc(&asked);
     if let Some(head) = upstream.0.request() {
-        check_call(&asked, &head);
+        check_call(&asked, &head, native);
     }
-    check_answer(&Response::from_parts(head, ()), body.ok());
+    check_hop(&head.headers);
+    match body {
+        Ok(body) if native => {
+            let told = body.trailers().and_then(Status::from_trailers).or_else(|| Status::from_trailers(&head.headers));
+            assert!(head.status == http::StatusCode::OK && told.is_some(), "{head:?}");
+        }
+        Err(_) if native => panic!("a native call ends with a status"),
+        body => check_answer(&Response::from_parts(head, ()), body.ok().map(Collected::to_bytes)),
+    }
+}
+
+/// The request is a native call, by its content type.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+    let rest = content_type.as_deref().and_then(|value| value.strip_prefix(GRPC.as_bytes()));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
+}
+
+/// Nothing of the connection passes.
+fn check_hop(headers: &HeaderMap) {
+    for name in HOP {
+        assert!(!headers.contains_key(name), "{name} passed");
+    }
 }
 
 fn lines(block: &[u8]) -> HeaderMap {
@@ -102,7 +135,7 @@ fn values(value: &HeaderValue) {
 }
 
 /// What the upstream gets.
-fn check_call(asked: &HeaderMap, head: &request::Parts) {
+fn check_call(asked: &HeaderMap, head: &request::Parts, native: bool) {
     let once = |name: &str| {
         let mut values = head.headers.get_all(name).iter();
         let value = values.next();
@@ -110,8 +143,10 @@ fn check_call(asked: &HeaderMap, head: &request::Parts) {
         value.map(|value| value.to_str().expect("what we write is ASCII"))
     };
     assert_eq!(once("te"), Some("trailers"));
-    assert_eq!(once("content-type"), Some("application/grpc"));
-    assert!(once("user-agent").is_some_and(|agent| agent.starts_with("tidegate/")));
+    if !native {
+        assert_eq!(once("content-type"), Some("application/grpc"));
+        assert!(once("user-agent").is_some_and(|agent| agent.starts_with("tidegate/")));
+    }
     assert!(once("x-request-id").is_some_and(|id| tidegate_telemetry::request_id::is_well_formed(id.as_bytes())));
     assert!(once("traceparent").is_some_and(|context| TraceContext::parse(context.as_bytes()).is_ok()));
     if let Some(timeout) = once("grpc-timeout") {
@@ -119,9 +154,8 @@ fn check_call(asked: &HeaderMap, head: &request::Parts) {
         assert!((1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()), "{timeout}");
         assert!("HMSmun".contains(unit), "{timeout}");
     }
-    for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "host", "trailer"] {
-        assert!(!head.headers.contains_key(name), "{name} passed");
-    }
+    check_hop(&head.headers);
+    assert!(!head.headers.contains_key("host"));
     for (name, value) in &head.headers {
         let name = name.as_str();
         let said = |header: &HeaderValue| asked.get_all(name).iter().any(|value| value == header);
@@ -131,7 +165,10 @@ fn check_call(asked: &HeaderMap, head: &request::Parts) {
             assert!(of_ours, "{name} passed");
         }
         assert!(
-            !name.starts_with("grpc-") || !said(value) || name == "grpc-timeout" || name == "grpc-accept-encoding",
+            native
+                || !name.starts_with("grpc-")
+                || !said(value)
+                || matches!(name, "grpc-timeout" | "grpc-accept-encoding"),
             "{name} passed"
         );
     }
@@ -141,11 +178,7 @@ fn check_call(asked: &HeaderMap, head: &request::Parts) {
 fn check_answer(head: &Response<()>, body: Option<Bytes>) {
     assert!((200..600).contains(&head.status().as_u16()), "{}", head.status());
     let headers = head.headers();
-    for name in
-        ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te", "trailer", "server"]
-    {
-        assert!(!headers.contains_key(name), "{name} passed");
-    }
+    assert!(!headers.contains_key("te") && !headers.contains_key("server"));
     for name in headers.keys() {
         assert!(!name.as_str().starts_with("grpc-") && !name.as_str().starts_with("tidegate-"), "{name} passed");
     }

@@ -33,6 +33,11 @@ pub(super) struct Document<'d> {
     pub(super) place: Place,
 }
 
+/// White space as JSON has it (RFC 8259, section 2), which is less than ASCII has.
+pub(super) fn is_space(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
 /// Appends what the body says.
 pub(super) fn write(
     binding: &Binding,
@@ -46,7 +51,7 @@ pub(super) fn write(
         write_raw(binding, schema, content_type, body, out);
         return Ok(());
     }
-    let is_empty = body.iter().all(u8::is_ascii_whitespace);
+    let is_empty = body.iter().all(is_space);
     match binding.body {
         Body::None if is_empty || options.unexpected_body == Strictness::Ignore => Ok(()),
         Body::None => Err(Refusal::bad_field("body", "", "this method takes no body")),

@@ -11,7 +11,7 @@
 //!
 //! [`Match::write_first_message`]: crate::Match::write_first_message
 
-use super::body::{Document, Place, is_json, is_lines};
+use super::body::{Document, Place, is_json, is_lines, is_space};
 use crate::binding::Binding;
 use crate::refusal::Refusal;
 use bytes::{Bytes, BytesMut};
@@ -190,7 +190,7 @@ impl Splitter {
     /// Counts a line; `None` if it is empty.
     fn line(&mut self, text: Bytes) -> Option<Item> {
         self.count += 1;
-        let blank = text.iter().all(u8::is_ascii_whitespace);
+        let blank = text.iter().all(is_space);
         (!blank).then_some(Item { text, place: Place::Line(self.count) })
     }
 
@@ -210,7 +210,7 @@ impl Splitter {
                         return Ok(Some(item));
                     }
                 }
-                _ if byte.is_ascii_whitespace() => self.skip(),
+                _ if is_space(&byte) => self.skip(),
                 Array::Before if byte == b'[' => {
                     self.array = Array::Between;
                     self.skip();

@@ -103,6 +103,13 @@ fn nothing_is_no_message() {
 }
 
 #[test]
+fn a_form_feed_is_no_white_space() {
+    let found = "expected a value, found byte 0x0c";
+    check(WHOLE, &format!("{LINES}{{}}\n\x0c\n"), &[r#"{"id":"7"}"#, &format!("400 line 2: {found} (byte 0)")]);
+    check(WHOLE, &format!("{ARRAY}[\x0c{{}}]"), &[&format!("400 body: [0]: {found} (byte 1)")]);
+}
+
+#[test]
 fn elements_of_an_array_are_messages() {
     let body = r#" [ {"name":"]},[\"{"} ,{"tags":["a","b"]}, {} ] "#;
     check(WHOLE, &format!("{ARRAY}{body}"), &[r#"{"name":"]},[\"{","id":"7"}"#, r#"{"tags":["a","b"]}"#, "{}"]);
