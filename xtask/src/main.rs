@@ -19,6 +19,7 @@ mod h2spec;
 mod interop;
 mod lint;
 mod proc;
+mod siege;
 mod steps;
 mod subject;
 mod test;
@@ -49,6 +50,8 @@ enum Task {
     H2spec(h2spec::Args),
     /// gRPC's interoperability cases through the gateway, with clients of several languages.
     Interop(interop::Args),
+    /// Attacks against the program, and what others notice of them.
+    Siege(siege::Args),
     /// Measurements.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -77,6 +80,7 @@ fn run() -> anyhow::Result<()> {
         Task::Fuzz(args) => fuzz::run(&workspace, &args),
         Task::H2spec(args) => h2spec::run(&workspace, &args).map(drop),
         Task::Interop(args) => interop::run(&workspace, &args).map(drop),
+        Task::Siege(args) => siege::run(&workspace, &args),
         Task::Bench(bench) => bench::run(&workspace, bench),
         Task::Faults(args) => faults::run(&workspace, &args),
         Task::Gen(args) => generate::run(&workspace, &args),

@@ -24,15 +24,26 @@ pub struct Target {
     pub get: String,
     /// Takes POST with a JSON object.
     pub post: String,
-    /// Answers GET with more than a few hundred bytes.
+    /// Answers GET with a few hundred KiB.
     pub large: String,
+    /// Answers GET with a stream without end.
+    pub endless: String,
+    /// The same as a native gRPC call with an empty message.
+    pub native: String,
 }
 
 impl Target {
     /// A gateway before [`crate::upstream`].
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, get: "/small".into(), post: "/take".into(), large: "/large".into() }
+        Self {
+            address,
+            get: "/small".into(),
+            post: "/take".into(),
+            large: "/large".into(),
+            endless: "/endless".into(),
+            native: format!("/{}/Endless", crate::upstream::SERVICE),
+        }
     }
 }
 
@@ -72,7 +83,7 @@ pub struct Attack {
 }
 
 /// What a flood waits for its end once everything is sent. A gateway that bears it says nothing.
-const AFTER_A_FLOOD: Duration = Duration::from_secs(3);
+const AFTER_A_FLOOD: Duration = Duration::from_secs(20);
 /// What a slow attack waits for the gateway to lose patience.
 const FOR_A_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -16,6 +16,7 @@ pub mod frame;
 pub mod h1;
 pub mod h2;
 pub mod hpack;
+pub mod measure;
 pub mod process;
 pub mod smuggling;
 pub mod upstream;

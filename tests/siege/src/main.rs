@@ -3,9 +3,12 @@
 //!
 //! **Does not** judge: it prints what happened.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
-use tidegate_siege::attack::{self, Target};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+use tidegate_siege::attack::{self, Attack, Target};
+use tidegate_siege::measure::{self, Plan};
 use tidegate_siege::process;
 use tidegate_siege::smuggling;
 use tidegate_siege::upstream::Upstream;
@@ -18,8 +21,14 @@ fn main() -> ExitCode {
         ["list"] => list(),
         ["shapes", address] => shapes(address),
         ["attack", address, pid, ref names @ ..] => attack(address, pid, names),
+        ["measure", address, pid, seconds, attackers, ref names @ ..] => {
+            measure(address, pid, (seconds, attackers), names)
+        }
         _ => {
-            eprintln!("usage: tidegate-siege upstream | list | shapes ADDRESS | attack ADDRESS PID [NAME...]");
+            eprintln!(
+                "usage: tidegate-siege upstream | list | shapes ADDRESS | attack ADDRESS PID [NAME...]
+       | measure ADDRESS PID SECONDS ATTACKERS [NAME...]"
+            );
             return ExitCode::from(2);
         }
     };
@@ -32,13 +41,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Serves until its standard input ends.
+/// Serves until the process is ended.
 fn upstream() -> io::Result<()> {
     let upstream = Upstream::start()?;
     println!("{}", upstream.address);
     io::stdout().flush()?;
-    io::stdin().read_to_end(&mut Vec::new())?;
-    Ok(())
+    loop {
+        std::thread::park();
+    }
 }
 
 fn list() -> io::Result<()> {
@@ -70,19 +80,42 @@ fn shapes(address: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// The attacks whose names contain one of these words; all if there are none.
+fn chosen(names: &[&str]) -> impl Iterator<Item = Attack> {
+    let wanted = move |attack: &Attack| names.is_empty() || names.iter().any(|name| attack.name.contains(name));
+    attack::all().into_iter().filter(wanted)
+}
+
+fn number<T: FromStr>(text: &str) -> io::Result<T> {
+    text.parse().map_err(|_| io::Error::other(format!("`{text}` is no number")))
+}
+
+/// Each attack once: how it ends, how long it takes, what it costs.
 fn attack(address: &str, pid: &str, names: &[&str]) -> io::Result<()> {
-    let target = target(address)?;
-    let pid = pid.parse().map_err(|_| io::Error::other(format!("`{pid}` is no process id")))?;
-    for attack in attack::all() {
-        if !names.is_empty() && !names.iter().any(|name| attack.name.contains(name)) {
-            continue;
-        }
+    let (target, pid) = (target(address)?, number(pid)?);
+    for attack in chosen(names) {
         process::forget_peak(pid)?;
         let before = process::resident(pid)?;
-        let begin = std::time::Instant::now();
+        let begin = Instant::now();
         let outcome = (attack.run)(&target)?;
         let (took, held) = (begin.elapsed().as_secs_f64(), process::peak(pid)?.saturating_sub(before) / 1024);
         println!("{:55} {took:6.2} s {held:7} KiB  {outcome:?}", attack.name);
     }
     Ok(())
+}
+
+/// Each attack again and again, and what others notice. An error if something is beyond its goal.
+fn measure(address: &str, pid: &str, (seconds, attackers): (&str, &str), names: &[&str]) -> io::Result<()> {
+    let window = Duration::from_secs(number(seconds)?);
+    let plan = Plan { target: target(address)?, pid: number(pid)?, window, attackers: number(attackers)? };
+    println!("{}", measure::HEAD);
+    let mut beyond = Vec::new();
+    for attack in chosen(names) {
+        let row = measure::measure(&plan, &attack)?;
+        println!("{row}");
+        if !row.beyond().is_empty() {
+            beyond.push(row.name);
+        }
+    }
+    if beyond.is_empty() { Ok(()) } else { Err(io::Error::other(format!("beyond their goals: {}", beyond.join("; ")))) }
 }

@@ -85,6 +85,8 @@ const STALLS: &[Want] = &[
     // Answers of one connection wait for each other, some longer than their route's timeout.
     open("window exhaustion: windows of zero", &[200, 504], &[CANCEL]),
     open("window exhaustion: one byte for each stream", &[200, 504], &[CANCEL]),
+    open("window exhaustion: streams without end", &[200, 504], &[CANCEL]),
+    open("window exhaustion: native streams without end", &[200], &[CANCEL]),
     Want { name: "answers unread on h1", end: End::Closed, statuses: None, resets: Some(&[]) },
     away("answers unread on h2", ENHANCE_YOUR_CALM),
 ];

@@ -123,8 +123,8 @@ where
 
     /// The next piece of the response's body; `None` after the last.
     pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.deframer.awaited().is_none() {
-            // Whoever asks for more has taken what there was.
+        if self.out.is_empty() && self.deframer.awaited().is_none() {
+            // Whoever asks for more has taken what there was; the first message waits here still.
             self.turn.give_back();
         }
         while matches!(self.state, State::Open) && self.out.len() < GATHER_BYTES {

