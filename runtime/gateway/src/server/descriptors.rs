@@ -1,7 +1,13 @@
 //! File descriptors: as many as the system gives, and some kept for other things than clients.
 
+use crate::config::Limits;
+use crate::config::limits::Connections;
 use crate::gateway::Gateway;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// What is told of it: as a warning if the config asks for more, or if not even one listener can have all
+/// of its own.
+const FEWER: &str = "the limit of open files lets fewer connections in than `connections.max`";
 
 /// Raises the limit of the process as far as it may, and lowers the connections that are taken to what
 /// that leaves.
@@ -10,12 +16,13 @@ pub(super) fn fit(gateway: &Gateway) {
     let files = raise().map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
     let room = files.saturating_sub(config.fd_reserve).max(1);
     if room < config.max {
-        tracing::warn!(
-            files,
-            reserve = config.fd_reserve,
-            connections = room,
-            "the limit of open files is low: fewer connections are taken than `connections.max` allows"
-        );
+        let said = config.max != Connections::default().max;
+        let low = room < Limits::default().connections;
+        if said || low {
+            tracing::warn!(files, reserve = config.fd_reserve, connections = room, "{FEWER}");
+        } else {
+            tracing::info!(files, reserve = config.fd_reserve, connections = room, "{FEWER}");
+        }
     }
     let max = room.min(config.max);
     gateway.connections().set_max(max);
