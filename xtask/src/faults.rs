@@ -8,6 +8,8 @@ mod restart;
 mod rig;
 mod stalled;
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 
 use crate::proc::Workspace;
@@ -31,6 +33,9 @@ pub(crate) struct Args {
     /// The cargo profile of the programs; figures count with `release` only.
     #[arg(long, default_value = "release")]
     profile: String,
+    /// The folder of programs that are built already, `tidegate` and `tidegate-faults`.
+    #[arg(long)]
+    programs: Option<PathBuf>,
 }
 
 /// What goes wrong.
@@ -52,7 +57,10 @@ const ALL: [Fault; 5] = [Fault::Drain, Fault::Restart, Fault::Idle, Fault::SlowR
 
 /// Makes the runs and prints what was found beside what was to be found.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
-    let rig = Rig::build(workspace, &args.profile)?;
+    let rig = match &args.programs {
+        Some(folder) => Rig::of(workspace, folder.join("tidegate"), folder.join("tidegate-faults")),
+        None => Rig::build(workspace, &args.profile),
+    }?;
     let mut report = Report::default();
     for fault in if args.run.is_empty() { &ALL[..] } else { &args.run } {
         match fault {

@@ -1,11 +1,12 @@
 //! Clients that hold what they have: idle connections, and streams that are hardly read.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::load::connection::Connection;
@@ -13,20 +14,23 @@ use crate::load::connection::Connection;
 /// Connections that are opened at a time.
 const AT_A_TIME: usize = 100;
 
+/// Connections from one address: half of what the gateway allows by default.
+const FROM_ONE: usize = 500;
+
 /// Makes one request on each of so many connections, says `ready`, and keeps them until the standard
 /// input ends.
 ///
 /// # Errors
 /// A connection cannot be had, or a request is not answered.
 pub async fn idle(address: &str, connections: usize) -> Result<()> {
+    let address: SocketAddr = address.parse()?;
     let request = b"GET /v1/items/idle HTTP/1.1\r\nhost: bench.local\r\n\r\n";
     let mut held = Vec::with_capacity(connections);
     while held.len() < connections {
         let mut opening = JoinSet::new();
-        for _ in 0..AT_A_TIME.min(connections - held.len()) {
-            let address = address.to_owned();
+        for index in held.len()..connections.min(held.len() + AT_A_TIME) {
             opening.spawn_local(async move {
-                let stream = TcpStream::connect(&address).await.context("cannot connect")?;
+                let stream = connect_from(index, address).await.context("cannot connect")?;
                 let mut buffered = Connection::on(stream);
                 buffered.exchange(request, |_| {}).await?;
                 Ok::<_, anyhow::Error>(buffered.into_stream())
@@ -68,6 +72,14 @@ pub async fn slow_readers(address: &str, streams: usize) -> Result<()> {
         told = until_told("ready") => told,
         Some(ended) = readers.join_next() => ended?,
     }
+}
+
+/// Connects from an address of its own for every so many connections: no client has all of them.
+async fn connect_from(index: usize, address: SocketAddr) -> Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    let client = u8::try_from(1 + index / FROM_ONE)?;
+    socket.bind(SocketAddr::from(([127, 0, 0, client], 0)))?;
+    Ok(socket.connect(address).await?)
 }
 
 async fn until_told(word: &str) -> Result<()> {

@@ -55,12 +55,14 @@ pub(super) struct Sample {
 
 impl Rig {
     pub(super) fn build(workspace: &Workspace, profile: &str) -> Result<Self> {
-        Ok(Self {
-            gateway: workspace.build("tidegate", "tidegate", profile)?,
-            faults: workspace.build("tidegate-bench", "tidegate-faults", profile)?,
-            proto: workspace.root.join("bench/proto"),
-            folder: cache::fresh(&cache::folder(workspace)?.join("faults"))?,
-        })
+        let gateway = workspace.build("tidegate", "tidegate", profile)?;
+        Self::of(workspace, gateway, workspace.build("tidegate-bench", "tidegate-faults", profile)?)
+    }
+
+    /// With these programs.
+    pub(super) fn of(workspace: &Workspace, gateway: PathBuf, faults: PathBuf) -> Result<Self> {
+        let folder = cache::fresh(&cache::folder(workspace)?.join("faults"))?;
+        Ok(Self { gateway, faults, proto: workspace.root.join("bench/proto"), folder })
     }
 
     /// A part of the rig, by its subcommand.

@@ -30,8 +30,9 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, permit: Permit, shared:
         _ = phase.wait_for(|&phase| phase == Phase::Over) => return,
     };
     match begun {
-        Ok(Ok(true)) => h2::serve(stream, peer, &shared).await,
-        Ok(Ok(false)) => h1::serve(stream, peer, &shared).await,
+        // Boxed, so that an idle connection of one kind does not take the room of the other.
+        Ok(Ok(true)) => Box::pin(h2::serve(stream, peer, &shared)).await,
+        Ok(Ok(false)) => Box::pin(h1::serve(stream, peer, &shared)).await,
         Ok(Err(error)) => tracing::debug!(%error, "a client connection ended before its first request"),
         Err(_) => shared.gateway.telemetry().metrics.limits().reached(Limit::HeaderTimeout),
     }
