@@ -13,7 +13,6 @@ mod state;
 use crate::diagnostics::Report;
 use crate::reflection::{FetchError, Fetched, Fetcher};
 use crate::schemas::Sources;
-use bytes::Bytes;
 use pace::Pace;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,14 +54,28 @@ struct Followed {
     fetcher: Arc<Fetcher>,
     pace: Pace,
     figures: Arc<Figures>,
-    /// The last descriptor set that it told, and whether that is in force.
-    last: Option<(Bytes, bool)>,
-    /// The trouble that was logged last, so that it is logged once.
+    /// What it told last.
+    last: Option<Last>,
+    /// Why the last fetch failed, if it did: so that it is logged once.
     logged: Option<String>,
 }
 
-/// What came of compiling a schema.
-type Compiled = Result<(Snapshot, Schemas, usize), String>;
+/// What an upstream told.
+#[derive(Debug)]
+struct Last {
+    fetched: Fetched,
+    /// Why it is not in force.
+    refused: Option<String>,
+}
+
+/// A snapshot with another schema of one upstream.
+struct Compiled {
+    snapshot: Snapshot,
+    /// All that were told.
+    told: Schemas,
+    /// How many services that schema has.
+    services: usize,
+}
 
 // === impl Follower ===
 
@@ -143,26 +156,41 @@ impl Follower {
             Ok(fetched) => fetched,
             Err(error) => return self.not_fetched(at, &error),
         };
-        let followed = &mut self.followed[at];
-        if let Some((last, in_force)) = &followed.last
-            && *last == fetched.descriptor_set
-        {
-            let in_force = *in_force;
-            followed.figures.fetched(Fetch::Unchanged, in_force, clock::wall());
-            if in_force && followed.logged.take().is_some() {
-                tracing::info!(upstream = followed.name, endpoint = fetched.endpoint, "the schema is told again");
-                self.states.in_trouble(at, None);
-            }
-            return;
+        let followed = &self.followed[at];
+        if followed.last.as_ref().is_some_and(|last| last.fetched.descriptor_set == fetched.descriptor_set) {
+            return self.unchanged(at, &fetched);
         }
         match self.compile(at, &fetched).await {
-            Ok((snapshot, told, services)) => self.accept(at, fetched, snapshot, told, services),
-            Err(why) => self.reject(at, fetched, why),
+            Ok(compiled) => {
+                self.accept(at, fetched, compiled);
+                self.try_refused().await;
+            }
+            Err(why) => self.refuse(at, fetched, &why),
+        }
+    }
+
+    /// Tries once more what was refused: another schema has changed, which may have been in its way.
+    async fn try_refused(&mut self) {
+        // Whenever one is accepted, one less is left.
+        let mut at = 0;
+        while let Some(followed) = self.followed.get(at) {
+            let refused = followed.last.as_ref().filter(|last| last.refused.is_some());
+            let Some(fetched) = refused.map(|last| last.fetched.clone()) else {
+                at += 1;
+                continue;
+            };
+            at = match self.compile(at, &fetched).await {
+                Ok(compiled) => {
+                    self.accept(at, fetched, compiled);
+                    0
+                }
+                Err(_) => at + 1,
+            };
         }
     }
 
     /// Compiles off this thread: a large schema takes a while.
-    async fn compile(&self, at: usize, fetched: &Fetched) -> Compiled {
+    async fn compile(&self, at: usize, fetched: &Fetched) -> Result<Compiled, String> {
         let (sources, gateway) = (Arc::clone(&self.sources), Arc::clone(&self.gateway));
         let (name, set) = (self.followed[at].name.clone(), fetched.descriptor_set.clone());
         let told = self.told.clone();
@@ -170,7 +198,8 @@ impl Follower {
         compiled.unwrap_or_else(|_| Err("compiling it failed without an error".to_owned()))
     }
 
-    fn accept(&mut self, at: usize, fetched: Fetched, snapshot: Snapshot, told: Schemas, services: usize) {
+    fn accept(&mut self, at: usize, fetched: Fetched, compiled: Compiled) {
+        let Compiled { snapshot, told, services } = compiled;
         let followed = &mut self.followed[at];
         let generation = snapshot.generation;
         let silent = self.sources.without_rules(followed.index, &told);
@@ -198,11 +227,11 @@ impl Follower {
         followed.figures.fetched(Fetch::Accepted, true, clock::wall());
         self.gateway.telemetry().metrics.config().schemas_changed(generation);
         self.states.in_force(at, &fetched.endpoint, services);
-        followed.last = Some((fetched.descriptor_set, true));
+        followed.last = Some(Last { fetched, refused: None });
         followed.logged = None;
     }
 
-    fn reject(&mut self, at: usize, fetched: Fetched, why: String) {
+    fn refuse(&mut self, at: usize, fetched: Fetched, why: &str) {
         let followed = &mut self.followed[at];
         tracing::warn!(
             upstream = followed.name,
@@ -212,9 +241,21 @@ impl Follower {
             self.states.consequence(at)
         );
         followed.figures.fetched(Fetch::Rejected, false, clock::wall());
-        self.states.in_trouble(at, Some(format!("{}: {why}", fetched.endpoint)));
-        followed.last = Some((fetched.descriptor_set, false));
-        followed.logged = Some(why);
+        let why = format!("{}: {why}", fetched.endpoint);
+        self.states.in_trouble(at, Some(why.clone()));
+        followed.last = Some(Last { fetched, refused: Some(why) });
+        followed.logged = None;
+    }
+
+    /// The upstream tells what it told last.
+    fn unchanged(&mut self, at: usize, fetched: &Fetched) {
+        let followed = &mut self.followed[at];
+        let refused = followed.last.as_ref().and_then(|last| last.refused.clone());
+        followed.figures.fetched(Fetch::Unchanged, refused.is_none(), clock::wall());
+        if followed.logged.take().is_some() {
+            tracing::info!(upstream = followed.name, endpoint = fetched.endpoint, "the schema is told again");
+            self.states.in_trouble(at, refused);
+        }
     }
 
     fn not_fetched(&mut self, at: usize, error: &FetchError) {
@@ -253,8 +294,13 @@ async fn follow(
     }
 }
 
-/// The snapshot with a new schema of one upstream; all schemas that were told; how many services it has.
-fn compile(sources: &Sources, gateway: &Gateway, name: String, set: &[u8], mut told: Schemas) -> Compiled {
+fn compile(
+    sources: &Sources,
+    gateway: &Gateway,
+    name: String,
+    set: &[u8],
+    mut told: Schemas,
+) -> Result<Compiled, String> {
     let schema: Schema = sources.compile(set).map_err(|error| printable(&error.to_string()))?;
     let services = schema.services().len();
     told.insert(name, Arc::new(schema));
@@ -263,7 +309,7 @@ fn compile(sources: &Sources, gateway: &Gateway, name: String, set: &[u8], mut t
     let metrics = &gateway.telemetry().metrics;
     let snapshot = Snapshot::compile(Arc::clone(sources.config()), &schemas, metrics, generation)
         .map_err(|problems| in_one_line(&Report::from_problems(problems, sources.source())))?;
-    Ok((snapshot, told, services))
+    Ok(Compiled { snapshot, told, services })
 }
 
 /// What is wrong, for a log and for `/readyz?verbose`: the first few problems. Names in it are the server's.

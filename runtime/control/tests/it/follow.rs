@@ -182,12 +182,13 @@ async fn wait_for_change(mut changes: tokio::sync::watch::Receiver<Vec<SchemaSta
 #[tokio::test]
 async fn rules_of_two_upstreams_that_contradict_each_other_leave_the_first_in_force() {
     let (one, two) = (Port::new(), Port::new());
-    let _servers = [one.serve(service("One", "/same/{text}")), two.serve(service("Two", "/same/{text}"))];
+    let server = one.serve(service("One", "/same/{text}"));
+    let _other = two.serve(service("Two", "/same/{text}"));
     let mut rig = Rig::new(
         "\
 upstreams:
-  one: { endpoints: ['{1}'], schema: { reflection: true } }
-  two: { endpoints: ['{2}'], schema: { reflection: true } }
+  one: { endpoints: ['{1}'], schema: { reflection: { interval: 1h } } }
+  two: { endpoints: ['{2}'], schema: { reflection: { interval: 1h } } }
 routes:
   - { service: demo.v1.One, upstream: one }
   - { service: demo.v1.Two, upstream: two }
@@ -200,6 +201,13 @@ routes:
     let unknown = format!("schema of two: unknown, its routes answer 503: {}: ", two.address());
     assert!(told[1].starts_with(&unknown), "{}", told[1]);
     assert!(told[1].contains("demo.v1.Two.Say") && told[1].contains("demo.v1.One.Say"), "{}", told[1]);
+
+    // When the first has changed the other is no longer in the wrong, and comes without being asked again.
+    rig.run();
+    drop(server);
+    let _server = one.serve(service("One", "/other/{text}"));
+    rig.until(|states| states.iter().all(SchemaState::is_current)).await;
+    assert_eq!(rig.served(), ["/other/{text} one *", "/same/{text} two *"]);
 }
 
 /// The connection stays, and the interval is an hour: it is the request that makes it ask.
