@@ -10,7 +10,7 @@ const GROWTH: usize = 8;
 ///
 /// What is accepted prints as JSON that any parser reads, and that is read as the same message again; reading less
 /// strictly changes nothing for it. What is refused leaves the output alone and names a place in the document. The
-/// output is at most [`GROWTH`] times the input, and never longer than allowed.
+/// output is at most `GROWTH` times the input, and never longer than allowed.
 pub fn json_in(data: &[u8]) {
     let Some((&choice, json)) = data.split_first() else { return };
     let message = message(choice & 1 != 0);
