@@ -138,11 +138,13 @@ impl Output {
         if needed > most {
             return Err(Failed);
         }
-        // A small message needs little; a long one is not to outgrow what it was given by what it never fills.
-        let step = STEP.min(SLACK + needed - self.start);
-        let len = needed.saturating_add(step).min(most);
-        let capacity = self.buffer.capacity();
-        self.buffer.resize(if needed <= capacity { len.min(capacity) } else { len }, 0);
+        // What is allocated is used in large steps; more of it is asked for in steps of what was written, since
+        // a small message needs little.
+        let step = match self.buffer.capacity().checked_sub(needed) {
+            Some(spare) => STEP.min(spare),
+            None => STEP.min(SLACK + needed - self.start),
+        };
+        self.buffer.resize(needed.saturating_add(step).min(most), 0);
         Ok(())
     }
 
