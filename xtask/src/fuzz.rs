@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -81,7 +82,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         let mut done = Vec::new();
         while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
             println!("{target} …");
-            done.push((target, built.fuzz(target, args)));
+            let begin = Instant::now();
+            let result = built.fuzz(target, args);
+            done.push((target, begin.elapsed(), result));
         }
         done
     };
@@ -91,8 +94,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         Ok(joined.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     })?;
     let mut steps = Steps::default();
-    for (target, result) in done {
-        steps.run(target, || result.map(Outcome::Passed));
+    for (target, took, result) in done {
+        steps.add(target, took, result.map(Outcome::Passed));
     }
     steps.finish()
 }

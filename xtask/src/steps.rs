@@ -35,12 +35,17 @@ impl Steps {
         println!("\n── {name}");
         let begin = Instant::now();
         let result = step();
+        self.add(name, begin.elapsed(), result);
+    }
+
+    /// Keeps the result of a step that ran elsewhere, and how long it took.
+    pub(crate) fn add(&mut self, name: &str, took: Duration, result: Result<Outcome>) {
         match &result {
             Ok(Outcome::Passed(_)) => {}
             Ok(Outcome::LeftOut(why)) => println!("LEFT OUT: {name}: {why}"),
             Err(error) => println!("FAILED: {name}: {error:#}"),
         }
-        self.rows.push(Row { name: name.to_owned(), took: begin.elapsed(), result });
+        self.rows.push(Row { name: name.to_owned(), took, result });
     }
 
     /// A step that is one command.
