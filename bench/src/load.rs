@@ -133,7 +133,11 @@ async fn drive(plan: &Plan, body: usize) -> Result<Measured> {
     for index in 0..plan.connections {
         if plan.scenario != Scenario::Grpc {
             let connection = Connection::open(&plan.address).await?;
-            clients.spawn_local(client(Asker::Http(connection, Rc::clone(&request)), body, Rc::clone(&phase)));
+            clients.spawn_local(client(
+                Asker::Http(connection, Rc::clone(&request), plan.address.clone()),
+                body,
+                Rc::clone(&phase),
+            ));
             continue;
         }
         let shared = match calls.take() {
@@ -168,7 +172,7 @@ async fn drive(plan: &Plan, body: usize) -> Result<Measured> {
 
 /// One client: what it asks with, and what.
 enum Asker {
-    Http(Connection, Rc<[u8]>),
+    Http(Connection, Rc<[u8]>, String),
     Grpc(Calls, Bytes),
 }
 
@@ -176,7 +180,13 @@ impl Asker {
     /// The length of the answer.
     async fn ask(&mut self) -> Result<usize> {
         match self {
-            Self::Http(connection, request) => connection.exchange(request, |_| {}).await,
+            Self::Http(connection, request, address) => {
+                // A gateway gives a connection so many requests and no more.
+                if connection.is_over() {
+                    *connection = Connection::open(address).await?;
+                }
+                connection.exchange(request, |_| {}).await
+            }
             Self::Grpc(calls, message) => calls.call(message).await.map(|frame| frame.len()),
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Connection {
     buffer: Box<[u8]>,
     begin: usize,
     end: usize,
+    /// The last answer said that it is.
+    last: bool,
 }
 
 impl Connection {
@@ -27,7 +29,7 @@ impl Connection {
     }
 
     pub(crate) fn on(stream: TcpStream) -> Self {
-        Self { stream, buffer: vec![0; 64 * 1024].into(), begin: 0, end: 0 }
+        Self { stream, buffer: vec![0; 64 * 1024].into(), begin: 0, end: 0, last: false }
     }
 
     /// Sends a request and reads its answer; the pieces of the body go to `sink`, its length is
@@ -42,6 +44,11 @@ impl Connection {
             200 => Ok(length),
             status => bail!("status {status}"),
         }
+    }
+
+    /// The server takes no further request on this connection.
+    pub(crate) fn is_over(&self) -> bool {
+        self.last
     }
 
     /// The socket without the buffer, between two exchanges.
@@ -92,6 +99,7 @@ impl Connection {
         if self.begin != self.end {
             bail!("bytes after the answer");
         }
+        self.last = head.close;
         Ok(head)
     }
 

@@ -86,6 +86,19 @@ fn read_nothing(address: SocketAddr, path: &str) -> Option<h2::Reason> {
     })
 }
 
+/// The same of what the parser refuses.
+#[test]
+fn a_client_whose_head_is_too_large_hears_it() {
+    let stage = Stage::set();
+    let mut stream = TcpStream::connect(stage.address).expect("it listens");
+    let head = format!("GET /s/docs HTTP/1.1\r\nhost: edge.test\r\nx-large: {}", "a".repeat(500_000));
+    stream.write_all(head.as_bytes()).expect("send");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, no reset");
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    stage.wait_for(r#"tidegate_bad_requests_total{reason="too_large"} 1"#);
+}
+
 /// The rest of what it sends is read, so that the answer is not lost to a reset.
 #[test]
 fn a_client_that_is_refused_in_the_middle_of_its_body_hears_why() {

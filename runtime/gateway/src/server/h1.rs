@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::limits::Limit;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 /// What hyper may keep of a request that is not read, and of a response that is not taken. Larger heads
 /// than this must be allowed by the config.
@@ -90,6 +90,8 @@ where
     };
     if let Err(error) = &ended {
         refused::count(error, shared.gateway.telemetry().metrics.limits());
+        // After an error hyper leaves the socket as it is: what it answered must not be lost to a reset.
+        let _ = connection.into_parts().io.into_inner().shutdown().await;
     }
 }
 
