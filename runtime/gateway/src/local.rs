@@ -17,6 +17,7 @@ use http_body::{Body, Frame};
 use std::error::Error;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tidegate_protojson::Schema;
 use tidegate_telemetry::metrics::{Metrics, requests};
 use tidegate_transcode::frame::{Deframer, FRAME_HEADER_LEN, write_header};
 use tidegate_transcode::{Code, Status};
@@ -85,6 +86,13 @@ impl Methods {
     pub(crate) fn find(&self, uri: &Uri) -> Option<&Method> {
         self.0.iter().find(|method| *method.path == *uri.path())
     }
+}
+
+/// What a client may learn of the services of some routes, and of ours.
+pub(crate) fn catalog<'s>(config: &Config, routes: impl Iterator<Item = (&'s str, &'s Arc<Schema>)>) -> Catalog {
+    let own = config.grpc.health.then(|| Schema::compile(&[&health::descriptor_set()]));
+    let own = own.and_then(Result::ok).map(|schema| (health::NAME, Arc::new(schema)));
+    Catalog::compile(routes.map(|(service, schema)| (service, Arc::clone(schema))).chain(own))
 }
 
 /// Serves a call of one of the methods.

@@ -357,7 +357,7 @@ fn targets(router: &Router, config: &Config, routes: &[CompiledRoute], metrics: 
 /// The services of all routes with this host pattern.
 fn catalog(config: &Config, host: &HostPattern, routes: &[CompiledRoute]) -> Catalog {
     let routes = config.routes.iter().zip(routes).filter(|(route, _)| route.host == *host);
-    Catalog::compile(routes.map(|(route, compiled)| (&*route.service, &compiled.schema)))
+    local::catalog(config, routes.map(|(route, compiled)| (&*route.service, &compiled.schema)))
 }
 
 /// What an upstream is asked for at `path`.

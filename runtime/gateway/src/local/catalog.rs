@@ -29,16 +29,16 @@ struct File {
 
 impl Catalog {
     /// The services of some routes, with the schemas that they are served by.
-    pub(crate) fn compile<'s>(routes: impl Iterator<Item = (&'s str, &'s Arc<Schema>)>) -> Self {
+    pub(super) fn compile<'s>(routes: impl Iterator<Item = (&'s str, Arc<Schema>)>) -> Self {
         let mut catalog = Self::default();
         for (service, schema) in routes {
             if !catalog.services.iter().any(|known| **known == *service) {
                 catalog.services.push(service.into());
             }
-            if !catalog.schemas.iter().any(|known| Arc::ptr_eq(known, schema)) {
-                catalog.schemas.push(Arc::clone(schema));
+            if !catalog.schemas.iter().any(|known| Arc::ptr_eq(known, &schema)) {
+                catalog.schemas.push(Arc::clone(&schema));
                 // They were compiled, so that they can be read.
-                let _ = catalog.add_files(schema);
+                let _ = catalog.add_files(&schema);
             }
         }
         catalog

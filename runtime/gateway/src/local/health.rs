@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tidegate_protojson::wire::{Reader, WireError, WireType, put_tag, put_varint};
+use tidegate_protojson::wire::{Reader, WireError, WireType, put_len_prefixed, put_tag, put_varint};
 use tidegate_transcode::{Code, Status};
 use tokio::time::Sleep;
 
@@ -21,6 +21,58 @@ enum Health {
     Serving = 1,
     NotServing = 2,
     ServiceUnknown = 3,
+}
+
+/// The service's name, and its file as a descriptor set: it is told to whoever may reflect.
+pub(super) const NAME: &str = "grpc.health.v1.Health";
+
+/// A `FileDescriptorSet` with `grpc/health/v1/health.proto`, without its comments.
+pub(super) fn descriptor_set() -> Vec<u8> {
+    const STATUSES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
+    // The value of `type`: a string, an enum.
+    let service = field("service", 9, "");
+    let status = field("status", 14, ".grpc.health.v1.HealthCheckResponse.ServingStatus");
+    let value = |(number, name): (u64, &&str)| bytes(2, &[bytes(1, name.as_bytes()), varint(2, number)].concat());
+    let values: Vec<u8> = (0..).zip(&STATUSES).flat_map(value).collect();
+    let statuses = bytes(4, &[bytes(1, b"ServingStatus"), values].concat());
+    let request = bytes(4, &[bytes(1, b"HealthCheckRequest"), service].concat());
+    let reply = bytes(4, &[bytes(1, b"HealthCheckResponse"), status, statuses].concat());
+    let health = [bytes(1, b"Health"), method("Check", false), method("Watch", true)].concat();
+    let name = [bytes(1, b"grpc/health/v1/health.proto"), bytes(2, b"grpc.health.v1")].concat();
+    bytes(1, &[name, request, reply, bytes(6, &health), bytes(12, b"proto3")].concat())
+}
+
+/// The only field of a message.
+fn field(name: &str, kind: u64, type_name: &str) -> Vec<u8> {
+    let mut field = [bytes(1, name.as_bytes()), varint(3, 1), varint(4, 1), varint(5, kind)].concat();
+    if !type_name.is_empty() {
+        field.extend(bytes(6, type_name.as_bytes()));
+    }
+    field.extend(bytes(10, name.as_bytes()));
+    bytes(2, &field)
+}
+
+fn method(name: &str, streams: bool) -> Vec<u8> {
+    let (input, output) = (".grpc.health.v1.HealthCheckRequest", ".grpc.health.v1.HealthCheckResponse");
+    let mut method = [bytes(1, name.as_bytes()), bytes(2, input.as_bytes()), bytes(3, output.as_bytes())].concat();
+    if streams {
+        method.extend(varint(6, 1));
+    }
+    bytes(2, &method)
+}
+
+fn bytes(number: u32, bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 4);
+    put_tag(&mut out, number, WireType::Len);
+    put_len_prefixed(&mut out, bytes);
+    out
+}
+
+fn varint(number: u32, value: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4);
+    put_tag(&mut out, number, WireType::Varint);
+    put_varint(&mut out, value);
+    out
 }
 
 /// Answers `Check`. The empty name is the gateway itself.
@@ -96,8 +148,5 @@ fn service(request: &[u8]) -> Result<String, Refusal> {
 
 /// `HealthCheckResponse`
 fn reply(health: Health) -> Vec<u8> {
-    let mut reply = Vec::with_capacity(2);
-    put_tag(&mut reply, 1, WireType::Varint);
-    put_varint(&mut reply, health as u64);
-    reply
+    varint(1, health as u64)
 }

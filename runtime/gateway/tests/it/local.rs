@@ -10,6 +10,7 @@ use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use std::sync::Arc;
 use tidegate_gateway::config::{Config, HostPattern, LocalServices};
 use tidegate_gateway::{Gateway, Peer, Phase, Single, pipeline};
+use tidegate_transcode::ports::SchemaCompiler;
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
@@ -29,6 +30,21 @@ message Base {
 }
 extend Base { optional string more = 100; }
 enum Colour { RED = 0; }
+"#;
+
+/// Without its comments: those of `grpc/health/v1/health.proto`.
+const HEALTH: &str = r#"
+syntax = "proto3";
+package grpc.health.v1;
+message HealthCheckRequest { string service = 1; }
+message HealthCheckResponse {
+  enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; }
+  ServingStatus status = 1;
+}
+service Health {
+  rpc Check(HealthCheckRequest) returns (HealthCheckResponse);
+  rpc Watch(HealthCheckRequest) returns (stream HealthCheckResponse);
+}
 "#;
 
 fn switched_on(change: impl FnOnce(&mut Config)) -> Arc<Gateway> {
@@ -160,7 +176,8 @@ async fn reflected(gateway: &Arc<Gateway>, request: &[u8]) -> FileDescriptorProt
 async fn routed_services_are_listed() {
     let gateway = switched_on(|_| {});
     let request = string(7, "*");
-    let want = [bytes(1, &string(1, "other.Other")), bytes(1, &string(1, "test.Echo"))].concat();
+    let names = ["grpc.health.v1.Health", "other.Other", "test.Echo"];
+    let want: Vec<u8> = names.iter().flat_map(|name| bytes(1, &string(1, name))).collect();
     for path in [REFLECT, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] {
         assert_eq!(ask(&gateway, path, &request).await, answered(&[reply(&request, 6, &want)]));
     }
@@ -169,7 +186,10 @@ async fn routed_services_are_listed() {
 /// What is routed for another host only is not told.
 #[tokio::test]
 async fn a_host_is_told_of_its_own_services() {
-    let gateway = switched_on(|config| config.routes[0].host = HostPattern::Exact("echo.test".into()));
+    let gateway = switched_on(|config| {
+        config.grpc.health = false;
+        config.routes[0].host = HostPattern::Exact("echo.test".into());
+    });
     let request = string(7, "*");
     let list = async |host: &str| {
         let call = call(REFLECT, &[("host", host)], framed(0, &request));
@@ -204,6 +224,19 @@ async fn files_are_found_by_name_and_by_everything_that_they_declare() {
     }
     let extension = [string(1, "other.Base"), vec![2 << 3, 101]].concat();
     assert_eq!(reflected(&gateway, &bytes(5, &extension)).await.name(), "other.proto");
+}
+
+/// So that generic clients can ask for the health.
+#[tokio::test]
+async fn the_health_service_is_told_as_its_file_declares_it() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    std::fs::create_dir_all(folder.path().join("grpc/health/v1")).expect("folder");
+    std::fs::write(folder.path().join("grpc/health/v1/health.proto"), HEALTH).expect("proto file");
+    let set = tidegate_schema::Compiler::default().compile(&[folder.path().into()]).expect("it compiles");
+    let set = FileDescriptorSet::decode(&set[..]).expect("a descriptor set");
+    let want = set.file.into_iter().find(|file| file.name() == "grpc/health/v1/health.proto").expect("the file");
+    let want = FileDescriptorProto { source_code_info: None, ..want };
+    assert_eq!(reflected(&switched_on(|_| {}), &string(4, "grpc.health.v1.Health")).await, want);
 }
 
 #[tokio::test]
