@@ -27,7 +27,6 @@ use http::{Request, Response, request};
 use native::Protocol;
 use std::error::Error;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use tidegate_transcode::Miss;
@@ -65,21 +64,14 @@ where
         return exchange.end_refused(refusal);
     }
     if protocol == Protocol::Grpc {
-        let served = {
-            let serving = pin!(native::serve(upstreams, head, body, peer, &mut exchange));
-            until_over(gateway, serving).await
-        };
+        let served = until_over(gateway, native::serve(upstreams, head, body, peer, &mut exchange)).await;
         return match served {
             Ok(native::Served::Upstream(reply)) => exchange.end_with_rpc(reply),
             Ok(native::Served::Local(source)) => exchange.end_with_local(source),
             Err(refusal) => exchange.end_rpc_refused(refusal),
         };
     }
-    let served = {
-        let serving = pin!(serve(upstreams, &head, body, peer, &mut exchange));
-        until_over(gateway, serving).await
-    };
-    match served {
+    match until_over(gateway, serve(upstreams, &head, body, peer, &mut exchange)).await {
         Ok(Served::Whole(response)) => exchange.end_whole(response),
         Ok(Served::Stream(response)) => exchange.end_with_stream(response),
         Err(refusal) => exchange.end_refused(refusal),
@@ -87,15 +79,17 @@ where
 }
 
 /// The work of a request, or its end when the time of the gateway's drain is over.
-async fn until_over<T>(
+///
+/// In a box: this is most of what a request's future is, and that is moved several times before it runs.
+fn until_over<T>(
     gateway: &Gateway,
-    mut serving: Pin<&mut impl Future<Output = Result<T, Refusal>>>,
-) -> Result<T, Refusal> {
-    poll_fn(|context| match serving.as_mut().poll(context) {
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> impl Future<Output = Result<T, Refusal>> {
+    let mut work = Box::pin(work);
+    poll_fn(move |context| match work.as_mut().poll(context) {
         Poll::Pending if gateway.phase() == Phase::Over => Poll::Ready(Err(stopping())),
         polled => polled,
     })
-    .await
 }
 
 /// What a request or a stream is told that was not done when the gateway stopped.
