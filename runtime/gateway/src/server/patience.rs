@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 /// After this time of idleness a connection is put aside with less than it needs at work.
-pub(super) const PARK_AFTER: Duration = Duration::from_secs(1);
+pub(super) const PARK_AFTER: Duration = Duration::from_millis(250);
 
 /// What a connection is doing, as its socket and its service tell.
 #[derive(Debug, Default)]
