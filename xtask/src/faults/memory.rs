@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::report::Report;
 use super::rig::Rig;
 
-/// Until what was allocated for the beginning has settled.
-const SETTLE: Duration = Duration::from_secs(3);
+/// Until what was allocated for the beginning has settled, and idle connections are put aside.
+const SETTLE: Duration = Duration::from_secs(5);
 /// How long a stream is read, byte by byte.
 const READING: Duration = Duration::from_secs(20);
 /// What pages of an allocator come and go.

@@ -6,12 +6,13 @@ mod refused;
 
 use super::h2::jittered;
 use super::lingering::Lingering;
-use super::patience::{Activity, Observed, Patience};
+use super::patience::{Activity, Observed, PARK_AFTER, Patience, Verdict};
 use super::worker::Shared;
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::pipeline;
 use body::{Counted, Read};
+use bytes::Bytes;
 pub(super) use head::Head;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
@@ -20,13 +21,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::limits::Limit;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// What hyper may keep of a request that is not read, and of a response that is not taken. Larger heads
 /// than this must be allowed by the config.
@@ -71,27 +73,91 @@ where
             Ok::<_, Infallible>(response.map(|body| Counted::new(body, in_flight)))
         }
     });
-    let stream = Observed::new(Lingering::new(stream), Rc::clone(&activity));
-    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut patience = pin!(Patience::new(activity, limits));
+    let mut stream = Observed::new(Lingering::new(stream), Rc::clone(&activity));
     let mut phase = shared.phase.clone();
     let mut over = pin!(phase.wait_for(|&phase| phase == Phase::Over));
     let mut stopped = false;
-    let ended = loop {
-        tokio::select! {
-            biased;
-            ended = Pin::new(&mut connection) => break ended,
-            limit = patience.as_mut() => return shared.gateway.telemetry().metrics.limits().reached(limit),
-            _ = over.as_mut(), if !stopped => {
-                stopped = true;
-                Pin::new(&mut connection).graceful_shutdown();
+    let counted = shared.gateway.telemetry().metrics.limits();
+    loop {
+        let mut connection = builder.serve_connection(TokioIo::new(stream), &service);
+        let mut patience = pin!(Patience::new(Rc::clone(&activity), Arc::clone(&limits)));
+        let ended = loop {
+            tokio::select! {
+                biased;
+                ended = Pin::new(&mut connection) => break Some(ended),
+                verdict = patience.as_mut() => match verdict {
+                    Verdict::Close(limit) => return counted.reached(limit),
+                    Verdict::Park => break None,
+                },
+                _ = over.as_mut(), if !stopped => {
+                    stopped = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+            }
+        };
+        let failed = match ended {
+            Some(Ok(())) => return,
+            Some(Err(error)) => {
+                refused::count(&error, counted);
+                true
+            }
+            None => false,
+        };
+        let parts = connection.into_parts();
+        stream = parts.io.into_inner();
+        if failed {
+            // After an error hyper leaves the socket as it is: what it answered must not be lost to a reset.
+            let _ = stream.shutdown().await;
+            return;
+        }
+        if !parts.read_buf.is_empty() {
+            stream.read_first(parts.read_buf);
+        } else if stopped {
+            return;
+        } else {
+            let parked = parked(&mut stream, limits.idle_timeout, over.as_mut());
+            match parked.await {
+                Parked::Speaks => {}
+                Parked::Silent => return counted.reached(Limit::IdleTimeout),
+                Parked::Ended => return,
             }
         }
-    };
-    if let Err(error) = &ended {
-        refused::count(error, shared.gateway.telemetry().metrics.limits());
-        // After an error hyper leaves the socket as it is: what it answered must not be lost to a reset.
-        let _ = connection.into_parts().io.into_inner().shutdown().await;
+    }
+}
+
+/// What became of a connection that was put aside.
+enum Parked {
+    /// The client asks again.
+    Speaks,
+    /// It did not, for too long.
+    Silent,
+    /// It left, or was told to.
+    Ended,
+}
+
+/// Waits for the next request without what it takes to read and answer one: hyper has 16 KiB of buffers
+/// for a connection, whatever it does.
+async fn parked<S>(stream: &mut Observed<S>, idle_timeout: Duration, over: Pin<&mut impl Future>) -> Parked
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut first = [0; 64];
+    let until = clock::now() + idle_timeout.saturating_sub(PARK_AFTER);
+    tokio::select! {
+        biased;
+        read = stream.read(&mut first) => match read {
+            Ok(count @ 1..) => {
+                stream.read_first(Bytes::copy_from_slice(&first[..count]));
+                Parked::Speaks
+            }
+            _ => Parked::Ended,
+        },
+        () = tokio::time::sleep_until(until.into()) => Parked::Silent,
+        _ = over => {
+            // It is over either way.
+            let _ = stream.shutdown().await;
+            Parked::Ended
+        }
     }
 }
 

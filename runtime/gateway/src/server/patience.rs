@@ -7,6 +7,7 @@
 use super::h1::Head;
 use crate::config::Limits;
 use crate::pipeline::arrival::Oddity;
+use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
@@ -20,6 +21,9 @@ use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::limits::Limit;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+
+/// After this time of idleness a connection is put aside with less than it needs at work.
+pub(super) const PARK_AFTER: Duration = Duration::from_millis(250);
 
 /// What a connection is doing, as its socket and its service tell.
 #[derive(Debug, Default)]
@@ -39,6 +43,8 @@ pub(super) struct Activity {
     head: RefCell<Head>,
     /// Bytes of the present request's body that were read.
     body_bytes: Arc<AtomicUsize>,
+    /// Our side is closed: the client has a moment to close its own.
+    closing: Cell<bool>,
 }
 
 /// Counts a request as in flight until dropped.
@@ -61,6 +67,10 @@ impl Activity {
     /// Where the bytes of the body are counted as they are read.
     pub(super) fn body_bytes(&self) -> &Arc<AtomicUsize> {
         &self.body_bytes
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_flight.get() == 0 && !self.closing.get()
     }
 
     fn moved(&self) {
@@ -109,7 +119,16 @@ enum Waiting {
     Idle,
 }
 
-/// Ends when a connection has kept us waiting for too long. To be polled after the connection itself.
+/// What is to be done about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It kept us waiting for too long.
+    Close(Limit),
+    /// It is idle: nothing is in flight, nothing is half read or half written.
+    Park,
+}
+
+/// Ends when a connection has kept us waiting for too long, or is idle. To be polled after the connection itself.
 #[derive(Debug)]
 pub(super) struct Patience {
     activity: Rc<Activity>,
@@ -124,7 +143,7 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(activity: Rc<Activity>, limits: Arc<Limits>) -> Self {
-        let alarm = Box::pin(tokio::time::sleep_until((clock::now() + limits.idle_timeout).into()));
+        let alarm = Box::pin(tokio::time::sleep_until((clock::now() + limits.idle_timeout.min(PARK_AFTER)).into()));
         Self { activity, limits, alarm, waiting: Waiting::Idle, moves: 0, set: false }
     }
 
@@ -132,7 +151,7 @@ impl Patience {
         let after: Duration = match self.waiting {
             Waiting::Head => self.limits.headers.timeout,
             Waiting::Room(_) => self.limits.write_timeout,
-            Waiting::Idle => self.limits.idle_timeout,
+            Waiting::Idle => self.limits.idle_timeout.min(PARK_AFTER),
         };
         self.moves = self.activity.moves.get();
         self.alarm.as_mut().reset((clock::now() + after).into());
@@ -152,9 +171,9 @@ impl Patience {
 }
 
 impl Future for Patience {
-    type Output = Limit;
+    type Output = Verdict;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Limit> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
         loop {
             let waiting = self.waiting();
             if waiting != self.waiting {
@@ -167,13 +186,16 @@ impl Future for Patience {
             self.set = true;
             ready!(self.alarm.as_mut().poll(context));
             match waiting {
-                Waiting::Head => return Poll::Ready(Limit::HeaderTimeout),
+                Waiting::Head => return Poll::Ready(Verdict::Close(Limit::HeaderTimeout)),
                 Waiting::Room(_) => {
                     self.activity.stalled.set(true);
-                    return Poll::Ready(Limit::WriteTimeout);
+                    return Poll::Ready(Verdict::Close(Limit::WriteTimeout));
                 }
-                Waiting::Idle if self.activity.in_flight.get() == 0 && self.activity.moves.get() == self.moves => {
-                    return Poll::Ready(Limit::IdleTimeout);
+                Waiting::Idle if self.activity.is_idle() && self.activity.moves.get() == self.moves => {
+                    return Poll::Ready(match self.limits.idle_timeout {
+                        limit if limit <= PARK_AFTER => Verdict::Close(Limit::IdleTimeout),
+                        _ => Verdict::Park,
+                    });
                 }
                 Waiting::Idle => self.set_alarm(),
             }
@@ -185,12 +207,19 @@ impl Future for Patience {
 #[derive(Debug)]
 pub(super) struct Observed<S> {
     stream: S,
+    /// Read before, and to be read again.
+    first: Bytes,
     activity: Rc<Activity>,
 }
 
 impl<S> Observed<S> {
     pub(super) fn new(stream: S, activity: Rc<Activity>) -> Self {
-        Self { stream, activity }
+        Self { stream, first: Bytes::new(), activity }
+    }
+
+    /// Lets these bytes be read before all others.
+    pub(super) fn read_first(&mut self, bytes: Bytes) {
+        self.first = bytes;
     }
 }
 
@@ -200,6 +229,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.first.is_empty() {
+            let piece = self.first.len().min(buffer.remaining());
+            buffer.put_slice(&self.first.split_to(piece));
+            self.activity.head_begun.set(true);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let new = &buffer.filled()[before..];
@@ -238,6 +273,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.activity.closing.set(true);
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -2,6 +2,7 @@ use super::serve;
 use crate::config::Limits;
 use crate::peer::Peer;
 use crate::phase::Phase;
+use crate::server::patience::PARK_AFTER;
 use crate::server::testing::{counted, shared};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,29 @@ async fn an_idle_connection_is_kept_and_closed_at_last() {
     let elapsed = elapsed.await;
     let limit = Limits::default().idle_timeout;
     assert!((limit..=2 * limit).contains(&elapsed), "{elapsed:?}");
+}
+
+/// Put aside and taken up again, it reads what was sent, however it comes, and judges it as before.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_put_aside_goes_on_where_it_was() {
+    let long = format!("GET /x HTTP/1.1\r\nhost: a\r\nx-long: {}\r\n\r\n", "a".repeat(300));
+    let odd = "POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    closed_after(|mut stream| async move {
+        ask(&mut stream).await;
+        let mut statuses = Vec::new();
+        for (request, cut) in [(&*long, 1), (&*long, 64), (&*long, 65), (&*long, 200), (odd, 70)] {
+            tokio::time::sleep(3 * PARK_AFTER).await;
+            stream.write_all(&request.as_bytes()[..cut]).await.expect("written");
+            tokio::time::sleep(3 * PARK_AFTER).await;
+            stream.write_all(&request.as_bytes()[cut..]).await.expect("written");
+            let mut answer = [0; 1024];
+            let length = stream.read(&mut answer).await.expect("read");
+            statuses.push(String::from_utf8_lossy(&answer[..length])[9..12].to_owned());
+        }
+        assert_eq!(statuses, ["404", "404", "404", "404", "400"]);
+        stream
+    })
+    .await;
 }
 
 const GET: &str = "GET /x HTTP/1.1\r\nhost: a\r\n\r\n";
