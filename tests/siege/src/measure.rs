@@ -17,7 +17,7 @@ pub struct Plan {
     pub pid: u32,
     /// Each of the two measurements takes so long, at least.
     pub window: Duration,
-    /// Attackers at one time, one connection each, which come back as soon as they are done.
+    /// Attackers at one time, one connection each, which come back when they are done.
     pub attackers: usize,
 }
 
@@ -25,8 +25,9 @@ pub struct Plan {
 /// their latency is not that of a queue of their own.
 const CLIENTS: usize = 16;
 const PACE: Duration = Duration::from_millis(10);
-/// After an attack, before the next: an attacker is not the whole load of the machine.
-const PAUSE: Duration = Duration::from_millis(5);
+/// After an attack, before the next. On one machine an attacker would otherwise take the processors that it shares
+/// with those whose latency is measured; four with this pause send about what a line of 1 Gbit/s brings.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Bytes that may be held for each byte that attackers sent.
 pub const AMPLIFICATION: u64 = 10;
