@@ -32,8 +32,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Bytes that may be held for each byte that attackers sent.
 pub const AMPLIFICATION: u64 = 10;
 /// What may be held for each connection besides, whatever is sent: of a hundred streams a window of 128 KiB
-/// upstream and a piece of 64 KiB each.
-pub const PER_CONNECTION: u64 = 100 * (128 + 64) * 1024;
+/// upstream, and as much again on its way to the client.
+pub const PER_CONNECTION: u64 = 2 * 100 * 128 * 1024;
 /// And for the process: code that runs for the first time, memory that is not given back yet.
 pub const PER_PROCESS: u64 = 16 * 1024 * 1024;
 /// How many times its value without the attack the 99th percentile may be.
