@@ -1,7 +1,7 @@
 //! `cargo xtask siege`: each attack against a release build, with clients in good faith beside it.
 //!
 //! How each attack has to end is asserted by `tidegate/tests/siege.rs`; this measures what it costs: the memory that
-//! the gateway holds, and the latency of the others.
+//! the gateway holds, and the latency of the others. Latencies mean something on a machine that does nothing else.
 
 use std::fs;
 use std::process::Command;
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Seconds for each measurement; every attack has one without it and one beside it.
     #[arg(long, default_value_t = 4)]
     seconds: u64,
-    /// Attackers at one time, which come back as soon as they are done.
+    /// Attackers at one time, which come back 50 ms after they are done.
     #[arg(long, default_value_t = 4)]
     attackers: usize,
 }

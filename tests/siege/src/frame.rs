@@ -42,16 +42,8 @@ pub mod code {
     pub const PROTOCOL_ERROR: u32 = 1;
     /// More than the window allows.
     pub const FLOW_CONTROL_ERROR: u32 = 3;
-    /// A frame for a stream that is half-closed or closed.
-    pub const STREAM_CLOSED: u32 = 5;
-    /// A frame whose length is wrong.
-    pub const FRAME_SIZE_ERROR: u32 = 6;
-    /// Nothing was done for the stream.
-    pub const REFUSED_STREAM: u32 = 7;
     /// The stream is not wanted any more.
     pub const CANCEL: u32 = 8;
-    /// A header block that cannot be decoded.
-    pub const COMPRESSION_ERROR: u32 = 9;
     /// A peer that makes too much work.
     pub const ENHANCE_YOUR_CALM: u32 = 11;
 }
@@ -60,8 +52,6 @@ pub mod code {
 pub mod setting {
     /// What one stream's receiver takes before it says more.
     pub const INITIAL_WINDOW_SIZE: u16 = 4;
-    /// What HPACK's dynamic table may hold.
-    pub const HEADER_TABLE_SIZE: u16 = 1;
 }
 
 /// What an HTTP/2 client sends first (RFC 9113, section 3.4).

@@ -15,8 +15,6 @@ pub struct Seen {
     pub answers: BTreeMap<u32, u16>,
     /// Streams that were reset, and the code of each.
     pub resets: BTreeMap<u32, u32>,
-    /// Streams whose answer is complete.
-    pub complete: u32,
     /// What the gateway has added to the windows; 0 stands for the connection's.
     pub windows: BTreeMap<u32, i64>,
     /// What every stream's window began with.
@@ -25,10 +23,6 @@ pub struct Seen {
     pub alive: bool,
     /// The gateway has sent its SETTINGS.
     pub settings: bool,
-    /// Answers to SETTINGS.
-    pub acknowledged: u32,
-    /// Bytes of bodies.
-    pub data: u64,
     /// The code of the last GOAWAY.
     pub goaway: Option<u32>,
     /// The connection is closed.
@@ -145,12 +139,10 @@ impl H2 {
                 // The second one of a stream holds trailers.
                 self.seen.answers.entry(frame.stream).or_insert_with(|| hpack::status(&frame.payload));
             }
-            kind::DATA => self.seen.data += frame.payload.len() as u64,
             kind::RST_STREAM => {
                 self.seen.resets.insert(frame.stream, frame.number(0));
             }
-            kind::SETTINGS if frame.flags & flag::ACK != 0 => self.seen.acknowledged += 1,
-            kind::SETTINGS => {
+            kind::SETTINGS if frame.flags & flag::ACK == 0 => {
                 self.seen.settings = true;
                 // Only then do they hold for us.
                 let _ = self.send(&frame::frame(kind::SETTINGS, flag::ACK, 0, &[]));
@@ -174,9 +166,6 @@ impl H2 {
                 }
             }
             _ => {}
-        }
-        if matches!(frame.kind, kind::HEADERS | kind::DATA) && frame.flags & flag::END_STREAM != 0 {
-            self.seen.complete += 1;
         }
     }
 }

@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use std::future::poll_fn;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use tokio::net::{TcpListener, TcpStream};
 
 /// The service's definition, for the gateway's config.
@@ -41,13 +41,14 @@ impl Upstream {
         listener.set_nonblocking(true)?;
         let upstream = Self { address: listener.local_addr()?, calls: Arc::default() };
         let calls = Arc::clone(&upstream.calls);
+        // Compressing takes its time: before anybody waits.
+        LazyLock::force(&REPLIES);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("upstream".into()).spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = TcpListener::from_std(listener) else { return };
-                let replies = Arc::new(Replies::new());
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(stream, Arc::clone(&calls), Arc::clone(&replies)));
+                    tokio::spawn(serve(stream, Arc::clone(&calls)));
                 }
             });
         })?;
@@ -60,6 +61,8 @@ impl Upstream {
         self.calls.load(Ordering::Relaxed)
     }
 }
+
+static REPLIES: LazyLock<Replies> = LazyLock::new(Replies::new);
 
 /// Messages in their frames.
 struct Replies {
@@ -107,14 +110,13 @@ fn framed(flag: u8, message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-async fn serve(stream: TcpStream, calls: Arc<AtomicU64>, replies: Arc<Replies>) {
+async fn serve(stream: TcpStream, calls: Arc<AtomicU64>) {
     // A gateway that gives up closes its connections: nothing to tell.
     drop(stream.set_nodelay(true));
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
     while let Some(Ok((request, respond))) = connection.accept().await {
         calls.fetch_add(1, Ordering::Relaxed);
-        let replies = Arc::clone(&replies);
-        tokio::spawn(async move { drop(answer(request, respond, &replies).await) });
+        tokio::spawn(async move { drop(answer(request, respond, &REPLIES).await) });
     }
 }
 

@@ -1,46 +1,42 @@
 //! The program in a process of its own, before an upstream in this one.
 
 use std::fs;
-use std::io::{BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
 use tempfile::TempDir;
 use tidegate_siege::attack::Target;
 use tidegate_siege::upstream::{PROTO, SERVICE, Upstream};
 
-/// What serves the gateways of all tests.
-static UPSTREAM: LazyLock<Upstream> = LazyLock::new(|| Upstream::start().expect("a free port"));
-
 /// Calls that a stage makes when it is set.
-pub(crate) const WARM_UP: usize = 20;
+pub(crate) const WARM_UP: u64 = 20;
 
 /// A gateway that listens. Killed when dropped.
 pub(crate) struct Stage {
     child: Child,
     /// What is attacked.
     pub(crate) target: Target,
-    admin: SocketAddr,
+    upstream: Upstream,
     _folder: TempDir,
 }
 
 impl Stage {
     /// Starts a gateway with these keys of its listener and of its route, `, key: value, …`.
     pub(crate) fn set(listener: &str, route: &str) -> Self {
+        let upstream = Upstream::start().expect("a free port");
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("proto")).expect("a folder");
         fs::write(folder.path().join("proto/siege.proto"), PROTO).expect("a file");
         let config = format!(
             "workers: 1
 listeners: [{{ bind: 127.0.0.1:0{listener} }}]
-admin: {{ bind: 127.0.0.1:0 }}
 upstreams:
   siege: {{ endpoints: [{}], schema: {{ proto: [proto] }} }}
 routes:
   - {{ service: {SERVICE}, upstream: siege{route} }}
 telemetry: {{ access_log: off }}
 ",
-            UPSTREAM.address
+            upstream.address
         );
         fs::write(folder.path().join("tidegate.yaml"), config).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
@@ -48,15 +44,15 @@ telemetry: {{ access_log: off }}
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it can be run");
         let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
-        let address = listening(&mut log, "listening on http://");
-        let admin = listening(&mut log, "admin port on http://");
+        let address = listening(&mut log);
         // It must not wait for a reader.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         let target = Target::at(address);
-        let stage = Self { child, target, admin, _folder: folder };
+        let stage = Self { child, target, upstream, _folder: folder };
         // Connects upstream, and fills what is filled once.
         for _ in 0..WARM_UP {
-            stage.get("/large");
+            let answer = stage.get("/large");
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         }
         stage
     }
@@ -71,11 +67,9 @@ telemetry: {{ access_log: off }}
         get(self.target.address, path)
     }
 
-    /// How many calls the gateway has sent.
-    pub(crate) fn calls(&self) -> usize {
-        let text = get(self.admin, "/metrics");
-        let calls = text.lines().find_map(|line| line.strip_prefix("tidegate_upstream_requests_total"));
-        calls.and_then(|rest| rest.rsplit(' ').next()?.parse().ok()).expect("a metric")
+    /// How many calls came upstream.
+    pub(crate) fn calls(&self) -> u64 {
+        self.upstream.calls()
     }
 }
 
@@ -88,11 +82,11 @@ impl Drop for Stage {
 }
 
 /// Reads the log until it says where it listens.
-fn listening(log: &mut impl std::io::BufRead, what: &str) -> SocketAddr {
+fn listening(log: &mut impl BufRead) -> SocketAddr {
     loop {
         let mut line = String::new();
         assert!(log.read_line(&mut line).expect("a log of text") > 0, "it ended without listening");
-        if let Some(address) = line.split(what).nth(1) {
+        if let Some(address) = line.split("listening on http://").nth(1) {
             return address.split(['"', ' ', '\n']).next().and_then(|text| text.parse().ok()).expect("an address");
         }
     }

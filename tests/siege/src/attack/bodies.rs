@@ -118,7 +118,7 @@ fn pour_on_h2(target: &Target, headers: &[(&str, &str)]) -> io::Result<Outcome> 
         connection.send(&data);
         connection.spend(1, 16 * 1024);
     }
-    connection.wait(AFTER_A_FLOOD, |seen| seen.complete > 0 || !seen.resets.is_empty());
+    connection.wait(AFTER_A_FLOOD, |seen| !seen.resets.is_empty() || seen.goaway.is_some());
     Ok(Outcome::of_h2(connection, AFTER_A_FLOOD))
 }
 

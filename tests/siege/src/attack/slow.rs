@@ -147,5 +147,7 @@ fn body(target: &Target, then: Then) -> io::Result<Outcome> {
             connection.send(&frame(kind::DATA, 0, 1, &[byte]));
         }
     }
-    Ok(Outcome::of_h2(connection, Duration::from_secs(1)))
+    // The answer is followed by a reset: nobody wants the rest.
+    connection.wait(Duration::from_secs(5), |seen| !seen.resets.is_empty());
+    Ok(Outcome::of_h2(connection, Duration::from_secs(5)))
 }
