@@ -95,26 +95,24 @@ where
                 }
             }
         };
-        let failed = match ended {
-            Some(Ok(())) => return,
-            Some(Err(error)) => {
-                refused::count(&error, counted);
-                true
-            }
-            None => false,
-        };
-        let parts = connection.into_parts();
-        stream = parts.io.into_inner();
-        if failed {
+        if let Some(Ok(())) = ended {
+            return;
+        }
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        stream = io.into_inner();
+        if let Some(Err(error)) = ended {
+            refused::count(&error, counted);
             // After an error hyper leaves the socket as it is: what it answered must not be lost to a reset.
             let _ = stream.shutdown().await;
             return;
         }
-        if !parts.read_buf.is_empty() {
-            stream.read_first(parts.read_buf);
+        if !read_buf.is_empty() {
+            stream.read_first(read_buf);
         } else if stopped {
             return;
         } else {
+            // Empty as it is, it has its 8 KiB.
+            drop(read_buf);
             let parked = parked(&mut stream, limits.idle_timeout, over.as_mut());
             match parked.await {
                 Parked::Speaks => {}
