@@ -62,8 +62,8 @@ pub(crate) fn parse_request_timeout(value: &[u8]) -> Result<Duration, BadTimeout
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadTimeout;
 
-/// Writes a `grpc-timeout`, rounded down, so that the upstream never believes to have more time than
-/// is left: to milliseconds from one second on (the few values that remain compress well in HPACK, and
+/// Writes a `grpc-timeout`, rounded up as gRPC's own clients do, so that an upstream never gives up before
+/// the deadline that its caller was promised: to milliseconds from one second on (the few values that remain compress well in HPACK, and
 /// nobody's second depends on a microsecond), else in the finest unit that fits eight digits. Zero
 /// becomes `1n`.
 pub(crate) fn grpc_timeout(left: Duration, buffer: &mut Vec<u8>) {
@@ -72,8 +72,8 @@ pub(crate) fn grpc_timeout(left: Duration, buffer: &mut Vec<u8>) {
     let nanos = left.as_nanos().max(1);
     let finest = if left >= Duration::from_secs(1) { MILLI } else { 1 };
     let units = [(1, b'n'), (1_000, b'u'), (MILLI, b'm'), (1_000_000_000, b'S'), (60_000_000_000, b'M')];
-    let fitting = units.into_iter().find(|(size, _)| *size >= finest && nanos / size <= LARGEST);
-    let (count, unit) = fitting.map_or((LARGEST, b'M'), |(size, unit)| (nanos / size, unit));
+    let fitting = units.into_iter().find(|(size, _)| *size >= finest && nanos.div_ceil(*size) <= LARGEST);
+    let (count, unit) = fitting.map_or((LARGEST, b'M'), |(size, unit)| (nanos.div_ceil(size), unit));
     buffer.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
     buffer.push(unit);
 }

@@ -77,6 +77,11 @@ impl Drop for Deadlines {
 // === impl Deadline ===
 
 impl Deadline {
+    /// Whether the time is over, even if whoever waits was not woken yet.
+    pub(crate) fn has_passed(&self) -> bool {
+        self.at <= clock::now()
+    }
+
     /// Ready once the deadline has passed; until then `cx` is woken when it does.
     pub(crate) fn poll_passed(&mut self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.all.lock();

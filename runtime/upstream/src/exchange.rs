@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use h2::{RecvStream, client::ResponseFuture};
+use h2::{Reason, RecvStream, client::ResponseFuture};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 
@@ -90,12 +90,21 @@ impl Exchange {
         self.deadline.as_mut().map_or(Poll::Pending, |deadline| deadline.poll_passed(cx))
     }
 
+    fn is_late(&self) -> bool {
+        self.deadline.as_ref().is_some_and(Deadline::has_passed)
+    }
+
     /// What the failure of the stream means for the call.
     fn explain(&self, error: h2::Error) -> CallError {
         let source = self.upload.as_ref().and_then(Upload::take_failure);
         let error = match source {
             Some(source) => CallError::new(Kind::RequestBody(source)),
             None => CallError::from_stream(error),
+        };
+        // A peer that keeps the deadline it was told may be the first to end the call, by CANCEL.
+        let error = match error.kind() {
+            Kind::Reset(Reason::CANCEL) if self.is_late() => CallError::new(Kind::Deadline),
+            _ => error,
         };
         error.at(&self.slot.connection.endpoint.name)
     }

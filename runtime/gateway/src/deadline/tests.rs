@@ -36,23 +36,31 @@ fn request_timeouts_are_seconds_unless_they_say_otherwise() {
 }
 
 #[test]
-fn written_timeouts_round_down_and_fit_eight_digits() {
+fn written_timeouts_round_up_and_fit_eight_digits() {
     let cases = [
         (Duration::ZERO, "1n"),
         (Duration::from_nanos(99_999_999), "99999999n"),
-        (Duration::from_nanos(100_000_999), "100000u"),
-        (Duration::from_nanos(999_999_999), "999999u"),
-        (Duration::from_nanos(14_999_999_999), "14999m"),
+        (Duration::from_nanos(100_000_001), "100001u"),
+        (Duration::from_nanos(999_999_999), "1000000u"),
+        (Duration::from_nanos(14_999_000_001), "15000m"),
         (Duration::from_secs(100), "100000m"),
         (Duration::from_secs(100_000), "100000S"),
-        (Duration::from_secs(60 * 100_000_000), "99999999M"),
+        (Duration::from_millis(99_999_999_001), "1666667M"),
+        (Duration::from_secs(60 * 99_999_999), "99999999M"),
     ];
     for (left, want) in cases {
         let mut text = Vec::new();
         grpc_timeout(left, &mut text);
         assert_eq!(String::from_utf8_lossy(&text), want, "{left:?}");
-        assert!(parse_grpc_timeout(&text).is_ok_and(|read| read <= left.max(Duration::from_nanos(1))));
+        assert!(parse_grpc_timeout(&text).is_ok_and(|read| read >= left), "{left:?}");
     }
+}
+
+#[test]
+fn a_timeout_beyond_what_can_be_written_is_the_longest_that_can() {
+    let mut text = Vec::new();
+    grpc_timeout(Duration::from_secs(60 * 100_000_000), &mut text);
+    assert_eq!(text, b"99999999M");
 }
 
 #[test]

@@ -1,9 +1,9 @@
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use h2::Reason;
 use tidegate_telemetry::{clock, random};
 use tidegate_upstream::{Call, Class, Retry};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::support::{
     Asked, Server, ask, data, failures, fed, figures, get, in_ms, next, next_data, ok_trailers, poll_once, post, reset,
@@ -107,6 +107,36 @@ async fn the_deadline_ends_a_body_that_waits() {
     assert!(next(&mut body).await.is_none());
     assert_eq!((seen.recv().await, seen.recv().await), (Some(None), Some(Some(Reason::CANCEL))));
     assert_eq!((figures(&upstream).in_flight, failures(&upstream)), (0, vec![("deadline", 1)]));
+}
+
+/// A peer that keeps the deadline it was told by `grpc-timeout` resets the stream at about the time at which
+/// the deadline passes here: which of the two is seen first is chance.
+#[tokio::test]
+async fn a_peer_that_cancels_once_the_deadline_has_passed_ends_the_call_for_the_deadline() {
+    let told = Arc::new(Notify::new());
+    let wait = Arc::clone(&told);
+    let server = Server::start(move |mut asked: Asked| {
+        let told = Arc::clone(&wait);
+        async move {
+            let mut stream = asked.begin();
+            told.notified().await;
+            stream.send_reset(Reason::CANCEL);
+        }
+    })
+    .await;
+    let upstream = server.upstream();
+    for (deadline, class) in
+        [(in_ms(400), Class::Deadline), (in_ms(600_000), Class::Unavailable), (None, Class::Unavailable)]
+    {
+        let mut body = upstream.call(get("/"), deadline).await.unwrap().into_body();
+        told.notify_one();
+        if class == Class::Deadline {
+            tokio::time::sleep_until(deadline.unwrap().into()).await;
+        }
+        let error = next(&mut body).await.unwrap().unwrap_err();
+        assert_eq!(error.class(), class, "{error:?}");
+    }
+    assert_eq!(failures(&upstream), [("deadline", 1), ("reset", 2)]);
 }
 
 #[tokio::test]
