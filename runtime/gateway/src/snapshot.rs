@@ -184,17 +184,13 @@ impl Snapshot {
 
     /// The value of `Allow` for a host as a whole.
     pub(crate) fn allow(&self, uri: &Uri, headers: &HeaderMap) -> String {
-        let name = if self.hosts.len() == 1 { "" } else { host_name(uri, headers) };
-        let hosts = self.hosts.iter().filter(|host| host.pattern.matches(name));
-        Router::allow_of(hosts.map(|host| &host.router))
+        Router::allow_of(self.hosts_of(uri, headers).map(|(_, host)| &host.router))
     }
 
     /// The upstream whose schema would have to be known to tell whether anything is served to this host at
     /// a path that [`find`](Self::find) did not find; an index into [`Config::upstreams`].
     pub(crate) fn pending(&self, uri: &Uri, headers: &HeaderMap) -> Option<usize> {
-        let name = if self.hosts.len() == 1 { "" } else { host_name(uri, headers) };
-        let mut hosts = self.hosts.iter().filter(|host| host.pattern.matches(name));
-        let route = hosts.find_map(|host| host.pending.first())?;
+        let route = self.hosts_of(uri, headers).find_map(|(_, host)| host.pending.first())?;
         Some(self.routes[*route].schema_owner)
     }
 
@@ -215,7 +211,9 @@ impl Snapshot {
         uri: &'r Uri,
         headers: &'r HeaderMap,
     ) -> impl Iterator<Item = (usize, &'s Host)> + use<'s, 'r> {
-        let name = if self.hosts.len() == 1 { "" } else { host_name(uri, headers) };
+        // Most configs name no host: there is nothing to look up then.
+        let any = matches!(&self.hosts[..], [host] if host.pattern == HostPattern::Any);
+        let name = if any { "" } else { host_name(uri, headers) };
         self.hosts.iter().enumerate().filter(move |(_, host)| host.pattern.matches(name))
     }
 

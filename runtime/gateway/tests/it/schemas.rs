@@ -188,3 +188,32 @@ async fn a_method_that_the_upstream_does_not_have_makes_its_schema_doubtful() {
     assert_eq!(seen, json(501, r#"{"code":12,"message":""}"#));
     assert!(hinted(&rig.gateway, 0).await);
 }
+
+/// A config that names one host alone serves it, and nothing else.
+#[tokio::test]
+async fn the_only_host_of_a_config_is_served_and_no_other() {
+    for (host, other) in
+        [(HostPattern::Exact("api.test".into()), "www.api.test"), (HostPattern::Suffix(".api.test".into()), "api.test")]
+    {
+        let served = if other == "api.test" { "www.api.test" } else { "api.test" };
+        let routes = vec![rig::route("test.One", host, "up")];
+        let rig = Rig::new(vec![upstream("up", SchemaSource::None)], routes, &[("up", &thing("One", "one"))]);
+        assert_eq!(rig.get(&format!("http://{served}/one")).await, json(200, r#"{"one":1}"#));
+        assert_eq!(rig.get(&format!("http://{other}/one")).await.status, 404);
+        let options = async |host: &str| {
+            let request = request(&format!("OPTIONS http://{host}/one"), &[], "");
+            send(&rig.gateway, &Single(Scripted::unary(b"")), request).await.status
+        };
+        assert_eq!((options(served).await, options(other).await), (204, 404));
+        let called = async |host: &str| {
+            let mut call = request("POST /test.One/Get", &[("host", host), ("content-type", "application/grpc")], "");
+            *call.version_mut() = http::Version::HTTP_2;
+            send(&rig.gateway, &Single(Scripted::unary(b"\x08\x01")), call).await.headers.contains_key("grpc-status")
+        };
+        assert_eq!(
+            (called(served).await, called(other).await),
+            (false, true),
+            "the status of a call that is not routed stands in the head"
+        );
+    }
+}
