@@ -1,6 +1,8 @@
 //! How long a call may take: what the caller asks for, capped by the route.
 
-use http::HeaderValue;
+use crate::answer::{Answer, Refusal};
+use crate::metadata::GRPC_TIMEOUT;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ thread_local! {
     /// The last value that [`grpc_timeout_value`] made, and room for the next: most calls of a route have the same.
     static LAST: RefCell<(HeaderValue, Vec<u8>)> = const { RefCell::new((HeaderValue::from_static("1n"), Vec::new())) };
 }
+
+const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 
 /// `grpc-timeout` holds at most eight digits.
 const GRPC_TIMEOUT_DIGITS: usize = 8;
@@ -56,6 +60,33 @@ pub(crate) fn parse_request_timeout(value: &[u8]) -> Result<Duration, BadTimeout
         return Err(BadTimeout);
     }
     Ok(Duration::from_secs_f64(number * scale))
+}
+
+/// What a REST client asks for: the shorter of `grpc-timeout` and `x-request-timeout`.
+///
+/// # Errors
+/// 400 for a header that cannot be read.
+pub(crate) fn asked_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let grpc = asked_grpc_timeout(headers)?;
+    let plain = headers.get(&REQUEST_TIMEOUT).map(|value| parse_request_timeout(value.as_bytes())).transpose();
+    let plain = plain.map_err(|_| bad_timeout(&REQUEST_TIMEOUT, "a number of seconds, or a number with ms, s or m"))?;
+    Ok(match (grpc, plain) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    })
+}
+
+/// What a native client asks for, by `grpc-timeout` alone.
+///
+/// # Errors
+/// 400 for a header that cannot be read.
+pub(crate) fn asked_grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let grpc = headers.get(&GRPC_TIMEOUT).map(|value| parse_grpc_timeout(value.as_bytes())).transpose();
+    grpc.map_err(|_| bad_timeout(&GRPC_TIMEOUT, "one to eight digits and a unit of H, M, S, m, u or n"))
+}
+
+fn bad_timeout(name: &HeaderName, want: &str) -> Refusal {
+    Refusal::new(Answer::BadRequest, format!("header `{name}` is not {want}"))
 }
 
 /// A timeout header that cannot be read.

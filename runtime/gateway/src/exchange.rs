@@ -1,14 +1,15 @@
 //! One request from begin to end: its ids, its deadline, and its single line in metrics and log.
 
+mod log;
+
 use crate::answer::{Answer, Refusal, limit_behind};
-use crate::config::Limits;
-use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT};
-use crate::deadline::{grpc_timeout_value, parse_grpc_timeout, parse_request_timeout};
+use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Limits};
+use crate::deadline::{asked_grpc_timeout, asked_timeout, grpc_timeout_value};
 use crate::gateway::Gateway;
 use crate::idle::{Upload, Watch};
 use crate::local;
 use crate::memory::Held;
-use crate::metadata::{GRPC_TIMEOUT, REQUEST_ID, TRACEPARENT};
+use crate::metadata::{REQUEST_ID, TRACEPARENT};
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};
@@ -18,13 +19,12 @@ use crate::room::{Room, Taken};
 use crate::sent::Sent;
 use crate::snapshot::{Routed, RoutedRpc, Snapshot};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use http::{Method, Response, StatusCode, Uri, Version, request};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Response, StatusCode, request};
 use http_body::Body;
-use std::net::SocketAddr;
+use log::LogFields;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tidegate_telemetry::access_log::Record;
 use tidegate_telemetry::metrics::limits::Limit;
 use tidegate_telemetry::metrics::requests;
 use tidegate_telemetry::request_id::{self, RequestId};
@@ -32,8 +32,6 @@ use tidegate_telemetry::trace_context::TraceContext;
 use tidegate_telemetry::{clock, random};
 use tidegate_transcode::{Code, Status};
 use tidegate_upstream::CallError;
-
-const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 
 /// What is known of a request, and what must be told when it ends.
 #[derive(Debug)]
@@ -66,24 +64,6 @@ pub(crate) struct Exchange {
     room: Room,
     taken: Option<Taken>,
     ended: bool,
-}
-
-/// What only the access log wants to know.
-#[derive(Debug)]
-struct LogFields {
-    began: SystemTime,
-    method: Method,
-    uri: Uri,
-    host: Option<HeaderValue>,
-    version: Version,
-    user_agent: Option<HeaderValue>,
-    peer: Option<SocketAddr>,
-    route: Option<Box<str>>,
-    rpc: Option<Arc<str>>,
-    upstream: Option<Box<str>>,
-    endpoint: Option<Box<str>>,
-    upstream_started: Option<Instant>,
-    upstream_took: Option<Duration>,
 }
 
 // === begin ===
@@ -284,6 +264,11 @@ impl Exchange {
         self.upload.clone()
     }
 
+    /// Watches that a stream of this request does not outlive its deadline, nor goes silent.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch::new(DEFAULT_IDLE_TIMEOUT, self.deadline, self.upload())
+    }
+
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.bytes_out += bytes as u64;
     }
@@ -343,7 +328,7 @@ impl Exchange {
             self.end(response.status(), Code::Ok, None);
             return response;
         }
-        let mut response = response.map(|source| ReplyBody::stream(source, self, DEFAULT_IDLE_TIMEOUT));
+        let mut response = response.map(|source| ReplyBody::stream(source, self));
         response.headers_mut().insert(REQUEST_ID, request_id);
         response
     }
@@ -361,7 +346,7 @@ impl Exchange {
             self.end(StatusCode::OK, code, None);
             return Response::from_parts(head, ReplyBody::nothing());
         }
-        let watch = self.streams.then(|| Watch::new(DEFAULT_IDLE_TIMEOUT, self.deadline, self.upload()));
+        let watch = self.streams.then(|| self.watch());
         Response::from_parts(head, ReplyBody::native(Pass::new(body, in_head, self, watch)))
     }
 
@@ -460,75 +445,10 @@ impl Drop for Exchange {
     }
 }
 
-// === impl LogFields ===
-
-impl LogFields {
-    fn new(head: &request::Parts, peer: &Peer, began: SystemTime) -> Self {
-        Self {
-            began,
-            method: head.method.clone(),
-            uri: head.uri.clone(),
-            host: head.headers.get(HOST).cloned(),
-            version: head.version,
-            user_agent: head.headers.get(USER_AGENT).cloned(),
-            peer: peer.address,
-            route: None,
-            rpc: None,
-            upstream: None,
-            endpoint: None,
-            upstream_started: None,
-            upstream_took: None,
-        }
-    }
-
-    fn record<'r>(
-        &'r self,
-        exchange: &'r Exchange,
-        status: StatusCode,
-        code: Code,
-        reason: Option<&'r str>,
-        took: Duration,
-    ) -> Record<'r> {
-        let host = self.uri.authority().map(|authority| authority.as_str().as_bytes());
-        Record {
-            began: self.began,
-            request_id: exchange.request_id.to_str().unwrap_or_default(),
-            trace_id: Some(exchange.trace.trace_id),
-            span_id: None,
-            peer: self.peer,
-            host: host.or(self.host.as_ref().map(HeaderValue::as_bytes)),
-            method: self.method.as_str(),
-            path: self.uri.path_and_query().map_or("/", |path| path.as_str()),
-            protocol: protocol(self.version),
-            route: self.route.as_deref(),
-            rpc: self.rpc.as_deref().map(|rpc| rpc.trim_start_matches('/')),
-            upstream: self.upstream.as_deref(),
-            endpoint: self.endpoint.as_deref(),
-            status: status.as_u16(),
-            grpc_status: Some(code as u8),
-            duration: took,
-            upstream_duration: self.upstream_took,
-            bytes_in: exchange.bytes_in + exchange.upload.as_ref().map_or(0, Upload::bytes),
-            bytes_out: exchange.bytes_out,
-            reason,
-            user_agent: self.user_agent.as_ref().map(HeaderValue::as_bytes),
-        }
-    }
-}
-
 /// The body of an answer to HEAD: nothing, but its length is told (RFC 9110, section 9.3.2).
 fn leave_out(body: &mut Bytes, headers: &mut HeaderMap) {
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     *body = Bytes::new();
-}
-
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_11 => "HTTP/1.1",
-        Version::HTTP_2 => "HTTP/2",
-        _ => "HTTP",
-    }
 }
 
 /// The client's request id if it is well-formed, else one of our own.
@@ -547,23 +467,4 @@ fn trace_context(headers: Option<&HeaderMap>) -> TraceContext {
     let sent = headers.and_then(|headers| headers.get(&TRACEPARENT));
     let sent = sent.and_then(|value| TraceContext::parse(value.as_bytes()).ok());
     sent.unwrap_or_else(|| TraceContext::generate(random::u128(), random::u64()))
-}
-
-fn asked_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
-    let grpc = asked_grpc_timeout(headers)?;
-    let plain = headers.get(&REQUEST_TIMEOUT).map(|value| parse_request_timeout(value.as_bytes())).transpose();
-    let plain = plain.map_err(|_| bad_timeout(&REQUEST_TIMEOUT, "a number of seconds, or a number with ms, s or m"))?;
-    Ok(match (grpc, plain) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    })
-}
-
-fn asked_grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
-    let grpc = headers.get(&GRPC_TIMEOUT).map(|value| parse_grpc_timeout(value.as_bytes())).transpose();
-    grpc.map_err(|_| bad_timeout(&GRPC_TIMEOUT, "one to eight digits and a unit of H, M, S, m, u or n"))
-}
-
-fn bad_timeout(name: &HeaderName, want: &str) -> Refusal {
-    Refusal::new(Answer::BadRequest, format!("header `{name}` is not {want}"))
 }

@@ -6,7 +6,7 @@ mod health;
 mod reflection;
 
 use crate::answer::{Answer, Refusal};
-use crate::config::{Config, DEFAULT_IDLE_TIMEOUT};
+use crate::config::Config;
 use crate::exchange::Exchange;
 use crate::idle::Watch;
 use crate::pipeline::{native, stopping};
@@ -163,8 +163,7 @@ fn next_message(deframer: &mut Deframer) -> Result<Option<Bytes>, Status> {
 impl Reply {
     pub(crate) fn new(source: Source, exchange: Exchange) -> Self {
         // Who watches the health of a service may hear nothing for days; who asks is to ask.
-        let watch = matches!(source, Source::Reflection(_))
-            .then(|| Watch::new(DEFAULT_IDLE_TIMEOUT, exchange.deadline(), exchange.upload()));
+        let watch = matches!(source, Source::Reflection(_)).then(|| exchange.watch());
         Self { source, exchange, watch, ended: false }
     }
 

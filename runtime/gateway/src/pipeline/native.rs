@@ -8,10 +8,9 @@ mod request;
 
 use super::{BodyOf, arrival, call, open};
 use crate::answer::{Answer, Refusal};
-use crate::config::DEFAULT_IDLE_TIMEOUT;
 use crate::exchange::Exchange;
 use crate::headers::{strip_native_reply, strip_native_request};
-use crate::idle::{Over, Watch};
+use crate::idle::Over;
 use crate::local;
 use crate::metadata::GRPC_TIMEOUT;
 use crate::peer::Peer;
@@ -113,7 +112,7 @@ where
     let request = request(&routed, metadata, body);
     exchange.calling();
     let reply = if routed.streams() {
-        let watch = Watch::new(DEFAULT_IDLE_TIMEOUT, exchange.deadline(), exchange.upload());
+        let watch = exchange.watch();
         watch.first(call(upstream, request, exchange)).await.unwrap_or_else(|over| Err(refuse_over(over)))?
     } else {
         call(upstream, request, exchange).await?

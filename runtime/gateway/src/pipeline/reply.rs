@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tidegate_upstream::CallError;
 
 /// The most that is handed on at once: what a client's window, or its socket, does not take stays here,
@@ -82,8 +81,8 @@ impl<R> ReplyBody<R> {
         Self(Kind::Local(Box::new(reply)))
     }
 
-    pub(crate) fn stream(source: Source<R>, exchange: Exchange, idle_timeout: Duration) -> Self {
-        let watch = Watch::new(idle_timeout, exchange.deadline(), exchange.upload());
+    pub(crate) fn stream(source: Source<R>, exchange: Exchange) -> Self {
+        let watch = exchange.watch();
         Self(Kind::Stream(Box::new(Stream { source, exchange, watch, held_back: false })))
     }
 }
