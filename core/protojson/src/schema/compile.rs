@@ -3,11 +3,11 @@
 use super::descriptor::{self, Value, each};
 use super::error::{SchemaError, SchemaErrorKind};
 use super::features::{self, Features, FieldPresence};
-use super::set;
 use super::{
     Cardinality, Enum, EnumId, ExpectedKey, Field, FieldId, Key, Kind, Message, MessageId, Method, Presence, Schema,
     Service, TagBytes, WellKnown,
 };
+use super::{prefix, set};
 use crate::names::NameTable;
 use crate::wire::{MAX_FIELD_NUMBER, WireType};
 use std::collections::HashMap;
@@ -318,9 +318,9 @@ impl<'d> Compiler<'d> {
             raw_tag: field.number << 3 | kind.wire_type() as u32,
             seen: 0,
             closed_enum: matches!(kind, Kind::Enum(id) if self.enums[id.0 as usize].closed),
-            json_key: Key::new(json_key(&json_name).as_bytes()),
-            proto_key: Key::new(json_key(if extension { &json_name } else { &name }).as_bytes()),
-            expected: ExpectedKey::new(json_key(&json_name).trim_start_matches(',').as_bytes()),
+            json_key: Key::of(&json_name),
+            proto_key: Key::of(if extension { &json_name } else { &name }),
+            expected: ExpectedKey::new(prefix::member(&json_name).trim_start_matches(',').as_bytes()),
             name,
             json_name,
         })
@@ -502,21 +502,6 @@ fn well_known(full_name: &str) -> WellKnown {
         ) => WellKnown::Wrapper,
         _ => WellKnown::None,
     }
-}
-
-/// `,"name":`. A `json_name` may hold any character: escape what JSON must.
-fn json_key(name: &str) -> String {
-    let mut key = String::from(",\"");
-    for character in name.chars() {
-        match character {
-            '"' => key.push_str("\\\""),
-            '\\' => key.push_str("\\\\"),
-            control if u32::from(control) < 0x20 => key.push_str(&format!("\\u{:04x}", u32::from(control))),
-            other => key.push(other),
-        }
-    }
-    key.push_str("\":");
-    key
 }
 
 /// The default `json_name`: underscores go, the letter behind each becomes upper case.
