@@ -1,5 +1,6 @@
 //! What all workers share: the config in force, and the instruments.
 
+use crate::canary::Walk;
 use crate::hints::SchemaHints;
 use crate::memory::Budget;
 use crate::phase::{Phase, SharedPhase};
@@ -33,7 +34,8 @@ pub struct Telemetry {
 impl Gateway {
     /// A gateway that serves `snapshot`.
     #[must_use]
-    pub fn new(snapshot: Snapshot, telemetry: Telemetry) -> Self {
+    pub fn new(mut snapshot: Snapshot, telemetry: Telemetry) -> Self {
+        snapshot.take_over(None, &telemetry.metrics);
         let memory = Budget::new(&snapshot.config.memory, &telemetry.metrics);
         let connections = Total::new(snapshot.config.connections.max);
         let hints = SchemaHints::new(snapshot.config.upstreams.len());
@@ -53,12 +55,28 @@ impl Gateway {
     ///
     /// # Errors
     /// The snapshot itself, if its config is another one.
-    pub fn replace(&self, snapshot: Snapshot) -> Result<(), Box<Snapshot>> {
-        if !Arc::ptr_eq(&self.snapshot.load().config, &snapshot.config) {
+    pub fn replace(&self, mut snapshot: Snapshot) -> Result<(), Box<Snapshot>> {
+        let current = self.snapshot.load();
+        if !Arc::ptr_eq(&current.config, &snapshot.config) {
             return Err(Box::new(snapshot));
         }
+        snapshot.take_over(Some(&current), &self.telemetry.metrics);
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
+    }
+
+    /// The plans that canaries follow now. Each has its own state, commands and [`Report`](crate::canary::Report).
+    #[must_use]
+    pub fn canaries(&self) -> Vec<Arc<Walk>> {
+        self.snapshot.load().canaries()
+    }
+
+    /// Lets each plan look at what its sides did, and decide. To be called about once a second as long as the
+    /// gateway runs.
+    pub fn walk_canaries(&self) {
+        for walk in self.canaries() {
+            walk.look();
+        }
     }
 
     /// What requests say of schemas that are missing or out of date.

@@ -54,6 +54,12 @@ impl Peer {
         &self.forwarded_for
     }
 
+    /// Whether the listener trusts it with what others may not say: none is.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        false
+    }
+
     /// What may be taken of it.
     #[must_use]
     pub fn limits(&self) -> &Arc<Limits> {

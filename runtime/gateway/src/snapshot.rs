@@ -1,20 +1,24 @@
 //! The compiled config: what one request sees, whole, from its first byte to its last.
 
+mod plain;
 mod services;
 
+use crate::canary::{Rules, Walk};
 use crate::config::limits::Replies;
 use crate::config::{Config, HostPattern, Problem, Route, SchemaSource, Upstream};
 use crate::headers::HeaderRules;
 use crate::local::{self, Catalog};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, header};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_protojson::Schema;
 use tidegate_telemetry::metrics::{Metrics, requests};
-use tidegate_transcode::{Binding, Body, Detached, Match, Miss, Router, RouterBuilder, RuleProblem, TranscodeOptions};
+use tidegate_traffic::Table;
+use tidegate_transcode::{Binding, Body, Detached, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions};
 
+pub(crate) use plain::{CompiledPlain, Found, RoutedPlain};
 pub(crate) use services::RoutedRpc;
 use services::Services;
 
@@ -35,6 +39,8 @@ pub struct Snapshot {
     /// Exact names first, then wildcards (longest first), then any.
     hosts: Vec<Host>,
     routes: Vec<CompiledRoute>,
+    /// By their place in [`Config::plain`].
+    plain: Vec<CompiledPlain>,
     pub(crate) headers: HeaderRules,
     /// What the gateway answers by itself.
     pub(crate) local: local::Methods,
@@ -51,6 +57,9 @@ struct Host {
     router: Router,
     /// By [`Match::index`].
     targets: Vec<Target>,
+    plain: Table,
+    /// Indices into [`Snapshot::plain`], by place in the table.
+    plain_routes: Vec<usize>,
     /// Routes whose schema is not known yet: any path might be theirs.
     pending: Vec<usize>,
     /// What is called natively.
@@ -82,6 +91,8 @@ pub(crate) struct CompiledRoute {
     pub(crate) max_body: Option<usize>,
     pub(crate) replies: Replies,
     pub(crate) transcode: TranscodeOptions,
+    /// What goes elsewhere.
+    pub(crate) canary: Option<Rules>,
 }
 
 /// The route of one request.
@@ -142,7 +153,7 @@ impl Snapshot {
     ) -> Result<Self, Vec<Problem>> {
         let config = config.into();
         let mut problems = Vec::new();
-        let routes = resolve_routes(&config, schemas, &mut problems);
+        let routes = resolve_routes(&config, schemas, metrics, &mut problems);
         let hosts =
             if problems.is_empty() { compile_hosts(&config, &routes, metrics, &mut problems) } else { Vec::new() };
         if !problems.is_empty() {
@@ -154,32 +165,11 @@ impl Snapshot {
             local: local::Methods::compile(&config, metrics),
             hosts,
             routes,
+            plain: CompiledPlain::compile_all(&config, metrics),
             unrouted: metrics.route("(none)", "(any)"),
             status_schema: schemas.values().next().cloned().unwrap_or_default(),
             config,
         })
-    }
-
-    /// Finds the route of a request: the host (exact, then wildcard, then any), then the most
-    /// specific path. A 405 of one host gives way to a match under a less specific one.
-    pub(crate) fn find<'s>(&'s self, method: &Method, uri: &'s Uri, headers: &HeaderMap) -> Result<Routed<'s>, Miss> {
-        let mut miss = Miss::NotFound;
-        for (index, host) in self.hosts_of(uri, headers) {
-            match host.router.find(method, uri.path()) {
-                Ok(matched) => {
-                    let route = &self.routes[matched.binding.tag as usize];
-                    let target = &host.targets[matched.index];
-                    let location = Location { host: index, binding: matched.index };
-                    return Ok(Routed { matched, location, route, target });
-                }
-                Err(other) => {
-                    if matches!(miss, Miss::NotFound) {
-                        miss = other;
-                    }
-                }
-            }
-        }
-        Err(miss)
     }
 
     /// The value of `Allow` for a host as a whole.
@@ -239,6 +229,28 @@ impl Snapshot {
         self.hosts[location.host].router.attach(detached)
     }
 
+    /// The plans that its canaries follow.
+    #[must_use]
+    pub fn canaries(&self) -> Vec<Arc<Walk>> {
+        self.canary_rules().flat_map(Rules::walks).map(Arc::clone).collect()
+    }
+
+    /// Goes on with the plans of the snapshot that was in force before, as far as they are the same, and shows
+    /// all plans in the metrics. To be called before it is put in force.
+    pub(crate) fn take_over(&mut self, before: Option<&Self>, metrics: &Metrics) {
+        let walks = before.map(Self::canaries).unwrap_or_default();
+        let of_services = self.routes.iter_mut().filter_map(|route| route.canary.as_mut());
+        for rules in of_services.chain(self.plain.iter_mut().filter_map(|route| route.canary.as_mut())) {
+            rules.inherit(&walks);
+            rules.walks().for_each(|walk| metrics.register_plan(walk));
+        }
+    }
+
+    fn canary_rules(&self) -> impl Iterator<Item = &Rules> {
+        let of_services = self.routes.iter().filter_map(|route| route.canary.as_ref());
+        of_services.chain(self.plain.iter().filter_map(|route| route.canary.as_ref()))
+    }
+
     /// The service of every route, in the order of the file, with the schema that it is served by;
     /// [`Schema::descriptor_set`] has the descriptors themselves.
     pub fn services(&self) -> impl Iterator<Item = (&str, &Arc<Schema>)> {
@@ -267,7 +279,12 @@ impl Snapshot {
     }
 }
 
-fn resolve_routes(config: &Config, schemas: &Schemas, problems: &mut Vec<Problem>) -> Vec<CompiledRoute> {
+fn resolve_routes(
+    config: &Config,
+    schemas: &Schemas,
+    metrics: &Metrics,
+    problems: &mut Vec<Problem>,
+) -> Vec<CompiledRoute> {
     let mut routes = Vec::new();
     for route in &config.routes {
         let upstream = config.upstreams.iter().position(|upstream| upstream.name == route.upstream);
@@ -289,6 +306,13 @@ fn resolve_routes(config: &Config, schemas: &Schemas, problems: &mut Vec<Problem
             max_body: route.max_body,
             replies: replies(&config.upstreams[upstream], route),
             transcode: route.transcode.clone(),
+            canary: Rules::compile(
+                &plain::route_name(&route.host, &route.service),
+                &route.canary,
+                upstream,
+                config,
+                metrics,
+            ),
         });
     }
     routes
@@ -306,7 +330,8 @@ fn compile_hosts(
     metrics: &Metrics,
     problems: &mut Vec<Problem>,
 ) -> Vec<Host> {
-    let mut patterns: Vec<&HostPattern> = config.routes.iter().map(|route| &route.host).collect();
+    let of_services = config.routes.iter().map(|route| &route.host);
+    let mut patterns: Vec<&HostPattern> = of_services.chain(config.plain.iter().map(|route| &route.host)).collect();
     patterns.sort_by_key(|pattern| pattern.rank());
     patterns.dedup();
     let mut hosts = Vec::new();
@@ -325,9 +350,12 @@ fn compile_hosts(
             let added = builder.add_service(&compiled.schema, &route.service, &overrides, tag);
             found.extend(added.err().unwrap_or_default());
         }
+        let (plain, plain_routes) = plain::table(config, pattern);
         match builder.build() {
             Ok(router) => hosts.push(Host {
                 targets: targets(&router, config, routes, metrics),
+                plain,
+                plain_routes,
                 services: Services::compile(config, pattern, routes, metrics),
                 catalog: config.grpc.reflection.then(|| Arc::new(catalog(config, pattern, routes))),
                 pattern: pattern.clone(),
