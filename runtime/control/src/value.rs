@@ -1,8 +1,10 @@
 //! Typed values: what a scalar may say and what it means.
 
 mod quantity;
+mod traffic;
 
 pub(crate) use quantity::{buffer, byte_rate, count, header_bytes, header_count, percent, size, window};
+pub(crate) use traffic::{cookie_name, header_name, method, path_pattern, ratio, share};
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

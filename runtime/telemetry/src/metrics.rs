@@ -120,7 +120,7 @@ impl Metrics {
         self.canaries.rule(route, rule, upstream)
     }
 
-    /// Adds a plan's figures to the exposition for as long as `plan` lives.
+    /// Adds a plan's figures to the exposition for as long as `plan` lives, in place of another one of its name.
     pub fn register_plan<P: canaries::Plan>(&self, plan: &Arc<P>) {
         self.canaries.register(plan);
     }

@@ -5,6 +5,7 @@ mod live;
 mod rig;
 
 mod binding;
+mod canary;
 mod clients;
 mod deadline;
 mod ending;

@@ -78,7 +78,8 @@ impl Canaries {
 
     pub(super) fn register<P: Plan>(&self, plan: &Arc<P>) {
         let mut plans = self.plans.lock();
-        plans.retain(|plan| plan.strong_count() > 0);
+        // The plan of a config before may go on under the same name until the last request of that config ends.
+        plans.retain(|known| known.upgrade().is_some_and(|known| known.name() != plan.name()));
         let plan: Weak<P> = Arc::downgrade(plan);
         plans.push(plan);
     }
@@ -104,8 +105,7 @@ impl Collector for Canaries {
 
 fn encode_plans(encoder: &mut DescriptorEncoder<'_>, figures: &[(&str, PlanFigures)]) -> fmt::Result {
     let name = ("canary_plan_share", "The share of a plan's split, from 0 to 1.");
-    let mut family =
-        encoder.encode_descriptor(name.0, name.1, None, prometheus_client::metrics::MetricType::Gauge)?;
+    let mut family = encoder.encode_descriptor(name.0, name.1, None, prometheus_client::metrics::MetricType::Gauge)?;
     for (plan, figures) in figures {
         family.encode_family(&[("plan", *plan)])?.encode_gauge(&figures.share)?;
     }
