@@ -21,6 +21,7 @@ use crate::idle::Watch;
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::snapshot::{Routed, Snapshot};
+use crate::trust;
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
 use http::{Request, Response, request};
@@ -57,7 +58,8 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    trust::cleanse(&mut head.headers, peer);
     let mut exchange = Exchange::begin(gateway, &head, peer);
     let protocol = native::protocol(&head);
     if let Err(refusal) = native::check_protocol(protocol, &head) {

@@ -97,7 +97,7 @@ fn gates(gateway: &Gateway, addresses: &[std::net::SocketAddr]) -> Vec<Arc<Admis
     let config = &gateway.snapshot().config;
     let gate = |(listener, address): (&crate::config::Listener, &std::net::SocketAddr)| {
         let metrics = gateway.telemetry().metrics.listener(&address.to_string());
-        Admission::new(Arc::clone(&listener.limits), metrics)
+        Admission::new(Arc::clone(&listener.limits), Arc::clone(&listener.trust), metrics)
     };
     config.listeners.iter().zip(addresses).map(gate).collect()
 }

@@ -71,7 +71,7 @@ impl Accepting {
             Ok((stream, address)) => {
                 // One that is refused is closed at once, and counted.
                 if let Ok(permit) = self.gate.admit(&self.shared.gateway, address.ip()) {
-                    let peer = Peer::new(address).with_limits(self.gate.limits());
+                    let peer = Peer::new(address).with_limits(self.gate.limits()).with_trust(self.gate.trust());
                     let shared = Rc::clone(&self.shared);
                     self.connections.spawn_local(connection::serve(stream, peer, permit, shared));
                 }

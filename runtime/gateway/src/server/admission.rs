@@ -1,6 +1,6 @@
 //! Which connections are taken: so many in all, so many of one listener, so many of one address.
 
-use crate::config::Limits;
+use crate::config::{Limits, Trust};
 use crate::gateway::Gateway;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -20,6 +20,7 @@ pub(crate) struct Total {
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: Arc<Limits>,
+    trust: Arc<Trust>,
     metrics: Arc<Listener>,
     open: AtomicUsize,
     /// Only addresses that have a connection are here: it is as bounded as they are.
@@ -48,13 +49,17 @@ impl Total {
 
 impl Admission {
     /// The gate of a listener that metrics know as `metrics`.
-    pub(crate) fn new(limits: Arc<Limits>, metrics: Arc<Listener>) -> Arc<Self> {
+    pub(crate) fn new(limits: Arc<Limits>, trust: Arc<Trust>, metrics: Arc<Listener>) -> Arc<Self> {
         metrics.set_limit(limits.connections as u64);
-        Arc::new(Self { limits, metrics, open: AtomicUsize::new(0), addresses: Mutex::default() })
+        Arc::new(Self { limits, trust, metrics, open: AtomicUsize::new(0), addresses: Mutex::default() })
     }
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {
         &self.limits
+    }
+
+    pub(crate) fn trust(&self) -> &Arc<Trust> {
+        &self.trust
     }
 
     /// Takes a connection from `address`, or says why not, which is then counted.
