@@ -18,6 +18,8 @@ pub struct Peer {
     /// What the metadata of all its calls has.
     pub(crate) metadata: Base,
     limits: Arc<Limits>,
+    /// The listener that it came by, as the config names it.
+    pub(crate) listener: Option<SocketAddr>,
     /// For the large replies of its connection.
     pub(crate) room: Room,
 }
@@ -39,7 +41,7 @@ impl Peer {
 
     fn at(address: Option<SocketAddr>, forwarded_for: HeaderValue) -> Self {
         let metadata = Base::new(&forwarded_for);
-        Self { address, forwarded_for, metadata, limits: Arc::clone(&DEFAULT), room: Room::new() }
+        Self { address, forwarded_for, metadata, limits: Arc::clone(&DEFAULT), listener: None, room: Room::new() }
     }
 
     /// The same peer, of whom this may be taken.
@@ -48,13 +50,20 @@ impl Peer {
         Self { limits: Arc::clone(limits), ..self }
     }
 
+    /// The same peer, which came by the listener that binds this address in the config: its requests are
+    /// under the limits that the config in force has for that.
+    #[must_use]
+    pub fn by_listener(self, bind: SocketAddr) -> Self {
+        Self { listener: Some(bind), ..self }
+    }
+
     /// The address as `x-forwarded-for` has it.
     #[must_use]
     pub fn forwarded_for(&self) -> &HeaderValue {
         &self.forwarded_for
     }
 
-    /// What may be taken of it.
+    /// What may be taken of its connection.
     #[must_use]
     pub fn limits(&self) -> &Arc<Limits> {
         &self.limits

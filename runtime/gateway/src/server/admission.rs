@@ -2,6 +2,7 @@
 
 use crate::config::Limits;
 use crate::gateway::Gateway;
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,7 +20,7 @@ pub(crate) struct Total {
 /// The gate of one listener, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    limits: Arc<Limits>,
+    limits: ArcSwap<Limits>,
     metrics: Arc<Listener>,
     open: AtomicUsize,
     /// Only addresses that have a connection are here: it is as bounded as they are.
@@ -50,11 +51,18 @@ impl Admission {
     /// The gate of a listener that metrics know as `metrics`.
     pub(crate) fn new(limits: Arc<Limits>, metrics: Arc<Listener>) -> Arc<Self> {
         metrics.set_limit(limits.connections as u64);
-        Arc::new(Self { limits, metrics, open: AtomicUsize::new(0), addresses: Mutex::default() })
+        Arc::new(Self { limits: ArcSwap::new(limits), metrics, open: AtomicUsize::new(0), addresses: Mutex::default() })
     }
 
-    pub(crate) fn limits(&self) -> &Arc<Limits> {
-        &self.limits
+    /// Those that hold for connections from now on.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// Takes on the limits of a new config. Connections that are too many now are not closed.
+    pub(crate) fn set_limits(&self, limits: &Arc<Limits>) {
+        self.metrics.set_limit(limits.connections as u64);
+        self.limits.store(Arc::clone(limits));
     }
 
     /// Takes a connection from `address`, or says why not, which is then counted.
@@ -71,11 +79,12 @@ impl Admission {
         if !take(&total.open, total.max.load(Relaxed)) {
             return Err(Refusal::Process);
         }
-        if !take(&self.open, self.limits.connections) {
+        let limits = self.limits.load();
+        if !take(&self.open, limits.connections) {
             total.open.fetch_sub(1, Relaxed);
             return Err(Refusal::Listener);
         }
-        if !self.take_address(address) {
+        if !self.take_address(address, limits.connections_per_ip) {
             total.open.fetch_sub(1, Relaxed);
             self.open.fetch_sub(1, Relaxed);
             return Err(Refusal::Address);
@@ -84,10 +93,10 @@ impl Admission {
         Ok(Permit { gateway: Arc::clone(gateway), admission, address, _open: self.metrics.accepted() })
     }
 
-    fn take_address(&self, address: IpAddr) -> bool {
+    fn take_address(&self, address: IpAddr, max: usize) -> bool {
         let mut addresses = self.addresses.lock();
         let open = addresses.entry(address).or_default();
-        let free = *open < self.limits.connections_per_ip;
+        let free = *open < max;
         *open += usize::from(free);
         free
     }

@@ -25,7 +25,7 @@ async fn ids_and_allowed_headers_pass_and_the_rest_is_ours() {
     let timeout =
         got.iter().position(|line| line.starts_with("grpc-timeout: ")).map(|at| got.remove(at)).expect("a deadline");
     let millis: u64 = timeout["grpc-timeout: ".len()..].trim_end_matches('m').parse().expect("milliseconds");
-    assert!((1_000..2_000).contains(&millis), "{timeout}");
+    assert!((1_000..=2_000).contains(&millis), "{timeout}");
     let mut want = vec![
         "content-type: application/grpc".to_owned(),
         "te: trailers".into(),
