@@ -8,7 +8,6 @@ pub use limits::Limits;
 pub use traffic::{Action, CanaryPlan, CanaryRule, Forward, PlainRoute};
 mod trust;
 
-pub use limits::Limits;
 pub use trust::{BadNetwork, Network, Trust};
 
 use std::net::SocketAddr;

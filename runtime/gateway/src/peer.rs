@@ -21,6 +21,8 @@ pub struct Peer {
     limits: Arc<Limits>,
     trust: Arc<Trust>,
     trusted: bool,
+    /// The listener that it came by, as the config names it.
+    pub(crate) listener: Option<SocketAddr>,
     /// For the large replies of its connection.
     pub(crate) room: Room,
 }
@@ -49,6 +51,7 @@ impl Peer {
             limits: Arc::clone(&DEFAULT),
             trust: Arc::clone(&NOBODY),
             trusted: false,
+            listener: None,
             room: Room::new(),
         }
     }
@@ -77,13 +80,20 @@ impl Peer {
         &self.trust.identity_headers
     }
 
+    /// The same peer, which came by the listener that binds this address in the config: its requests are
+    /// under the limits that the config in force has for that.
+    #[must_use]
+    pub fn by_listener(self, bind: SocketAddr) -> Self {
+        Self { listener: Some(bind), ..self }
+    }
+
     /// The address as `x-forwarded-for` has it.
     #[must_use]
     pub fn forwarded_for(&self) -> &HeaderValue {
         &self.forwarded_for
     }
 
-    /// What may be taken of it.
+    /// What may be taken of its connection.
     #[must_use]
     pub fn limits(&self) -> &Arc<Limits> {
         &self.limits

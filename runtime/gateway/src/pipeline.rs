@@ -122,14 +122,14 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let snapshot = Arc::clone(exchange.snapshot());
-    arrival::check(exchange.gateway(), head, &peer.limits().headers)?;
+    arrival::check(exchange.gateway(), head, &exchange.limits().headers)?;
     arrival::check_names(head)?;
     if let Some(answer) = options::answer(&snapshot, head) {
         return Ok(Served::Whole(answer));
     }
     let routed = match_route(&snapshot, head, exchange)?;
     exchange.routed(&routed);
-    let body_limits = open::body_limits(peer, &routed);
+    let body_limits = open::body_limits(exchange.limits(), &routed);
     admit::all(head, &routed, body_limits.max_bytes)?;
     let upstream = upstreams.get(&snapshot, routed.route.upstream);
     exchange.set_deadline(head, &routed)?;
@@ -138,9 +138,9 @@ where
     // A stream may have no deadline, but not be silent for ever.
     let watch = |upload| Watch::new(DEFAULT_IDLE_TIMEOUT, None, upload);
     let reply = match (routed.matched.binding.server_streaming, exchange.upload()) {
-        (true, upload) => watch(upload).first(call_stream(upstream, request, head, &routed, exchange)).await,
-        (false, Some(upload)) => watch(Some(upload)).first(call_whole(upstream, request, &routed, exchange)).await,
-        (false, None) => Ok(call_whole(upstream, request, &routed, exchange).await),
+        (true, upload) => watch(upload).first(call_stream(&*upstream, request, head, &routed, exchange)).await,
+        (false, Some(upload)) => watch(Some(upload)).first(call_whole(&*upstream, request, &routed, exchange)).await,
+        (false, None) => Ok(call_whole(&*upstream, request, &routed, exchange).await),
     };
     reply.unwrap_or_else(|over| Err(native::refuse_over(over)))
 }

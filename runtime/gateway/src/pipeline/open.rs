@@ -4,7 +4,7 @@ use super::admit::too_large;
 use super::upload;
 use crate::answer::{Answer, Refusal};
 use crate::body_limits::{BodyLimit, Limited};
-use crate::config::{DEFAULT_TIMEOUT, limits};
+use crate::config::{DEFAULT_TIMEOUT, Limits, limits};
 use crate::exchange::Exchange;
 use crate::headers::is_nominated;
 use crate::metadata::{self, FORWARDED_HOST, GRPC_TIMEOUT};
@@ -29,8 +29,8 @@ const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 const WIRE_SLACK: usize = 64;
 
 /// What the body of a request may be: the route's limit, else the listener's.
-pub(super) fn body_limits(peer: &Peer, routed: &Routed<'_>) -> limits::Body {
-    let limits = peer.limits().body;
+pub(super) fn body_limits(listener: &Limits, routed: &Routed<'_>) -> limits::Body {
+    let limits = listener.body;
     limits::Body { max_bytes: routed.route.max_body.unwrap_or(limits.max_bytes), ..limits }
 }
 
