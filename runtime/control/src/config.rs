@@ -99,7 +99,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let listeners = listeners::read(&mut fields, cx);
     let admin = access::admin(&mut fields, cx);
     let upstreams = upstreams::read(&mut fields, folder, cx);
-    let routes = routes::read(&mut fields, &upstreams, cx);
+    let routes = routes::read(&mut fields, &upstreams, &listeners, cx);
     let metadata = metadata::read(&mut fields, cx);
     let grpc = grpc::read(&mut fields, cx);
     let access_log = access::telemetry(&mut fields, folder, cx);

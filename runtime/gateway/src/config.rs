@@ -6,6 +6,9 @@ mod traffic;
 
 pub use limits::Limits;
 pub use traffic::{Action, CanaryPlan, CanaryRule, Forward, PlainRoute};
+mod trust;
+
+pub use trust::{BadNetwork, Network, Trust};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -89,6 +92,8 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// What its clients may take.
     pub limits: Arc<Limits>,
+    /// Whose headers are believed.
+    pub trust: Arc<Trust>,
     /// `listeners[i].bind` in the file.
     pub place: Place,
 }
@@ -97,7 +102,7 @@ impl Listener {
     /// A listener with the default limits.
     #[must_use]
     pub fn new(bind: SocketAddr, place: Place) -> Self {
-        Self { bind, limits: Arc::default(), place }
+        Self { bind, limits: Arc::default(), trust: Arc::default(), place }
     }
 }
 

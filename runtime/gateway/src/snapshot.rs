@@ -1,13 +1,16 @@
 //! The compiled config: what one request sees, whole, from its first byte to its last.
 
+mod canaries;
 mod plain;
 mod services;
 
-use crate::canary::{Rules, Walk};
+use crate::canary::Rules;
 use crate::config::limits::Replies;
-use crate::config::{Config, HostPattern, Problem, Route, SchemaSource, Upstream};
+use crate::config::{Config, HostPattern, Limits, Problem, Route, SchemaSource, Upstream};
 use crate::headers::HeaderRules;
+use crate::hints::SchemaHints;
 use crate::local::{self, Catalog};
+use crate::peer::Peer;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, header};
 use std::collections::BTreeMap;
@@ -48,6 +51,8 @@ pub struct Snapshot {
     pub(crate) unrouted: Arc<requests::Route>,
     /// Resolves the details of statuses that are not tied to a route.
     status_schema: Arc<Schema>,
+    /// Shared by the snapshots of one config.
+    pub(crate) hints: Arc<SchemaHints>,
 }
 
 /// The http rules of all routes for one host pattern.
@@ -168,8 +173,21 @@ impl Snapshot {
             plain: CompiledPlain::compile_all(&config, metrics),
             unrouted: metrics.route("(none)", "(any)"),
             status_schema: schemas.values().next().cloned().unwrap_or_default(),
+            hints: Arc::new(SchemaHints::new(config.upstreams.len())),
             config,
         })
+    }
+
+    /// What requests say of schemas that are missing or out of date: of this config, whichever schemas.
+    #[must_use]
+    pub fn schema_hints(&self) -> &Arc<SchemaHints> {
+        &self.hints
+    }
+
+    /// What may be taken of `peer`: as this config says of its listener, else as was agreed when it came.
+    pub(crate) fn limits_of<'a>(&'a self, peer: &'a Peer) -> &'a Arc<Limits> {
+        let listener = peer.listener.and_then(|bind| self.config.listeners.iter().find(|known| known.bind == bind));
+        listener.map_or(peer.limits(), |listener| &listener.limits)
     }
 
     /// The value of `Allow` for a host as a whole.
@@ -227,28 +245,6 @@ impl Snapshot {
     /// The match that was found at a location.
     pub(crate) fn attach<'s>(&'s self, location: Location, detached: &'s Detached) -> Match<'s> {
         self.hosts[location.host].router.attach(detached)
-    }
-
-    /// The plans that its canaries follow.
-    #[must_use]
-    pub fn canaries(&self) -> Vec<Arc<Walk>> {
-        self.canary_rules().flat_map(Rules::walks).map(Arc::clone).collect()
-    }
-
-    /// Goes on with the plans of the snapshot that was in force before, as far as they are the same, and shows
-    /// all plans in the metrics. To be called before it is put in force.
-    pub(crate) fn take_over(&mut self, before: Option<&Self>, metrics: &Metrics) {
-        let walks = before.map(Self::canaries).unwrap_or_default();
-        let of_services = self.routes.iter_mut().filter_map(|route| route.canary.as_mut());
-        for rules in of_services.chain(self.plain.iter_mut().filter_map(|route| route.canary.as_mut())) {
-            rules.inherit(&walks);
-            rules.walks().for_each(|walk| metrics.register_plan(walk));
-        }
-    }
-
-    fn canary_rules(&self) -> impl Iterator<Item = &Rules> {
-        let of_services = self.routes.iter().filter_map(|route| route.canary.as_ref());
-        of_services.chain(self.plain.iter().filter_map(|route| route.canary.as_ref()))
     }
 
     /// The service of every route, in the order of the file, with the schema that it is served by;

@@ -6,7 +6,7 @@ use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
 use crate::value;
 use crate::yaml::{Kind, Node};
-use tidegate_gateway::config::{CanaryPlan, CanaryRule, SchemaSource};
+use tidegate_gateway::config::{CanaryPlan, CanaryRule, Listener, SchemaSource};
 use tidegate_traffic::plan::{Plan, PlanError};
 use tidegate_traffic::{Canary, Rule, Share, Split, SplitKey};
 
@@ -17,6 +17,7 @@ pub(super) struct Of<'o> {
     /// Its calls are gRPC.
     pub(super) calls_services: bool,
     pub(super) upstreams: &'o [Declared],
+    pub(super) listeners: &'o [Listener],
 }
 
 /// The rules of a route.
@@ -48,7 +49,7 @@ fn rule(node: &Node, of: &Of<'_>, before: &[CanaryRule], cx: &mut Context) -> Op
     }
     let (hash, wrong) = (hash.clone().flatten(), matches!(hash, Some(None)));
     if let Some(hash) = hash.as_ref().filter(|_| !trusted_only) {
-        warn_of_choice(hash, cx);
+        warn_of_choice(hash, of.listeners, cx);
     }
     if wrong {
         return None;
@@ -205,8 +206,12 @@ fn wrong_steps(error: PlanError, steps: &[Located<Share>], list: Span, cx: &mut 
 // === warnings ===
 
 /// A client that can choose the value can choose its side, and try until it has the one that it wants.
-fn warn_of_choice(hash: &Hash, cx: &mut Context) {
+fn warn_of_choice(hash: &Hash, listeners: &[Listener], cx: &mut Context) {
     let SplitKey::Header(name) = &hash.split.key else { return };
+    let removes = |listener: &Listener| listener.trust.identity_headers.contains(name);
+    if listeners.iter().all(removes) {
+        return;
+    }
     cx.warn_with(
         hash.key_span,
         format!("any client can choose the header `{name}`, and so its side of the split"),

@@ -19,8 +19,12 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
     let max_body = fields.optional("max_body", cx, value::buffer);
     let host = host.map_or(HostPattern::Any, |host| host.value);
     let name = path.as_ref().map(|path| path.value.to_string()).unwrap_or_default();
-    let of =
-        canary::Of { route: super::routes::full_name(&host, &name), calls_services: false, upstreams: at.upstreams };
+    let of = canary::Of {
+        route: super::routes::full_name(&host, &name),
+        calls_services: false,
+        upstreams: at.upstreams,
+        listeners: at.listeners,
+    };
     let canary = canary::read(&mut fields, &of, cx);
     fields.finish(cx);
     if let Some(upstream) = &upstream {

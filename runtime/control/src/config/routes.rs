@@ -6,7 +6,7 @@ use crate::diagnostics::{Span, nearest};
 use crate::fields::{Context, Fields, Located};
 use crate::value;
 use std::collections::HashMap;
-use tidegate_gateway::config::{CanaryRule, HostPattern, Place, PlainRoute, Route, SchemaSource};
+use tidegate_gateway::config::{CanaryRule, HostPattern, Listener, Place, PlainRoute, Route, SchemaSource};
 
 const LATER: &[&str] = &[
     "rewrite",
@@ -36,9 +36,15 @@ pub(super) struct At<'a> {
     /// Its place among all.
     pub(super) order: usize,
     pub(super) upstreams: &'a [Declared],
+    pub(super) listeners: &'a [Listener],
 }
 
-pub(super) fn read(fields: &mut Fields<'_>, upstreams: &[Declared], cx: &mut Context) -> Routes {
+pub(super) fn read(
+    fields: &mut Fields<'_>,
+    upstreams: &[Declared],
+    listeners: &[Listener],
+    cx: &mut Context,
+) -> Routes {
     let Some(node) = fields.required_node("routes", cx) else { return Routes::default() };
     let Some(items) = cx.list("routes", node) else { return Routes::default() };
     if items.is_empty() {
@@ -47,7 +53,7 @@ pub(super) fn read(fields: &mut Fields<'_>, upstreams: &[Declared], cx: &mut Con
     let mut services: Vec<(Route, Span)> = Vec::new();
     let mut plain: Vec<(PlainRoute, Span)> = Vec::new();
     for (order, item) in items.iter().enumerate() {
-        let at = At { order, upstreams };
+        let at = At { order, upstreams, listeners };
         let Some(fields) = Fields::of(item, "a route", cx) else { continue };
         let fields = fields.not_yet(LATER);
         let has = |key: &str| fields.entries().iter().any(|entry| entry.key == key);
@@ -114,7 +120,12 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
     let transcode = transcoding::read(&mut fields, cx);
     let host = host.map_or(HostPattern::Any, |host| host.value);
     let name = service.as_ref().map(|service| service.value.clone()).unwrap_or_default();
-    let of = canary::Of { route: full_name(&host, &name), calls_services: true, upstreams: at.upstreams };
+    let of = canary::Of {
+        route: full_name(&host, &name),
+        calls_services: true,
+        upstreams: at.upstreams,
+        listeners: at.listeners,
+    };
     let canary = canary::read(&mut fields, &of, cx);
     fields.finish(cx);
     if let Some(upstream) = &upstream {

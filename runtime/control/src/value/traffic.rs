@@ -4,12 +4,12 @@ use super::Wrong;
 use http::{HeaderName, Method};
 use tidegate_traffic::{PathPattern, Share};
 
-/// The name of one header. Lower-cased.
-pub(crate) fn header_name(text: &str) -> Result<HeaderName, Wrong> {
-    let wrong = |hint: &str| Wrong::new("the name of a header", hint);
-    let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| wrong("for example `x-user-id`"))?;
+/// The name of a header that requests other than native gRPC may have, lower-cased.
+pub(crate) fn plain_header_name(text: &str) -> Result<HeaderName, Wrong> {
+    let name = super::header_name(text)?;
     if name.as_str().contains('_') {
-        return Err(wrong("write a hyphen: requests with an underscore in a name are refused"));
+        let hint = "write a hyphen: requests with an underscore in a name are refused";
+        return Err(Wrong::new("the name of a header", hint));
     }
     Ok(name)
 }
@@ -58,14 +58,14 @@ pub(crate) fn ratio(text: &str) -> Result<u32, Wrong> {
 
 #[cfg(test)]
 mod tests {
-    use super::{header_name, method, ratio, share};
+    use super::{method, plain_header_name, ratio, share};
 
     #[test]
     fn names_and_shares_are_checked() {
         let hint = |wrong: super::Wrong| wrong.hint;
-        assert_eq!(header_name("X-User-Id").map(|name| name.to_string()).map_err(hint), Ok("x-user-id".into()));
+        assert_eq!(plain_header_name("X-User-Id").map(|name| name.to_string()).map_err(hint), Ok("x-user-id".into()));
         for text in ["", "a b", ":path", "x_user_id", "é"] {
-            assert!(header_name(text).is_err(), "{text}");
+            assert!(plain_header_name(text).is_err(), "{text}");
         }
         assert_eq!(method("PURGE").map(|name| name.to_string()).map_err(hint), Ok("PURGE".into()));
         assert_eq!(method("get").map_err(hint), Err("methods are case-sensitive: write `GET`".into()));

@@ -240,6 +240,18 @@ error: two plans are named `first`
 }
 
 #[test]
+fn a_header_that_clients_cannot_choose_is_no_warning() {
+    let listeners = |names: &str| format!("listeners: [{{ bind: 127.0.0.1:0, identity_headers: [x-user-id] }}{names}]");
+    let warnings = |listeners: String| {
+        let text =
+            canary(&["      - { to: next, hash: { header: X-User-Id, below: 10% } }"]).replace(LISTENERS, &listeners);
+        parse(&text).expect("a config").warnings.diagnostics.len()
+    };
+    assert_eq!(warnings(listeners("")), 0);
+    assert_eq!(warnings(listeners(", { bind: 127.0.0.2:0 }")), 1);
+}
+
+#[test]
 fn what_is_probably_not_meant_is_a_warning() {
     let loaded = parse(&canary(&[
         "      - { to: next, hash: { header: x-user-id, below: 10% } }",
