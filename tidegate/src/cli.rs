@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{demo, schema};
+use crate::{demo, routes, schema};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -46,8 +46,8 @@ pub(crate) enum Command {
     Run(Config),
     /// Check the config and the schemas that it names; every error at once.
     Check(Check),
-    /// Show which HTTP requests become which calls.
-    Routes(Config),
+    /// Show which HTTP requests become which calls, or what becomes of one.
+    Routes(routes::Arguments),
     /// Show the services, methods and files that the gateway would use, or write them to a file.
     Schema(schema::Arguments),
     /// Start the example shop and a gateway before it.

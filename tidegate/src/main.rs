@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Run(config) => run::run(&config.config),
         Command::Check(check) => check::check(&check.config.config, check.online),
-        Command::Routes(config) => routes::routes(&config.config),
+        Command::Routes(arguments) => routes::run(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Version => exit::print(&format!("tidegate {}\n", cli::VERSION)),

@@ -35,6 +35,8 @@ use std::task::Poll;
 use tidegate_transcode::Miss;
 use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
+pub(crate) use choose::view;
+pub(crate) use native::is_call as is_native_call;
 pub(crate) use reply::LARGE_BYTES;
 pub use reply::{ReplyBody, ReplyError};
 

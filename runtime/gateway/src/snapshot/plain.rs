@@ -1,6 +1,6 @@
 //! Plain routes, compiled, and which of a host's routes takes a request.
 
-use super::{Host, Location, Routed, Snapshot};
+use super::{Host, Location, RouteLine, Routed, Snapshot};
 use crate::canary::Rules;
 use crate::config::{Config, HostPattern, PlainRoute};
 use http::{HeaderMap, Method, Uri};
@@ -161,6 +161,21 @@ impl Snapshot {
             (Err(_), Err(miss @ Miss::MethodNotAllowed { .. })) => return Err(miss),
         };
         Err(Miss::BadPath(Status::new(Code::InvalidArgument, path.to_string())))
+    }
+
+    /// The lines of a host's plain routes.
+    pub(super) fn plain_lines(&self, host: &Host) -> impl Iterator<Item = RouteLine> {
+        let of_host = self.config.plain.iter().filter(|route| route.host == host.pattern);
+        of_host.map(|route| {
+            let methods: Vec<&str> = route.conditions.methods.iter().map(Method::as_str).collect();
+            RouteLine {
+                method: if methods.is_empty() { "*".into() } else { methods.join(",") },
+                path: route.path.to_string(),
+                host: route.host.to_string(),
+                rpc: "-".into(),
+                upstream: route.upstream().unwrap_or("-").into(),
+            }
+        })
     }
 
     fn order_of(&self, routed: &Routed<'_>) -> usize {
