@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidegate_control::admin::{self, Bound, Readiness, Shown};
 use tidegate_control::config::{AccessLog, AccessLogTarget};
-use tidegate_control::{Diagnostic, Source, machine};
+use tidegate_control::{Diagnostic, Source, canary, machine};
 use tidegate_gateway::config::Place;
 use tidegate_gateway::server::{Heartbeat, Listeners, Server};
 use tidegate_gateway::{Gateway, Phase, Telemetry};
@@ -77,6 +77,7 @@ impl Serving {
         let (server, heartbeat) = Server::start_with_heartbeat(&gateway, listeners, given.heartbeat)
             .map_err(|error| failed("cannot start the workers", &error))?;
         runtime.spawn(machine::watch(Arc::clone(&gateway)));
+        runtime.spawn(canary::walk(Arc::clone(&gateway)));
         let readiness = Arc::new(Readiness::default());
         readiness.set(admin::Phase::Serving);
         let admin = bound.map(|bound| {

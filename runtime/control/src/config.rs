@@ -4,11 +4,14 @@
 //! them and reports what is wrong. [`parse`] reads the whole and checks what one section says of another.
 
 mod access;
+mod canary;
 mod grpc;
 mod http_rules;
 mod limits;
 mod listeners;
+mod matching;
 mod metadata;
+mod plain;
 mod pool;
 mod routes;
 mod transcoding;
@@ -96,7 +99,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let listeners = listeners::read(&mut fields, cx);
     let admin = access::admin(&mut fields, cx);
     let upstreams = upstreams::read(&mut fields, folder, cx);
-    let routes = routes::read(&mut fields, &upstreams, cx);
+    let routes = routes::read(&mut fields, &upstreams, &listeners, cx);
     let metadata = metadata::read(&mut fields, cx);
     let grpc = grpc::read(&mut fields, cx);
     let access_log = access::telemetry(&mut fields, folder, cx);
@@ -110,8 +113,8 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
             memory,
             listeners,
             upstreams: upstreams.into_iter().filter_map(|upstream| upstream.config).collect(),
-            routes,
-            plain: Vec::new(),
+            routes: routes.services,
+            plain: routes.plain,
             metadata,
             grpc,
         },
