@@ -111,6 +111,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
             listeners,
             upstreams: upstreams.into_iter().filter_map(|upstream| upstream.config).collect(),
             routes,
+            plain: Vec::new(),
             metadata,
             grpc,
         },

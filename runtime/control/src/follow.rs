@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidegate_gateway::config::SchemaSource;
 use tidegate_gateway::snapshot::Schemas;
-use tidegate_gateway::{Gateway, Snapshot};
+use tidegate_gateway::{Gateway, SchemaHints, Snapshot};
 use tidegate_protojson::Schema;
 use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::schemas::{Fetch, Schema as Figures};
@@ -39,6 +39,7 @@ const TOLD_MAX: usize = 5;
 pub struct Follower {
     gateway: Arc<Gateway>,
     sources: Arc<Sources>,
+    hints: Arc<SchemaHints>,
     states: Arc<SchemaStates>,
     /// What upstreams have told, and is in force.
     told: Schemas,
@@ -103,7 +104,8 @@ impl Follower {
             });
         }
         let states = Arc::new(SchemaStates::new(followed.iter().map(|followed| followed.name.clone())));
-        Self { gateway: Arc::clone(gateway), sources, states, told: Schemas::new(), followed }
+        let hints = Arc::clone(gateway.snapshot().schema_hints());
+        Self { gateway: Arc::clone(gateway), sources, hints, states, told: Schemas::new(), followed }
     }
 
     /// How each upstream stands, for `/readyz?verbose`.
@@ -141,8 +143,8 @@ impl Follower {
         let (tell, mut told) = mpsc::channel(1);
         let mut tasks = JoinSet::new();
         for (at, followed) in self.followed.iter().enumerate() {
-            let (gateway, fetcher) = (Arc::clone(&self.gateway), Arc::clone(&followed.fetcher));
-            tasks.spawn(follow(at, followed.index, followed.pace.clone(), gateway, fetcher, tell.clone()));
+            let (hints, fetcher) = (Arc::clone(&self.hints), Arc::clone(&followed.fetcher));
+            tasks.spawn(follow(at, followed.index, followed.pace.clone(), hints, fetcher, tell.clone()));
         }
         drop(tell);
         while let Some((at, result)) = told.recv().await {
@@ -201,13 +203,9 @@ impl Follower {
     fn accept(&mut self, at: usize, fetched: Fetched, compiled: Compiled) {
         let Compiled { snapshot, told, services } = compiled;
         let followed = &mut self.followed[at];
-        let generation = snapshot.generation;
         let silent = self.sources.without_rules(followed.index, &told);
-        if self.gateway.replace(snapshot).is_err() {
-            // Cannot be: both are made from `sources`.
-            tracing::error!(upstream = followed.name, "the schema is for another config");
-            return;
-        }
+        // A config that has come into force meanwhile has a follower of its own.
+        let Ok(generation) = self.gateway.replace(snapshot) else { return };
         self.told = told;
         tracing::info!(
             upstream = followed.name,
@@ -280,12 +278,12 @@ async fn follow(
     at: usize,
     index: usize,
     mut pace: Pace,
-    gateway: Arc<Gateway>,
+    hints: Arc<SchemaHints>,
     fetcher: Arc<Fetcher>,
     tell: mpsc::Sender<(usize, Result<Fetched, FetchError>)>,
 ) {
     loop {
-        pace.wait(&fetcher, gateway.schema_hints().wait(index)).await;
+        pace.wait(&fetcher, hints.wait(index)).await;
         let result = fetcher.fetch().await;
         pace.note(&result);
         if tell.send((at, result)).await.is_err() {

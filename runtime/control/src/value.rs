@@ -4,9 +4,10 @@ mod quantity;
 
 pub(crate) use quantity::{buffer, byte_rate, count, header_bytes, header_count, percent, size, window};
 
+use http::HeaderName;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tidegate_gateway::config::HostPattern;
+use tidegate_gateway::config::{BadNetwork, HostPattern, Network};
 
 /// Why a scalar is not the value that its key wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +207,26 @@ pub(crate) fn header_pattern(text: &str) -> Result<String, Wrong> {
     }
     if core.starts_with("grpc-") {
         return Err(wrong("`grpc-…` belongs to the protocol and cannot be passed on"));
+    }
+    Ok(name)
+}
+
+/// Addresses of peers: `10.0.0.0/8`, or one alone.
+pub(crate) fn network(text: &str) -> Result<Network, Wrong> {
+    text.parse().map_err(|why: BadNetwork| Wrong::new("an IP address or a block of them", why.to_string()))
+}
+
+/// The name of a header, lower-cased.
+pub(crate) fn header_name(text: &str) -> Result<HeaderName, Wrong> {
+    HeaderName::try_from(text).map_err(|_| Wrong::new("the name of a header", "for example `x-user-id`"))
+}
+
+/// The name of a header that says who the user is.
+pub(crate) fn identity_header(text: &str) -> Result<HeaderName, Wrong> {
+    let name = header_name(text)?;
+    let of_protocol = matches!(name.as_str(), "host" | "content-type" | "content-length" | "connection" | "te");
+    if of_protocol || name.as_str().starts_with("grpc-") {
+        return Err(Wrong::new("the name of a header", "this one belongs to the protocol: requests need it"));
     }
     Ok(name)
 }

@@ -2,8 +2,13 @@
 //! from the config file; [`crate::snapshot`] compiles it.
 
 pub mod limits;
+mod traffic;
 
 pub use limits::Limits;
+pub use traffic::{Action, CanaryPlan, CanaryRule, Forward, PlainRoute};
+mod trust;
+
+pub use trust::{BadNetwork, Network, Trust};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,8 +46,10 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Named sets of endpoints.
     pub upstreams: Vec<Upstream>,
-    /// In the order of the file.
+    /// Routes to services, in the order of the file.
     pub routes: Vec<Route>,
+    /// Plain routes, in the order of the file.
+    pub plain: Vec<PlainRoute>,
     /// Which request headers become metadata.
     pub metadata: MetadataPolicy,
     /// gRPC services that the gateway answers by itself, where no route has them.
@@ -85,6 +92,8 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// What its clients may take.
     pub limits: Arc<Limits>,
+    /// Whose headers are believed.
+    pub trust: Arc<Trust>,
     /// `listeners[i].bind` in the file.
     pub place: Place,
 }
@@ -93,7 +102,7 @@ impl Listener {
     /// A listener with the default limits.
     #[must_use]
     pub fn new(bind: SocketAddr, place: Place) -> Self {
-        Self { bind, limits: Arc::default(), place }
+        Self { bind, limits: Arc::default(), trust: Arc::default(), place }
     }
 }
 
@@ -170,7 +179,7 @@ impl Config {
 }
 
 /// Match + policies + upstream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Route {
     /// Full name of a gRPC service: all its `google.api.http` bindings.
     pub service: String,
@@ -187,6 +196,10 @@ pub struct Route {
     pub max_message: Option<usize>,
     /// How JSON, queries and bodies are read and written.
     pub transcode: TranscodeOptions,
+    /// Of its calls these go elsewhere: the first rule that holds.
+    pub canary: Vec<CanaryRule>,
+    /// Its place among all routes of the file, plain ones included.
+    pub order: usize,
     /// `routes[i].service` in the file.
     pub place: Place,
 }

@@ -88,17 +88,17 @@ impl Exchange {
             route: None,
             streams: false,
             series: Arc::clone(&snapshot.unrouted),
-            snapshot,
             log,
             bytes_in: 0,
             upload: None,
             bytes_out: 0,
-            limits: Arc::clone(peer.limits()),
+            limits: Arc::clone(snapshot.limits_of(peer)),
             capped: false,
             held: None,
             room: peer.room.clone(),
             taken: None,
             ended: false,
+            snapshot,
         }
     }
 
@@ -127,6 +127,11 @@ impl Exchange {
         self.room.clone()
     }
 
+    /// What its client may take, by the config that holds for this request.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }
@@ -147,7 +152,7 @@ impl Exchange {
     /// schemas is told to hurry.
     pub(crate) fn wants_schema(&self, head: &request::Parts) -> bool {
         let pending = self.snapshot.pending(&head.uri, &head.headers);
-        pending.inspect(|owner| self.gateway.schema_hints().give(*owner)).is_some()
+        pending.inspect(|owner| self.snapshot.hints.give(*owner)).is_some()
     }
 
     /// The same as [`routed`](Self::routed) for a native call.
@@ -429,7 +434,7 @@ impl Exchange {
     /// The upstream does not have what its schema says that it has.
     fn doubt_schema(&self) {
         if let Some(route) = self.route {
-            self.gateway.schema_hints().give(self.snapshot.schema_owner(route));
+            self.snapshot.hints.give(self.snapshot.schema_owner(route));
         }
     }
 }

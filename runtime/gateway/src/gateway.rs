@@ -1,20 +1,24 @@
 //! What all workers share: the config in force, and the instruments.
 
-use crate::hints::SchemaHints;
 use crate::memory::Budget;
 use crate::phase::{Phase, SharedPhase};
 use crate::server::Total;
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use tidegate_telemetry::access_log::AccessLog;
 use tidegate_telemetry::metrics::Metrics;
+use tokio::sync::watch;
 
 /// The data plane's shared state. One per process; share it by `Arc`.
 #[derive(Debug)]
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
-    hints: SchemaHints,
+    /// Whoever swaps holds it, so that no two number their generation the same.
+    swapping: Mutex<()>,
+    /// Told of every config that comes into force; its generation.
+    changes: watch::Sender<u64>,
     telemetry: Telemetry,
     memory: Budget,
     connections: Total,
@@ -36,10 +40,11 @@ impl Gateway {
     pub fn new(snapshot: Snapshot, telemetry: Telemetry) -> Self {
         let memory = Budget::new(&snapshot.config.memory, &telemetry.metrics);
         let connections = Total::new(snapshot.config.connections.max);
-        let hints = SchemaHints::new(snapshot.config.upstreams.len());
+        let changes = watch::Sender::new(snapshot.generation);
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
-            hints,
+            swapping: Mutex::new(()),
+            changes,
             telemetry,
             memory,
             connections,
@@ -48,23 +53,43 @@ impl Gateway {
     }
 
     /// Puts other schemas in force, for the requests that begin from now on; those that have begun keep
-    /// the snapshot that they have. `snapshot` is compiled from the same config: upstreams, and so the
-    /// connections to them, are told apart by their place in it.
+    /// the snapshot that they have. `snapshot` is compiled from the config that is in force; another
+    /// config comes by [`apply`](Self::apply).
     ///
     /// # Errors
-    /// The snapshot itself, if its config is another one.
-    pub fn replace(&self, snapshot: Snapshot) -> Result<(), Box<Snapshot>> {
-        if !Arc::ptr_eq(&self.snapshot.load().config, &snapshot.config) {
+    /// The snapshot itself, if its config is another one: a new config has overtaken it.
+    pub fn replace(&self, mut snapshot: Snapshot) -> Result<u64, Box<Snapshot>> {
+        let _swapping = self.swapping.lock();
+        let current = self.snapshot.load();
+        if !Arc::ptr_eq(&current.config, &snapshot.config) {
             return Err(Box::new(snapshot));
         }
+        snapshot.generation = current.generation + 1;
+        snapshot.hints = Arc::clone(&current.hints);
+        let generation = snapshot.generation;
         self.snapshot.store(Arc::new(snapshot));
-        Ok(())
+        Ok(generation)
     }
 
-    /// What requests say of schemas that are missing or out of date.
-    #[must_use]
-    pub fn schema_hints(&self) -> &SchemaHints {
-        &self.hints
+    /// Puts another config in force, for the requests that begin from now on; those that have begun keep
+    /// the snapshot that they have, with its upstreams and limits. Its generation is the next one, whatever
+    /// it says, and is given back.
+    ///
+    /// Workers keep the connections of upstreams that are the same in both, and let those of the others end
+    /// with their last request. Listening sockets are the matter of [`crate::server::Ports`].
+    pub fn apply(&self, mut snapshot: Snapshot) -> u64 {
+        let _swapping = self.swapping.lock();
+        self.memory.set(&snapshot.config.memory);
+        let generation = self.snapshot.load().generation + 1;
+        snapshot.generation = generation;
+        self.snapshot.store(Arc::new(snapshot));
+        self.changes.send_replace(generation);
+        generation
+    }
+
+    /// Tells of every config that [`apply`](Self::apply) puts in force.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// The config in force now. Take it once per request and keep it to the end.

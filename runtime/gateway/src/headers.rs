@@ -31,8 +31,8 @@ impl HeaderRules {
     /// Copies the request headers that the policy lets pass into `metadata`.
     ///
     /// Hop-by-hop headers, those that `Connection` names, what belongs to the protocols (`grpc-*`,
-    /// `content-*`, `host`), our own (`tidegate-*`) and forwarding headers never pass: the latter are
-    /// written anew from what we know of the peer.
+    /// `content-*`, `host`), our own (`tidegate-*`) and those in which the gateway says where a request came
+    /// from never pass.
     ///
     /// # Errors
     /// 400 for a value that metadata cannot carry, naming the header.
@@ -53,7 +53,7 @@ impl HeaderRules {
         let allowed = self.exact.contains(name)
             || self.prefixes.iter().any(|prefix| text.starts_with(&**prefix))
             || self.suffixes.iter().any(|suffix| text.ends_with(&**suffix));
-        allowed && !is_protocol(text) && !is_forwarding(text)
+        allowed && !is_protocol(text) && !is_origin(text)
     }
 }
 
@@ -77,14 +77,13 @@ pub(crate) fn is_nominated(headers: &HeaderMap, name: &HeaderName) -> bool {
 }
 
 /// Takes out of a native call's headers what is not for the upstream: what belongs to this hop, our
-/// own headers, and what tells where the request came from, which is written anew. All else is
-/// metadata, or gRPC's own, and passes as it is.
+/// own headers. All else is metadata, or gRPC's own, and passes as it is.
 pub(crate) fn strip_native_request(headers: &mut HeaderMap) {
     let nominated = headers.get(header::CONNECTION).map(|_| Nominated::new(headers));
     let stays = |name: &HeaderName| {
         let text = name.as_str();
         let ours = matches!(text, "host" | "expect" | "content-length") || text.starts_with("tidegate-");
-        !(ours || is_hop(text) || is_forwarding(text) || nominated.as_ref().is_some_and(|names| names.holds(name)))
+        !(ours || is_hop(text) || nominated.as_ref().is_some_and(|names| names.holds(name)))
     };
     strip(headers, stays);
 }
@@ -103,6 +102,12 @@ fn strip(headers: &mut HeaderMap, stays: impl Fn(&HeaderName) -> bool) {
     for name in gone {
         headers.remove(name);
     }
+}
+
+/// What the gateway says of a request's origin itself; of other forwarding headers only those of trusted
+/// peers have come this far.
+fn is_origin(name: &str) -> bool {
+    matches!(name, "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host")
 }
 
 /// Headers that mean something to one hop alone (RFC 9110, section 7.6.1).
@@ -140,11 +145,6 @@ fn is_protocol(name: &str) -> bool {
         || name.starts_with("content-")
         || name.starts_with("grpc-")
         || name.starts_with("tidegate-")
-}
-
-/// Headers in which a proxy tells where a request came from; from a client they are hearsay.
-fn is_forwarding(name: &str) -> bool {
-    name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-") || name.starts_with("x-envoy-")
 }
 
 /// Metadata is printable ASCII; what ends in `-bin` is base64.

@@ -30,6 +30,7 @@ mod room;
 mod sent;
 pub mod server;
 pub mod snapshot;
+mod trust;
 mod upstreams;
 
 pub use gateway::{Gateway, Telemetry};

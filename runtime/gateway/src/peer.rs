@@ -1,12 +1,13 @@
 //! Who is at the other end of a connection.
 
-use crate::config::Limits;
+use crate::config::{Limits, Trust};
 use crate::metadata::Base;
 use crate::room::Room;
 use http::HeaderValue;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
+static NOBODY: LazyLock<Arc<Trust>> = LazyLock::new(Arc::default);
 static DEFAULT: LazyLock<Arc<Limits>> = LazyLock::new(Arc::default);
 
 /// The client's end of a connection. Made once per connection, cheap to clone.
@@ -18,6 +19,10 @@ pub struct Peer {
     /// What the metadata of all its calls has.
     pub(crate) metadata: Base,
     limits: Arc<Limits>,
+    trust: Arc<Trust>,
+    trusted: bool,
+    /// The listener that it came by, as the config names it.
+    pub(crate) listener: Option<SocketAddr>,
     /// For the large replies of its connection.
     pub(crate) room: Room,
 }
@@ -39,7 +44,16 @@ impl Peer {
 
     fn at(address: Option<SocketAddr>, forwarded_for: HeaderValue) -> Self {
         let metadata = Base::new(&forwarded_for);
-        Self { address, forwarded_for, metadata, limits: Arc::clone(&DEFAULT), room: Room::new() }
+        Self {
+            address,
+            forwarded_for,
+            metadata,
+            limits: Arc::clone(&DEFAULT),
+            trust: Arc::clone(&NOBODY),
+            trusted: false,
+            listener: None,
+            room: Room::new(),
+        }
     }
 
     /// The same peer, of whom this may be taken.
@@ -48,13 +62,38 @@ impl Peer {
         Self { limits: Arc::clone(limits), ..self }
     }
 
+    /// The same peer, believed if its address is among those.
+    #[must_use]
+    pub fn with_trust(self, trust: &Arc<Trust>) -> Self {
+        let trusted = self.address.is_some_and(|address| trust.trusts(address.ip()));
+        Self { trust: Arc::clone(trust), trusted, ..self }
+    }
+
+    /// Whether what its headers say of user and origin is believed.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+
+    /// Headers that are believed of trusted peers alone.
+    pub(crate) fn identity_headers(&self) -> &[http::HeaderName] {
+        &self.trust.identity_headers
+    }
+
+    /// The same peer, which came by the listener that binds this address in the config: its requests are
+    /// under the limits that the config in force has for that.
+    #[must_use]
+    pub fn by_listener(self, bind: SocketAddr) -> Self {
+        Self { listener: Some(bind), ..self }
+    }
+
     /// The address as `x-forwarded-for` has it.
     #[must_use]
     pub fn forwarded_for(&self) -> &HeaderValue {
         &self.forwarded_for
     }
 
-    /// What may be taken of it.
+    /// What may be taken of its connection.
     #[must_use]
     pub fn limits(&self) -> &Arc<Limits> {
         &self.limits

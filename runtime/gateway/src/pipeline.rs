@@ -21,6 +21,7 @@ use crate::idle::Watch;
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::snapshot::{Routed, Snapshot};
+use crate::trust;
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
 use http::{Request, Response, request};
@@ -57,7 +58,8 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    trust::cleanse(&mut head.headers, peer);
     let mut exchange = Exchange::begin(gateway, &head, peer);
     let protocol = native::protocol(&head);
     if let Err(refusal) = native::check_protocol(protocol, &head) {
@@ -120,14 +122,14 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let snapshot = Arc::clone(exchange.snapshot());
-    arrival::check(exchange.gateway(), head, &peer.limits().headers)?;
+    arrival::check(exchange.gateway(), head, &exchange.limits().headers)?;
     arrival::check_names(head)?;
     if let Some(answer) = options::answer(&snapshot, head) {
         return Ok(Served::Whole(answer));
     }
     let routed = match_route(&snapshot, head, exchange)?;
     exchange.routed(&routed);
-    let body_limits = open::body_limits(peer, &routed);
+    let body_limits = open::body_limits(exchange.limits(), &routed);
     admit::all(head, &routed, body_limits.max_bytes)?;
     let upstream = upstreams.get(&snapshot, routed.route.upstream);
     exchange.set_deadline(head, &routed)?;
@@ -136,9 +138,9 @@ where
     // A stream may have no deadline, but not be silent for ever.
     let watch = |upload| Watch::new(DEFAULT_IDLE_TIMEOUT, None, upload);
     let reply = match (routed.matched.binding.server_streaming, exchange.upload()) {
-        (true, upload) => watch(upload).first(call_stream(upstream, request, head, &routed, exchange)).await,
-        (false, Some(upload)) => watch(Some(upload)).first(call_whole(upstream, request, &routed, exchange)).await,
-        (false, None) => Ok(call_whole(upstream, request, &routed, exchange).await),
+        (true, upload) => watch(upload).first(call_stream(&*upstream, request, head, &routed, exchange)).await,
+        (false, Some(upload)) => watch(Some(upload)).first(call_whole(&*upstream, request, &routed, exchange)).await,
+        (false, None) => Ok(call_whole(&*upstream, request, &routed, exchange).await),
     };
     reply.unwrap_or_else(|over| Err(native::refuse_over(over)))
 }

@@ -11,6 +11,7 @@ mod h2;
 mod heartbeat;
 mod lingering;
 mod patience;
+mod ports;
 mod streams;
 #[cfg(test)]
 mod testing;
@@ -18,7 +19,6 @@ mod worker;
 
 use crate::gateway::Gateway;
 use crate::phase::Phase;
-use admission::Admission;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -26,11 +26,13 @@ use tokio::sync::watch;
 pub(crate) use admission::Total;
 pub use bind::{BindError, Listeners};
 pub use heartbeat::Heartbeat;
+pub use ports::{Ports, Prepared};
 
 /// Running workers. Dropping it does not stop them: call [`Server::shutdown`].
 #[derive(Debug)]
 pub struct Server {
     gateway: Arc<Gateway>,
+    ports: Arc<Ports>,
     workers: Vec<std::thread::JoinHandle<()>>,
     stop: watch::Sender<bool>,
 }
@@ -53,16 +55,14 @@ impl Server {
         listeners: Listeners,
         interval: Option<Duration>,
     ) -> std::io::Result<(Self, Heartbeat)> {
-        descriptors::fit(gateway);
-        let gates: Vec<Arc<Admission>> = gates(gateway, listeners.addresses());
+        let (ports, changes) = Ports::open(gateway, listeners);
         let (stop, _) = watch::channel(false);
         let mut heartbeat = Heartbeat::new();
         let mut workers = Vec::new();
-        for (index, sockets) in listeners.into_workers().into_iter().enumerate() {
-            let sockets = sockets.into_iter().zip(gates.iter().cloned()).collect();
+        for (index, changes) in changes.into_iter().enumerate() {
             let worker = worker::Worker {
                 gateway: Arc::clone(gateway),
-                sockets,
+                changes,
                 stop: stop.subscribe(),
                 pulse: heartbeat.worker(),
                 heartbeat: interval,
@@ -70,7 +70,13 @@ impl Server {
             let name = format!("tidegate-{index}");
             workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
         }
-        Ok((Self { gateway: Arc::clone(gateway), workers, stop }, heartbeat))
+        Ok((Self { gateway: Arc::clone(gateway), ports, workers, stop }, heartbeat))
+    }
+
+    /// Where it listens, to be changed while it runs.
+    #[must_use]
+    pub fn ports(&self) -> &Arc<Ports> {
+        &self.ports
     }
 
     /// Stops accepting and waits for the workers, whose connections end like this:
@@ -90,14 +96,4 @@ impl Server {
             }
         }
     }
-}
-
-/// One gate for each listener, in the order of the config.
-fn gates(gateway: &Gateway, addresses: &[std::net::SocketAddr]) -> Vec<Arc<Admission>> {
-    let config = &gateway.snapshot().config;
-    let gate = |(listener, address): (&crate::config::Listener, &std::net::SocketAddr)| {
-        let metrics = gateway.telemetry().metrics.listener(&address.to_string());
-        Admission::new(Arc::clone(&listener.limits), metrics)
-    };
-    config.listeners.iter().zip(addresses).map(gate).collect()
 }

@@ -3,9 +3,11 @@
 mod services;
 
 use crate::config::limits::Replies;
-use crate::config::{Config, HostPattern, Problem, Route, SchemaSource, Upstream};
+use crate::config::{Config, HostPattern, Limits, Problem, Route, SchemaSource, Upstream};
 use crate::headers::HeaderRules;
+use crate::hints::SchemaHints;
 use crate::local::{self, Catalog};
+use crate::peer::Peer;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, Method, header};
 use std::collections::BTreeMap;
@@ -42,6 +44,8 @@ pub struct Snapshot {
     pub(crate) unrouted: Arc<requests::Route>,
     /// Resolves the details of statuses that are not tied to a route.
     status_schema: Arc<Schema>,
+    /// Shared by the snapshots of one config.
+    pub(crate) hints: Arc<SchemaHints>,
 }
 
 /// The http rules of all routes for one host pattern.
@@ -156,8 +160,21 @@ impl Snapshot {
             routes,
             unrouted: metrics.route("(none)", "(any)"),
             status_schema: schemas.values().next().cloned().unwrap_or_default(),
+            hints: Arc::new(SchemaHints::new(config.upstreams.len())),
             config,
         })
+    }
+
+    /// What requests say of schemas that are missing or out of date: of this config, whichever schemas.
+    #[must_use]
+    pub fn schema_hints(&self) -> &Arc<SchemaHints> {
+        &self.hints
+    }
+
+    /// What may be taken of `peer`: as this config says of its listener, else as was agreed when it came.
+    pub(crate) fn limits_of<'a>(&'a self, peer: &'a Peer) -> &'a Arc<Limits> {
+        let listener = peer.listener.and_then(|bind| self.config.listeners.iter().find(|known| known.bind == bind));
+        listener.map_or(peer.limits(), |listener| &listener.limits)
     }
 
     /// Finds the route of a request: the host (exact, then wildcard, then any), then the most

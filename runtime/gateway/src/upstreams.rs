@@ -1,7 +1,12 @@
 //! Where the pipeline finds what it calls.
 
+use crate::config::Config;
 use crate::gateway::Telemetry;
 use crate::snapshot::Snapshot;
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
 use tidegate_upstream::{Call, Upstream};
 
 /// The upstreams of one worker, or of an embedding program.
@@ -10,31 +15,85 @@ pub trait Upstreams {
     type Call: Call;
 
     /// The upstream at this index of the snapshot's config.
-    fn get(&self, snapshot: &Snapshot, index: usize) -> &Self::Call;
+    fn get(&self, snapshot: &Snapshot, index: usize) -> impl Deref<Target = Self::Call>;
 }
 
-/// Connection pools of one worker, one per upstream.
+/// Connection pools of one worker, one per upstream, of every config that a request still has.
+///
+/// An upstream that is the same in two configs has one pool. One that no config has any more closes its
+/// connections when their last request ends.
 #[derive(Debug)]
-pub struct Pools(Vec<Upstream>);
+pub struct Pools {
+    telemetry: Telemetry,
+    /// The newest last; seldom more than one.
+    sets: RefCell<Vec<Set>>,
+}
+
+/// The pools of one config, in its order.
+#[derive(Debug)]
+struct Set {
+    /// Dead when no request has the config any more. An address is not used again before it is dropped.
+    config: Weak<Config>,
+    pools: Box<[Rc<Upstream>]>,
+}
+
+// === impl Pools ===
 
 impl Pools {
     /// Makes a pool for every upstream; connections open with the first calls.
     #[must_use]
     pub fn new(snapshot: &Snapshot, telemetry: &Telemetry) -> Self {
-        let pool = |upstream: &crate::config::Upstream| {
-            let pool = Upstream::new(upstream.pool.clone());
-            telemetry.metrics.register_upstream(pool.stats());
-            pool
+        let pools = Self { telemetry: telemetry.clone(), sets: RefCell::default() };
+        pools.take_on(snapshot);
+        pools
+    }
+
+    /// Makes pools for what is new in a config, and keeps those that it has in common with others.
+    pub(crate) fn take_on(&self, snapshot: &Snapshot) {
+        let mut sets = self.sets.borrow_mut();
+        if sets.iter().any(|set| set.is_of(snapshot)) {
+            return;
+        }
+        let known = |upstream: &crate::config::Upstream| {
+            let mut pools = sets.iter().rev().flat_map(|set| set.pools.iter());
+            pools.find(|pool| *pool.config() == upstream.pool).map(Rc::clone)
         };
-        Self(snapshot.config.upstreams.iter().map(pool).collect())
+        let pool = |upstream: &crate::config::Upstream| {
+            known(upstream).unwrap_or_else(|| {
+                let pool = Rc::new(Upstream::new(upstream.pool.clone()));
+                self.telemetry.metrics.register_upstream(pool.stats());
+                pool
+            })
+        };
+        let pools = snapshot.config.upstreams.iter().map(pool).collect();
+        sets.push(Set { config: Arc::downgrade(&snapshot.config), pools });
+    }
+
+    /// Lets go of the pools of configs that no request has any more. Says whether there may be such later.
+    pub(crate) fn sweep(&self) -> bool {
+        let mut sets = self.sets.borrow_mut();
+        sets.retain(|set| set.config.strong_count() > 0);
+        sets.len() > 1
+    }
+}
+
+impl Set {
+    fn is_of(&self, snapshot: &Snapshot) -> bool {
+        std::ptr::eq(self.config.as_ptr(), Arc::as_ptr(&snapshot.config))
     }
 }
 
 impl Upstreams for Pools {
     type Call = Upstream;
 
-    fn get(&self, _snapshot: &Snapshot, index: usize) -> &Upstream {
-        &self.0[index]
+    fn get(&self, snapshot: &Snapshot, index: usize) -> impl Deref<Target = Upstream> {
+        loop {
+            if let Some(set) = self.sets.borrow().iter().rev().find(|set| set.is_of(snapshot)) {
+                return Rc::clone(&set.pools[index]);
+            }
+            // A config that this worker has not heard of yet.
+            self.take_on(snapshot);
+        }
     }
 }
 
@@ -45,7 +104,10 @@ pub struct Single<C>(pub C);
 impl<C: Call> Upstreams for Single<C> {
     type Call = C;
 
-    fn get(&self, _snapshot: &Snapshot, _index: usize) -> &C {
+    fn get(&self, _snapshot: &Snapshot, _index: usize) -> impl Deref<Target = C> {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests;

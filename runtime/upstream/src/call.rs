@@ -5,7 +5,7 @@ use std::{future::Future, time::Instant};
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::{CallError, RequestBody};
+use crate::{CallError, RequestBody, Tunnel};
 
 /// Something that answers HTTP requests: an upstream over the network, or a service in the process.
 ///
@@ -34,4 +34,10 @@ pub trait Call {
 
     /// The address of the endpoint that sends `body`, where there is one.
     fn endpoint(body: &Self::Body) -> Option<&str>;
+
+    /// What is left of an exchange that was answered with 101, once; `None` from what knows no upgrades.
+    fn take_tunnel(body: &mut Self::Body) -> Option<Tunnel> {
+        let _ = body;
+        None
+    }
 }

@@ -19,6 +19,14 @@ pub const STREAMS_MAX: u32 = 100;
 /// Requests that may wait for a stream of one endpoint, from one worker.
 pub const WAITING_MAX: usize = 1_024;
 
+/// HTTP/1.1 connections to one endpoint, from one worker: each carries one request at a time.
+pub const H1_CONNECTIONS_MAX: usize = 1_024;
+
+/// How long an HTTP/1.1 connection may be unused. Whoever closes it while a request is on its way leaves
+/// open whether the request was seen, so that the pool had better be the first: below the 5 s of Node.js
+/// and of uvicorn, the shortest of common servers. A `Keep-Alive: timeout=…` that a reply has shortens it.
+pub const H1_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// How long a connection may be unused: below the 5 min of common load balancers and NATs.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -53,12 +61,15 @@ pub struct Config {
     pub name: String,
     /// The endpoints, at least one.
     pub endpoints: Vec<Endpoint>,
+    /// What they speak. Default [`Protocol::H2`].
+    pub protocol: Protocol,
     /// How long an attempt to connect may take: name lookup, TCP and the HTTP/2 handshake together.
     /// Default [`CONNECT_TIMEOUT`].
     pub connect_timeout: Duration,
     /// Connections to one endpoint, at least 1. Default [`CONNECTIONS_MAX`].
     pub connections_max: usize,
-    /// Streams on one connection, at least 1; the peer may allow fewer. Default [`STREAMS_MAX`].
+    /// Streams on one connection, at least 1; the peer may allow fewer. Default [`STREAMS_MAX`]. Of
+    /// HTTP/1.1 it is always 1.
     pub streams_max: u32,
     /// Requests that may wait for a stream of one endpoint. Default [`WAITING_MAX`].
     pub waiting_max: usize,
@@ -73,6 +84,16 @@ pub struct Config {
     pub connection_window_bytes: u32,
     /// Default [`HEADER_LIST_MAX_BYTES`].
     pub header_list_max_bytes: u32,
+}
+
+/// What an upstream speaks, over TCP without TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.1: a connection carries one request at a time.
+    H1,
+    /// HTTP/2 with prior knowledge, as gRPC servers do.
+    #[default]
+    H2,
 }
 
 /// One address of an upstream. A name is looked up whenever a connection is opened, and connections
@@ -125,6 +146,7 @@ impl Config {
         Self {
             name: name.into(),
             endpoints,
+            protocol: Protocol::H2,
             connect_timeout: CONNECT_TIMEOUT,
             connections_max: CONNECTIONS_MAX,
             streams_max: STREAMS_MAX,
@@ -134,6 +156,19 @@ impl Config {
             stream_window_bytes: STREAM_WINDOW_BYTES,
             connection_window_bytes: CONNECTION_WINDOW_BYTES,
             header_list_max_bytes: HEADER_LIST_MAX_BYTES,
+        }
+    }
+
+    /// An upstream that speaks HTTP/1.1, with the defaults for that.
+    #[must_use]
+    pub fn h1(name: impl Into<String>, endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            protocol: Protocol::H1,
+            connections_max: H1_CONNECTIONS_MAX,
+            streams_max: 1,
+            idle_timeout: Some(H1_IDLE_TIMEOUT),
+            keepalive: None,
+            ..Self::new(name, endpoints)
         }
     }
 

@@ -1,12 +1,13 @@
-//! Opening a connection: names, addresses, TCP, the HTTP/2 handshake, within one timeout.
+//! Opening a connection: names, addresses, TCP, the handshake of HTTP/2, within one timeout.
 
 use std::{net::SocketAddr, time::Duration};
 
 use tokio::net::TcpStream;
 
 use crate::{
-    Config, ConnectError, Endpoint,
+    Config, ConnectError, Endpoint, Protocol,
     connection::{self, Established},
+    h1,
 };
 
 /// A connection, and how many addresses its endpoint has.
@@ -48,7 +49,10 @@ async fn try_address(address: SocketAddr, timeout: Duration, config: &Config) ->
         let socket = TcpStream::connect(address).await.map_err(ConnectError::Tcp)?;
         // Requests are small and answered at once: never wait for more to send.
         socket.set_nodelay(true).map_err(ConnectError::Tcp)?;
-        connection::establish(socket, config).await
+        match config.protocol {
+            Protocol::H1 => h1::establish(socket, config).await.map(Established::H1),
+            Protocol::H2 => connection::establish(socket, config).await,
+        }
     };
     tokio::time::timeout(timeout, established).await.unwrap_or(Err(ConnectError::Timeout))
 }

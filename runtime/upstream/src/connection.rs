@@ -1,4 +1,4 @@
-//! One HTTP/2 connection: the handle that requests are sent on, and the task that drives it.
+//! One connection: the handle that requests are sent on and, of HTTP/2, the task that drives it.
 
 mod io;
 
@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use h2::{
-    PingPong, SendStream,
+    PingPong, Reason, SendStream,
     client::{self, ResponseFuture, SendRequest},
 };
 use http::Request;
@@ -26,6 +26,7 @@ use self::io::{Flusher, Io};
 use crate::{
     Config, ConnectError,
     endpoint::Endpoint,
+    h1::Wire,
     probe::{Health, Probe, Ticks},
 };
 
@@ -58,9 +59,15 @@ fn data_frame_budget(config: &Config) -> usize {
 pub(crate) struct Connection {
     pub(crate) state: Arc<State>,
     pub(crate) endpoint: Arc<Endpoint>,
-    sender: Mutex<SendRequest<Bytes>>,
-    probe: Mutex<Probe>,
-    driver: AbortHandle,
+    link: Link,
+}
+
+/// What carries the requests.
+enum Link {
+    /// At most one at a time, which has the connection in its hand.
+    H1(Mutex<Option<Box<Wire>>>),
+    /// Many at a time.
+    H2 { sender: Mutex<SendRequest<Bytes>>, probe: Mutex<Probe>, driver: AbortHandle },
 }
 
 /// What the handle and the driver share.
@@ -76,8 +83,15 @@ pub(crate) struct State {
     heard: Arc<AtomicBool>,
 }
 
+/// A connection that is open, not yet in use.
+#[expect(clippy::large_enum_variant, reason = "there is one for each connection, for a moment")]
+pub(crate) enum Established {
+    H1(Box<Wire>),
+    H2(Ready),
+}
+
 /// A connection whose peer has said what it allows, not yet driven by a task.
-pub(crate) struct Established {
+pub(crate) struct Ready {
     h2: client::Connection<Io, Bytes>,
     sender: SendRequest<Bytes>,
     flusher: Flusher,
@@ -107,7 +121,7 @@ pub(crate) async fn establish(socket: TcpStream, config: &Config) -> Result<Esta
         Poll::Pending => Poll::Ready(Ok(())),
     })
     .await?;
-    Ok(Established { h2, sender, flusher, state, ping })
+    Ok(Established::H2(Ready { h2, sender, flusher, state, ping }))
 }
 
 fn builder(config: &Config) -> client::Builder {
@@ -148,18 +162,32 @@ fn poll_driven(
 // === impl Established ===
 
 impl Established {
-    /// Starts the driver.
+    /// Makes it ready for requests.
     pub(crate) fn start(self, endpoint: &Arc<Endpoint>) -> Arc<Connection> {
+        match self {
+            Self::H1(wire) => {
+                let state = State::default();
+                state.limit.store(1, Relaxed);
+                let link = Link::H1(Mutex::new(Some(wire)));
+                Arc::new(Connection { state: Arc::new(state), endpoint: Arc::clone(endpoint), link })
+            }
+            Self::H2(ready) => ready.start(endpoint),
+        }
+    }
+}
+
+impl Ready {
+    /// Starts the driver.
+    fn start(self, endpoint: &Arc<Endpoint>) -> Arc<Connection> {
         let Self { h2, sender, flusher, state, ping } = self;
         let driver = Driver { h2, flusher, state: Arc::clone(&state), endpoint: Arc::clone(endpoint) };
         driver.update_limit();
-        Arc::new(Connection {
-            state,
-            endpoint: Arc::clone(endpoint),
+        let link = Link::H2 {
             sender: Mutex::new(sender),
             probe: Mutex::new(Probe::new(ping)),
             driver: tokio::spawn(driver).abort_handle(),
-        })
+        };
+        Arc::new(Connection { state, endpoint: Arc::clone(endpoint), link })
     }
 }
 
@@ -175,7 +203,8 @@ impl Connection {
         request: &mut Option<Request<()>>,
         ends: bool,
     ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
-        let mut sender = self.sender.lock();
+        let Link::H2 { sender, .. } = &self.link else { return Err(Reason::HTTP_1_1_REQUIRED.into()) };
+        let mut sender = sender.lock();
         let ready = sender.poll_ready(&mut Context::from_waker(Waker::noop()))?;
         let request = request.take().expect("invariant: a stream is opened for a request");
         match ready {
@@ -188,7 +217,8 @@ impl Connection {
 
     /// Whether the peer has said GOAWAY.
     pub(crate) fn is_going_away(&self) -> bool {
-        let mut sender = self.sender.lock();
+        let Link::H2 { sender, .. } = &self.link else { return false };
+        let mut sender = sender.lock();
         match sender.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Err(error)) => error.is_go_away() && error.is_remote(),
             Poll::Ready(Ok(())) | Poll::Pending => false,
@@ -200,16 +230,57 @@ impl Connection {
         in_flight.load(Relaxed) < limit.load(Relaxed) && !retired.load(Relaxed)
     }
 
+    /// Takes an HTTP/1.1 connection into the hand of a request.
+    pub(crate) fn take_wire(&self) -> Option<Box<Wire>> {
+        match &self.link {
+            Link::H1(wire) => wire.lock().take(),
+            Link::H2 { .. } => None,
+        }
+    }
+
+    /// Its request is over, and it may carry another.
+    pub(crate) fn put_wire(&self, whole: Box<Wire>) {
+        if let Link::H1(wire) = &self.link {
+            *wire.lock() = Some(whole);
+        }
+    }
+
+    pub(crate) fn is_h1(&self) -> bool {
+        matches!(self.link, Link::H1(_))
+    }
+
+    /// An HTTP/1.1 connection whose request kept it: it was closed, or is something else now.
+    pub(crate) fn is_spent(&self) -> bool {
+        match &self.link {
+            Link::H1(wire) => wire.lock().is_none(),
+            Link::H2 { .. } => false,
+        }
+    }
+
     /// Called at regular intervals.
     pub(crate) fn tick(&self, ticks: Ticks) -> Health {
+        let probe = match &self.link {
+            Link::H1(wire) => return rested(wire.lock().as_deref_mut()),
+            Link::H2 { probe, .. } => probe,
+        };
         let heard = self.state.heard.swap(false, Relaxed);
         let busy = self.state.in_flight.load(Relaxed) > 0;
-        self.probe.lock().tick(ticks, heard, busy)
+        probe.lock().tick(ticks, heard, busy)
     }
 
     /// Ends the connection and every stream on it.
     pub(crate) fn abort(&self) {
-        self.driver.abort();
+        if let Link::H2 { driver, .. } = &self.link {
+            driver.abort();
+        }
+    }
+}
+
+/// Whether a connection that waits for a request is still worth keeping.
+fn rested(wire: Option<&mut Wire>) -> Health {
+    match wire.is_none_or(Wire::is_fresh) {
+        true => Health::Fine,
+        false => Health::Idle,
     }
 }
 

@@ -14,9 +14,10 @@ use tidegate_telemetry::{clock, random};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    Config, ConnectError, Stats, backoff,
+    Config, ConnectError, Protocol, Stats, backoff,
     connect::{self, Connected},
     connection::{Connection, State},
+    h1::Wire,
     probe::{Health, Ticks},
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct Endpoint {
 #[derive(Default)]
 struct Pool {
     open: Vec<Arc<Connection>>,
+    /// Of HTTP/1.1, those that no request has, the last used last. Some may be out of use.
+    resting: Vec<Arc<Connection>>,
     connecting: usize,
     /// Connections that are worth having to reach all addresses of a name.
     wanted: usize,
@@ -194,6 +197,7 @@ impl Endpoint {
         let (open, waiting) = {
             let mut pool = self.pool.lock();
             pool.closed = true;
+            pool.resting.clear();
             (std::mem::take(&mut pool.open), std::mem::take(&mut pool.waiting))
         };
         for waiting in waiting {
@@ -208,6 +212,7 @@ impl Endpoint {
         let mut pool = self.pool.lock();
         let at = pool.open.iter().position(|connection| Arc::ptr_eq(&connection.state, state))?;
         let connection = pool.open.remove(at);
+        pool.resting.retain(|resting| !Arc::ptr_eq(&resting.state, state));
         self.stats.connections_open.fetch_sub(1, Relaxed);
         self.serve(&mut pool);
         Some(connection)
@@ -232,6 +237,7 @@ impl Endpoint {
                 // It gave up between the question and the answer. The pool is locked, so the slot
                 // must not look for a taker itself; this loop does.
                 slot.release();
+                pool.rest(&slot.connection);
             }
         }
         if !pool.waiting.is_empty() {
@@ -290,7 +296,10 @@ impl Endpoint {
         }
         pool.retry_at = None;
         pool.last_error = None;
-        pool.wanted = connected.addresses.min(self.config.connections_max);
+        if self.config.protocol == Protocol::H2 {
+            pool.wanted = connected.addresses.min(self.config.connections_max);
+        }
+        pool.rest(&connection);
         pool.open.push(connection);
         self.stats.connections_open.fetch_add(1, Relaxed);
         self.stats.connections_opened.fetch_add(1, Relaxed);
@@ -345,9 +354,18 @@ fn error_chain(error: &ConnectError) -> String {
 impl Pool {
     /// A connection with a free stream, if possible not `avoid`.
     ///
-    /// With one address the first that has room, so that requests of one turn of the loop share a
+    /// Of HTTP/1.1 the last used, so that spare ones become idle and close. Of HTTP/2,
+    /// with one address the first that has room, so that requests of one turn of the loop share a
     /// system call and spare connections become idle and close; with several the least used.
-    fn pick(&self, avoid: Option<&Arc<Connection>>) -> Option<Arc<Connection>> {
+    fn pick(&mut self, avoid: Option<&Arc<Connection>>) -> Option<Arc<Connection>> {
+        while let Some(connection) = self.resting.pop() {
+            if connection.has_room() {
+                return Some(connection);
+            }
+        }
+        if self.open.first().is_some_and(|connection| connection.is_h1()) {
+            return None;
+        }
         let mut free = self.open.iter().filter(|connection| connection.has_room());
         let picked = match avoid {
             Some(avoid) => {
@@ -358,6 +376,13 @@ impl Pool {
             None => free.next(),
         };
         picked.cloned()
+    }
+
+    /// A connection of HTTP/1.1 has no request.
+    fn rest(&mut self, connection: &Arc<Connection>) {
+        if connection.is_h1() && !self.closed {
+            self.resting.push(Arc::clone(connection));
+        }
     }
 
     fn refuse_waiting(&mut self, reason: &Unavailable) {
@@ -374,11 +399,21 @@ impl Slot {
     pub(crate) fn free(&mut self) {
         if self.release() {
             let endpoint = &self.connection.endpoint;
+            if self.connection.is_spent() {
+                endpoint.retire(&self.connection.state);
+                return;
+            }
             let mut pool = endpoint.pool.lock();
+            pool.rest(&self.connection);
             if !pool.waiting.is_empty() {
                 endpoint.serve(&mut pool);
             }
         }
+    }
+
+    /// Frees an HTTP/1.1 connection that may carry another request.
+    pub(crate) fn give_back(self, wire: Box<Wire>) {
+        self.connection.put_wire(wire);
     }
 
     /// Frees the stream without looking for a taker: says whether it was held.

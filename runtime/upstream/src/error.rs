@@ -45,11 +45,11 @@ pub enum Kind {
     ConnectionLost(#[source] io::Error),
     /// The peer broke the protocol.
     #[error("the peer broke the protocol")]
-    Protocol(#[source] h2::Error),
+    Protocol(#[source] BodyError),
     /// The source of the request's body failed.
     #[error("the request's body failed")]
     RequestBody(#[source] BodyError),
-    /// The request cannot be sent as it is: a header that HTTP/2 forbids, no path, …
+    /// The request cannot be sent as it is: a header that the protocol forbids, no path, …
     #[error("the request cannot be sent")]
     BadRequest(#[source] BodyError),
     /// The service in this process failed without an answer.
@@ -149,8 +149,14 @@ impl CallError {
                 let error = error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into());
                 Self::new(Kind::ConnectionLost(error))
             }
-            _ => Self::new(Kind::Protocol(error)),
+            _ => Self::new(Kind::Protocol(error.into())),
         }
+    }
+
+    /// The same failure, of a request of which nothing was written to the network.
+    pub(crate) fn none_sent(mut self) -> Self {
+        self.0.not_sent = true;
+        self
     }
 
     /// The same failure, of a request that the application has begun to answer.

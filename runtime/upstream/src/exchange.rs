@@ -1,7 +1,6 @@
 //! One request on its stream: waiting for the head, then reading the body.
 
 use std::{
-    fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -34,11 +33,11 @@ struct Exchange {
     slot: Slot,
 }
 
-/// The body of an [`Upstream`](crate::Upstream)'s response.
+/// The body of a response over HTTP/2.
 ///
 /// The peer may send as much as the windows allow before it is read; reading opens them again.
 /// Trailers are its last frame. Dropping it before its end resets the stream.
-pub struct ResponseBody {
+pub(crate) struct StreamBody {
     /// `None` once the body has ended.
     stream: Option<RecvStream>,
     exchange: Exchange,
@@ -62,7 +61,7 @@ impl Head {
 }
 
 impl Future for Head {
-    type Output = Result<Response<ResponseBody>, (CallError, Slot)>;
+    type Output = Result<Response<StreamBody>, (CallError, Slot)>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let head = self.get_mut();
@@ -76,7 +75,7 @@ impl Future for Head {
         };
         let exchange = head.exchange.take().expect("invariant: it was there a moment ago");
         Poll::Ready(match result {
-            Ok(response) => Ok(response.map(|stream| ResponseBody::new(stream, exchange))),
+            Ok(response) => Ok(response.map(|stream| StreamBody::new(stream, exchange))),
             Err(error) => Err((error, exchange.slot)),
         })
     }
@@ -110,16 +109,15 @@ impl Exchange {
     }
 }
 
-// === impl ResponseBody ===
+// === impl StreamBody ===
 
-impl ResponseBody {
+impl StreamBody {
     fn new(stream: RecvStream, exchange: Exchange) -> Self {
         Self { stream: Some(stream), exchange, unreleased: 0, began: false }
     }
 
     /// The address of the endpoint that sends it.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
+    pub(crate) fn endpoint(&self) -> &str {
         &self.exchange.slot.connection.endpoint.name
     }
 
@@ -157,7 +155,7 @@ impl ResponseBody {
     }
 }
 
-impl Body for ResponseBody {
+impl Body for StreamBody {
     type Data = Bytes;
     type Error = CallError;
 
@@ -204,18 +202,9 @@ impl Body for ResponseBody {
     }
 }
 
-impl Drop for ResponseBody {
+impl Drop for StreamBody {
     fn drop(&mut self) {
         // In this order: the stream ends before its place is given away.
         self.end();
-    }
-}
-
-impl fmt::Debug for ResponseBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseBody")
-            .field("endpoint", &self.endpoint())
-            .field("ended", &self.stream.is_none())
-            .finish_non_exhaustive()
     }
 }

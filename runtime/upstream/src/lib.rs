@@ -1,6 +1,6 @@
 //! How the gateway, and everything else that talks to an upstream, makes a call.
 //!
-//! Owns the endpoints of an upstream, the HTTP/2 connections to them, and the one call
+//! Owns the endpoints of an upstream, the HTTP/1.1 or HTTP/2 connections to them, and the one call
 //! ([`Call::call`]): choose an endpoint, find or open a connection with a free stream, send, answer
 //! with a body that is read as fast as the caller reads it, within one deadline. [`Upstream`] makes
 //! it over the network; [`InProcess`] makes it into a `tower` service of the same process.
@@ -10,7 +10,8 @@
 //! metric.
 //!
 //! Invariant: every stream that is opened ends, whatever is dropped and when: a call or a body that
-//! is dropped early resets its stream and gives its place to the next request. Connections, streams
+//! is dropped early resets its stream, or closes its connection of HTTP/1.1, and gives its place to the
+//! next request. Connections, streams
 //! of a connection and waiting requests are bounded, and [`Stats`] shows each level.
 //!
 //! ```text
@@ -18,6 +19,7 @@
 //!               │                                                                  │
 //!               └── connect (backoff) ──▶ driver task: reads, writes ◀── slot freed ┘
 //! ```
+//! Over HTTP/1.1 ([`Protocol::H1`]) a connection has one stream, and whoever reads the reply drives it.
 #![forbid(unsafe_code)]
 
 pub mod config;
@@ -31,9 +33,11 @@ mod deadline;
 mod endpoint;
 mod error;
 mod exchange;
+mod h1;
 mod in_process;
 mod kept;
 mod probe;
+mod reply;
 mod stats;
 mod upload;
 mod upstream;
@@ -41,10 +45,11 @@ mod upstream;
 pub use self::{
     body::{BodyError, RequestBody},
     call::Call,
-    config::{Config, Endpoint, Keepalive, Problem},
+    config::{Config, Endpoint, Keepalive, Problem, Protocol},
     error::{CallError, Class, ConnectError, Kind, Origin, Retry},
-    exchange::ResponseBody,
+    h1::Tunnel,
     in_process::{InProcess, InProcessBody},
+    reply::ResponseBody,
     stats::Stats,
     upstream::Upstream,
 };

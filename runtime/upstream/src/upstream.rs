@@ -18,12 +18,13 @@ use tidegate_telemetry::{clock, random};
 use tokio::time::timeout_at;
 
 use crate::{
-    Call, CallError, Config, Kind, RequestBody, ResponseBody, Stats,
+    Call, CallError, Config, Kind, Protocol, RequestBody, ResponseBody, Stats, Tunnel,
     body::Parts,
     connection::Connection,
     deadline::Deadlines,
     endpoint::{Acquired, Endpoint, Slot, Unavailable},
-    exchange,
+    exchange::{self, StreamBody},
+    h1,
     kept::Kept,
     probe::Ticks,
     upload::Upload,
@@ -132,15 +133,24 @@ impl Call for Upstream {
         let (mut head, body) = request.into_parts();
         // Nothing of it is sent, and it would be cloned.
         head.extensions.clear();
-        let result = match body.into_parts() {
-            Parts::Whole(bytes) => shared.call_whole(head, bytes, deadline).await,
-            Parts::Stream(body) => shared.call_stream(head, body, deadline).await,
+        let result = match (shared.config.protocol, body.into_parts()) {
+            (Protocol::H1, body) => shared.call_h1(head, body, deadline).await.map(|reply| reply.map(Into::into)),
+            (Protocol::H2, Parts::Whole(bytes)) => {
+                shared.call_whole(head, bytes, deadline).await.map(|reply| reply.map(Into::into))
+            }
+            (Protocol::H2, Parts::Stream(body)) => {
+                shared.call_stream(head, body, deadline).await.map(|reply| reply.map(Into::into))
+            }
         };
         result.inspect_err(|error| shared.stats.failed(error))
     }
 
     fn endpoint(body: &ResponseBody) -> Option<&str> {
         Some(body.endpoint())
+    }
+
+    fn take_tunnel(body: &mut ResponseBody) -> Option<Tunnel> {
+        body.take_tunnel()
     }
 }
 
@@ -153,7 +163,7 @@ impl Shared {
         head: Head,
         body: Bytes,
         deadline: Option<Instant>,
-    ) -> Result<Response<ResponseBody>, CallError> {
+    ) -> Result<Response<StreamBody>, CallError> {
         let kept = Kept::new(&head);
         let mut head = head;
         let mut refusals = 0;
@@ -190,7 +200,7 @@ impl Shared {
         head: Head,
         body: RequestBody,
         deadline: Option<Instant>,
-    ) -> Result<Response<ResponseBody>, CallError> {
+    ) -> Result<Response<StreamBody>, CallError> {
         let kept = Kept::new(&head);
         let mut head = head;
         let mut moves = 0;
@@ -213,6 +223,54 @@ impl Shared {
                     avoid = Some(self.may_resend(error, &slot.connection, &mut moves, &mut 0)?);
                     head = kept.head();
                 }
+            }
+        }
+    }
+
+    /// A call over HTTP/1.1. It is sent again if nothing of it was written to the network, and its body is
+    /// in memory.
+    async fn call_h1(
+        self: &Arc<Self>,
+        head: Head,
+        body: Parts,
+        deadline: Option<Instant>,
+    ) -> Result<Response<h1::ReplyBody>, CallError> {
+        let (mut head, mut body) = (head, body);
+        let mut moves = 0;
+        loop {
+            let (wire, slot, target) = self.acquire_wire(deadline).await?;
+            let kept = match &body {
+                Parts::Whole(bytes) if wire.was_used() => Some((Kept::new(&head), bytes.clone())),
+                Parts::Whole(_) | Parts::Stream(_) => None,
+            };
+            let outgoing = h1::request(head, body, target.authority.as_ref());
+            let deadline = deadline.map(|at| self.deadlines.at(at));
+            let error = match h1::call(wire, outgoing, deadline, slot).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            moves += 1;
+            let again = error.not_sent() && matches!(error.kind(), Kind::ConnectionLost(_)) && moves <= MOVES_MAX;
+            let Some((kept, bytes)) = kept.filter(|_| again) else { return Err(error) };
+            self.stats.resent.fetch_add(1, Relaxed);
+            head = kept.head();
+            body = Parts::Whole(bytes);
+        }
+    }
+
+    /// An HTTP/1.1 connection that its peer has not closed, as far as is known here.
+    async fn acquire_wire(
+        self: &Arc<Self>,
+        deadline: Option<Instant>,
+    ) -> Result<(Box<h1::Wire>, Slot, &Target), CallError> {
+        loop {
+            let (slot, target) = self.acquire(None, deadline).await?;
+            // A slot whose connection is not given back takes it out of the pool, so that this ends.
+            if let Some(mut wire) = slot.connection.take_wire()
+                && (!wire.was_used() || wire.is_fresh())
+            {
+                self.keep();
+                return Ok((wire, slot, target));
             }
         }
     }

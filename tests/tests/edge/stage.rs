@@ -10,7 +10,6 @@ use tidegate_gateway::{Gateway, Snapshot, Telemetry};
 use tidegate_schema::Compiler;
 use tidegate_shop::{PROTO_FILES, Shop};
 use tidegate_telemetry::metrics::Metrics;
-use tidegate_transcode::TranscodeOptions;
 use tidegate_transcode::ports::SchemaCompiler;
 
 const SERVICES: [&str; 4] = ["shop.v1.Customers", "shop.v1.Orders", "shop.v1.Inventory", "shop.v1.ShortLinks"];
@@ -64,11 +63,7 @@ impl Stage {
             service: service.into(),
             host: HostPattern::Any,
             upstream: "shop".into(),
-            timeout: None,
-            max_body: None,
-            max_message: None,
-            transcode: TranscodeOptions::default(),
-            place: Place::default(),
+            ..Route::default()
         }));
         let listeners = Listeners::bind(&config).expect("a free port");
         let address = listeners.addresses()[0];

@@ -4,9 +4,9 @@ use super::limits;
 use crate::fields::{Context, Fields};
 use crate::value;
 use std::sync::Arc;
-use tidegate_gateway::config::Listener;
+use tidegate_gateway::config::{Listener, Trust};
 
-const LATER: &[&str] = &["tls", "trusted_peers", "identity_headers", "limits"];
+const LATER: &[&str] = &["tls", "limits"];
 
 pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Listener> {
     let Some(node) = fields.required_node("listeners", cx) else { return Vec::new() };
@@ -20,6 +20,7 @@ pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Listener> {
         let mut fields = fields.not_yet(LATER);
         let bind = fields.required("bind", cx, value::bind);
         let limits = Arc::new(limits::listener(&mut fields, cx));
+        let trust = Arc::new(trust(&mut fields, cx));
         fields.finish(cx);
         let Some(bind) = bind else { continue };
         let same = |listener: &&Listener| listener.bind == bind.value && bind.value.port() != 0;
@@ -30,7 +31,23 @@ pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Listener> {
             });
             continue;
         }
-        listeners.push(Listener { bind: bind.value, limits, place: bind.span.place() });
+        listeners.push(Listener { bind: bind.value, limits, trust, place: bind.span.place() });
     }
     listeners
+}
+
+/// Whom it believes what headers say.
+fn trust(fields: &mut Fields<'_>, cx: &mut Context) -> Trust {
+    let peers = fields.node("trusted_peers", cx).and_then(|node| cx.scalars("trusted_peers", node, value::network));
+    let names = fields
+        .node("identity_headers", cx)
+        .and_then(|node| cx.scalars("identity_headers", node, value::identity_header));
+    let peers: Vec<_> = peers.unwrap_or_default();
+    for all in peers.iter().filter(|peer| peer.value.is_everyone()) {
+        cx.warn(all.span, format!("`{}` trusts every client with who it is and where it comes from", all.value));
+    }
+    Trust {
+        peers: peers.into_iter().map(|peer| peer.value).collect(),
+        identity_headers: names.unwrap_or_default().into_iter().map(|name| name.value).collect(),
+    }
 }

@@ -4,13 +4,16 @@ use super::limits::take;
 use crate::fields::{Context, Fields};
 use crate::value;
 use tidegate_gateway::config::limits::Replies;
-use tidegate_upstream::{Config, Keepalive};
+use tidegate_upstream::{Config, Keepalive, Protocol};
 
 /// What HTTP/2 allows (RFC 9113, section 6.9.1).
 const WINDOW_MAX: u64 = (1 << 31) - 1;
 
 /// Takes the keys of an upstream into its pool.
 pub(super) fn read(fields: &mut Fields<'_>, pool: &mut Config, cx: &mut Context) -> Replies {
+    if pool.protocol == Protocol::H1 {
+        refuse_keys_of_h2(fields, cx);
+    }
     take(&mut pool.connect_timeout, fields.optional("connect_timeout", cx, value::duration));
     take(&mut pool.connections_max, fields.optional("connections", cx, value::count));
     if let Some(streams) = fields.optional("streams", cx, value::count) {
@@ -28,6 +31,17 @@ pub(super) fn read(fields: &mut Fields<'_>, pool: &mut Config, cx: &mut Context)
         replies.max_ratio = u32::try_from(ratio.value).unwrap_or(u32::MAX);
     }
     replies
+}
+
+/// Keys that would do nothing.
+fn refuse_keys_of_h2(fields: &Fields<'_>, cx: &mut Context) {
+    for entry in fields.entries().iter().filter(|entry| matches!(entry.key.as_str(), "streams" | "keepalive" | "h2")) {
+        cx.error_with(
+            entry.key_span,
+            format!("`{}` is of HTTP/2, which this upstream does not speak", entry.key),
+            |d| d.help("without a `schema` an upstream speaks HTTP/1.1; say `protocol: h2` if it speaks HTTP/2"),
+        );
+    }
 }
 
 fn keepalive(fields: &mut Fields<'_>, pool: &mut Config, cx: &mut Context) {

@@ -81,6 +81,8 @@ fn route(node: &Node, upstreams: &[Declared], cx: &mut Context) -> Option<(Route
         max_body: max_body.map(|bytes| bytes.value),
         max_message: max_message.map(|bytes| bytes.value),
         transcode,
+        canary: Vec::new(),
+        order: 0,
         place: service.span.place(),
     };
     Some((route, service.span))

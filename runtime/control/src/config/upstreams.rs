@@ -8,8 +8,9 @@ use crate::yaml::{Entry, Kind, Node};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidegate_gateway::config::{Reflection, Schema, SchemaSource, Upstream};
+use tidegate_upstream::Protocol;
 
-const LATER: &[&str] = &["protocol", "balance", "health", "outlier", "retry_budget", "concurrency", "tls"];
+const LATER: &[&str] = &["balance", "health", "outlier", "retry_budget", "concurrency", "tls"];
 
 /// How often an upstream may be asked for its schema.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -52,11 +53,26 @@ fn upstream(entry: &Entry, folder: &Path, like: &mut Option<Span>, cx: &mut Cont
         Some(node) => schema(node, folder, like, cx),
         None => Some(Schema::default()),
     };
-    let mut pool = tidegate_upstream::Config::new(entry.key.clone(), Vec::new());
+    let mut pool = match protocol(&mut fields, schema.as_ref(), cx) {
+        Protocol::H1 => tidegate_upstream::Config::h1(entry.key.clone(), Vec::new()),
+        Protocol::H2 => tidegate_upstream::Config::new(entry.key.clone(), Vec::new()),
+    };
     let replies = pool::read(&mut fields, &mut pool, cx);
     fields.finish(cx);
     pool.endpoints = endpoints?.into_iter().map(|(host, port)| tidegate_upstream::Endpoint { host, port }).collect();
     Some(Upstream { name: entry.key.clone(), pool, replies, schema: schema?, place: entry.key_span.place() })
+}
+
+/// `h1` unless the upstream has a schema: gRPC is HTTP/2.
+fn protocol(fields: &mut Fields<'_>, schema: Option<&Schema>, cx: &mut Context) -> Protocol {
+    let said = fields.word("protocol", cx, &[("h1", Protocol::H1), ("h2", Protocol::H2)]);
+    let has_schema = schema.is_some_and(|schema| schema.source != SchemaSource::None);
+    if has_schema && said == Some(Protocol::H1) {
+        cx.error_with(fields.key_span("protocol"), "an upstream with a `schema` speaks `h2`", |d| {
+            d.label("gRPC needs HTTP/2: remove this, or the `schema`")
+        });
+    }
+    said.unwrap_or(if has_schema { Protocol::H2 } else { Protocol::H1 })
 }
 
 fn endpoints(node: &Node, cx: &mut Context) -> Option<Vec<(String, u16)>> {

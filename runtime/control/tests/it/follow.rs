@@ -227,7 +227,7 @@ async fn a_hint_of_a_request_makes_it_ask_again() {
     rig.run();
     let mut changes = rig.states.watch();
     changed.store(true, Ordering::Relaxed);
-    rig.gateway.schema_hints().give(0);
+    rig.gateway.snapshot().schema_hints().give(0);
     changes.changed().await.expect("it runs");
     assert_eq!(rig.served(), ["/after up *"]);
 }

@@ -99,7 +99,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let snapshot = Arc::clone(exchange.snapshot());
-    arrival::check(exchange.gateway(), &head, &peer.limits().headers)?;
+    arrival::check(exchange.gateway(), &head, &exchange.limits().headers)?;
     let Some(routed) = snapshot.find_rpc(&head.uri, &head.headers) else {
         let method = snapshot.local.find(&head.uri).ok_or_else(|| unknown_service(head.uri.path()))?;
         return local::serve(method, &head, body, exchange).await.map(Served::Local);
@@ -113,9 +113,9 @@ where
     exchange.calling();
     let reply = if routed.streams() {
         let watch = exchange.watch();
-        watch.first(call(upstream, request, exchange)).await.unwrap_or_else(|over| Err(refuse_over(over)))?
+        watch.first(call(&*upstream, request, exchange)).await.unwrap_or_else(|over| Err(refuse_over(over)))?
     } else {
-        call(upstream, request, exchange).await?
+        call(&*upstream, request, exchange).await?
     };
     exchange.upstream_answered();
     close(reply).map(Served::Upstream)

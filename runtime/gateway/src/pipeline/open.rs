@@ -4,12 +4,13 @@ use super::admit::too_large;
 use super::upload;
 use crate::answer::{Answer, Refusal};
 use crate::body_limits::{BodyLimit, Limited};
-use crate::config::{DEFAULT_TIMEOUT, limits};
+use crate::config::{DEFAULT_TIMEOUT, Limits, limits};
 use crate::exchange::Exchange;
 use crate::headers::is_nominated;
-use crate::metadata::{self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, GRPC_TIMEOUT};
+use crate::metadata::{self, FORWARDED_HOST, GRPC_TIMEOUT};
 use crate::peer::Peer;
 use crate::snapshot::Routed;
+use crate::trust;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri, Version, request};
@@ -28,8 +29,8 @@ const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 const WIRE_SLACK: usize = 64;
 
 /// What the body of a request may be: the route's limit, else the listener's.
-pub(super) fn body_limits(peer: &Peer, routed: &Routed<'_>) -> limits::Body {
-    let limits = peer.limits().body;
+pub(super) fn body_limits(listener: &Limits, routed: &Routed<'_>) -> limits::Body {
+    let limits = listener.body;
     limits::Body { max_bytes: routed.route.max_body.unwrap_or(limits.max_bytes), ..limits }
 }
 
@@ -101,18 +102,19 @@ fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<H
         }
     }
     let host = asked_host(head.headers.get(HOST).cloned(), &head.uri);
-    metadata::set(&mut metadata, FORWARDED_HOST, host);
+    if peer.is_trusted() {
+        trust::write_origin(&head.headers, host, peer, &mut metadata);
+    } else {
+        // The rest is in the base.
+        metadata::set(&mut metadata, FORWARDED_HOST, host);
+    }
     exchange.snapshot().headers.copy_request(&head.headers, &mut metadata)?;
     Ok(metadata)
 }
 
-/// Where the request came from, and what host it asked for.
+/// Where the request came from, and what host it asked for, beside what a trusted peer said of it.
 pub(super) fn write_origin(host: Option<HeaderValue>, uri: &Uri, peer: &Peer, metadata: &mut HeaderMap) {
-    metadata.insert(FORWARDED_FOR, peer.forwarded_for().clone());
-    metadata.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
-    if let Some(host) = asked_host(host, uri) {
-        metadata.insert(FORWARDED_HOST, host);
-    }
+    trust::add_origin(metadata, asked_host(host, uri), peer);
 }
 
 /// The host that a request asks for, as routes have it: the target's, else the header's.

@@ -3,6 +3,7 @@
 use super::admission::Admission;
 use super::bind::Listening;
 use super::connection;
+use super::ports::Door;
 use super::worker::Shared;
 use crate::peer::Peer;
 use crate::phase::Phase;
@@ -26,13 +27,15 @@ const SETTLE: Duration = Duration::from_millis(100);
 struct Accepting {
     listener: TcpListener,
     connections: JoinSet<()>,
+    /// As the config names it.
+    bind: SocketAddr,
     gate: Arc<Admission>,
     shared: Rc<Shared>,
 }
 
-/// Accepts until told to stop; returns the connections that are open then.
-pub(super) async fn accept(listening: Listening, gate: Arc<Admission>, shared: Rc<Shared>) -> JoinSet<()> {
-    let Listening { socket, inherited } = listening;
+/// Accepts until told to stop, or that this listener is closed; returns the connections that are open then.
+pub(super) async fn accept(door: Door, shared: Rc<Shared>) -> JoinSet<()> {
+    let Door { bind, listening: Listening { socket, inherited }, gate, .. } = door;
     let listener = match TcpListener::from_std(socket) {
         Ok(listener) => listener,
         Err(error) => {
@@ -41,7 +44,7 @@ pub(super) async fn accept(listening: Listening, gate: Arc<Admission>, shared: R
         }
     };
     let mut phase = shared.phase.clone();
-    let mut accepting = Accepting { listener, connections: JoinSet::new(), gate, shared };
+    let mut accepting = Accepting { listener, connections: JoinSet::new(), bind, gate, shared };
     tokio::select! {
         biased;
         () = accepting.run() => {}
@@ -71,7 +74,10 @@ impl Accepting {
             Ok((stream, address)) => {
                 // One that is refused is closed at once, and counted.
                 if let Ok(permit) = self.gate.admit(&self.shared.gateway, address.ip()) {
-                    let peer = Peer::new(address).with_limits(self.gate.limits());
+                    let peer = Peer::new(address)
+                        .with_limits(&self.gate.limits())
+                        .with_trust(self.gate.trust())
+                        .by_listener(self.bind);
                     let shared = Rc::clone(&self.shared);
                     self.connections.spawn_local(connection::serve(stream, peer, permit, shared));
                 }

@@ -1,7 +1,8 @@
 //! Which connections are taken: so many in all, so many of one listener, so many of one address.
 
-use crate::config::Limits;
+use crate::config::{Limits, Trust};
 use crate::gateway::Gateway;
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,7 +20,8 @@ pub(crate) struct Total {
 /// The gate of one listener, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    limits: Arc<Limits>,
+    limits: ArcSwap<Limits>,
+    trust: Arc<Trust>,
     metrics: Arc<Listener>,
     open: AtomicUsize,
     /// Only addresses that have a connection are here: it is as bounded as they are.
@@ -48,13 +50,25 @@ impl Total {
 
 impl Admission {
     /// The gate of a listener that metrics know as `metrics`.
-    pub(crate) fn new(limits: Arc<Limits>, metrics: Arc<Listener>) -> Arc<Self> {
+    pub(crate) fn new(limits: Arc<Limits>, trust: Arc<Trust>, metrics: Arc<Listener>) -> Arc<Self> {
         metrics.set_limit(limits.connections as u64);
-        Arc::new(Self { limits, metrics, open: AtomicUsize::new(0), addresses: Mutex::default() })
+        let limits = ArcSwap::new(limits);
+        Arc::new(Self { limits, trust, metrics, open: AtomicUsize::new(0), addresses: Mutex::default() })
     }
 
-    pub(crate) fn limits(&self) -> &Arc<Limits> {
-        &self.limits
+    /// Those that hold for connections from now on.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// Takes on the limits of a new config. Connections that are too many now are not closed.
+    pub(crate) fn set_limits(&self, limits: &Arc<Limits>) {
+        self.metrics.set_limit(limits.connections as u64);
+        self.limits.store(Arc::clone(limits));
+    }
+
+    pub(crate) fn trust(&self) -> &Arc<Trust> {
+        &self.trust
     }
 
     /// Takes a connection from `address`, or says why not, which is then counted.
@@ -71,11 +85,12 @@ impl Admission {
         if !take(&total.open, total.max.load(Relaxed)) {
             return Err(Refusal::Process);
         }
-        if !take(&self.open, self.limits.connections) {
+        let limits = self.limits.load();
+        if !take(&self.open, limits.connections) {
             total.open.fetch_sub(1, Relaxed);
             return Err(Refusal::Listener);
         }
-        if !self.take_address(address) {
+        if !self.take_address(address, limits.connections_per_ip) {
             total.open.fetch_sub(1, Relaxed);
             self.open.fetch_sub(1, Relaxed);
             return Err(Refusal::Address);
@@ -84,10 +99,10 @@ impl Admission {
         Ok(Permit { gateway: Arc::clone(gateway), admission, address, _open: self.metrics.accepted() })
     }
 
-    fn take_address(&self, address: IpAddr) -> bool {
+    fn take_address(&self, address: IpAddr, max: usize) -> bool {
         let mut addresses = self.addresses.lock();
         let open = addresses.entry(address).or_default();
-        let free = *open < self.limits.connections_per_ip;
+        let free = *open < max;
         *open += usize::from(free);
         free
     }

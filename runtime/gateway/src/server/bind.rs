@@ -1,7 +1,7 @@
 //! Listening sockets: bound here, one per worker and address, sharing ports by `SO_REUSEPORT`; or inherited
 //! from whoever started the process, and shared by the workers.
 
-use crate::config::{Config, Place};
+use crate::config::{Config, Listener, Place};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -94,6 +94,21 @@ impl Listeners {
     pub(super) fn into_workers(self) -> Vec<Vec<Listening>> {
         self.workers
     }
+}
+
+/// Binds a listener for so many workers, beside others of this process that listen at the ports `ours`:
+/// with those it may share a port. All else is as in [`Listeners::bind`].
+pub(super) fn bind_beside(
+    listener: &Listener,
+    workers: usize,
+    ours: &[u16],
+) -> Result<(SocketAddr, Vec<Listening>), BindError> {
+    let fail = |source| BindError { address: listener.bind, place: listener.place, source };
+    let shares = listener.bind.port() != 0 && ours.contains(&listener.bind.port());
+    let address = if shares { listener.bind } else { probe(listener.bind).map_err(fail)? };
+    let socket = |_| Ok(Listening { socket: bind_shared(address)?, inherited: false });
+    let sockets = (0..workers).map(socket).collect::<io::Result<_>>().map_err(fail)?;
+    Ok((address, sockets))
 }
 
 /// One worker per core unless the config says otherwise.

@@ -61,13 +61,13 @@ where
         let bytes = Arc::clone(requests.body_bytes());
         let request = request.map(|body| Read::new(body, bytes));
         async move {
-            let mut response = pipeline::handle(&shared.gateway, &shared.pools, request, &peer).await;
+            let mut response = pipeline::handle(&shared.gateway, &*shared.pools, request, &peer).await;
             if response.status().canonical_reason().is_none() {
                 response.extensions_mut().insert(CLIENT_CLOSED_REQUEST);
             }
-            // When the gateway stops, this is how a connection of h1 ends without losing a request: what the
+            // When the gateway stops, or the listener is closed, this is how a connection of h1 ends without losing a request: what the
             // client sends after it read this, it sends elsewhere.
-            if life.is_over() || shared.gateway.phase() >= Phase::Draining {
+            if life.is_over() || shared.is_draining() {
                 response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response.map(|body| Counted::new(body, in_flight)))

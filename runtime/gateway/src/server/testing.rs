@@ -17,7 +17,7 @@ pub(super) fn shared(phase: watch::Receiver<Phase>) -> Rc<Shared> {
     let metrics = Arc::new(Metrics::new("0", 1));
     let snapshot = Snapshot::compile(Config::default(), &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
     let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
-    let pools = Pools::new(&gateway.snapshot(), gateway.telemetry());
+    let pools = Rc::new(Pools::new(&gateway.snapshot(), gateway.telemetry()));
     Rc::new(Shared { gateway, pools, phase, streams: Streams::default() })
 }
 

@@ -97,8 +97,7 @@ pub(crate) fn serve_gateway(upstream: SocketAddr, more: impl FnOnce(&mut Config)
     let change = |config: &mut Config| {
         config.workers = 1;
         config.drain = Duration::from_secs(1);
-        config.listeners =
-            vec![Listener { bind: ([127, 0, 0, 1], 0).into(), place: Place::default(), limits: Arc::default() }];
+        config.listeners = vec![Listener::new(([127, 0, 0, 1], 0).into(), Place::default())];
         let endpoint = tidegate_upstream::Endpoint { host: upstream.ip().to_string(), port: upstream.port() };
         config.upstreams[0].pool = tidegate_upstream::Config::new("up", vec![endpoint]);
         more(config);

@@ -2,6 +2,7 @@
 //! through a listener.
 
 mod live;
+mod reload;
 mod rig;
 
 mod binding;

@@ -73,16 +73,7 @@ pub(crate) fn upstream(name: &str, source: SchemaSource) -> Upstream {
 }
 
 pub(crate) fn route(service: &str, host: HostPattern, upstream: &str) -> Route {
-    Route {
-        service: service.into(),
-        host,
-        upstream: upstream.into(),
-        timeout: None,
-        max_body: None,
-        max_message: None,
-        transcode: tidegate_transcode::TranscodeOptions::default(),
-        place: Place::default(),
-    }
+    Route { service: service.into(), host, upstream: upstream.into(), ..Route::default() }
 }
 
 pub(crate) fn echo() -> Arc<Gateway> {

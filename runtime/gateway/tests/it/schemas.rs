@@ -71,9 +71,10 @@ fn compile(
 
 /// Whether a hint about this upstream waits to be taken.
 async fn hinted(gateway: &Gateway, upstream: usize) -> bool {
+    let hints = Arc::clone(gateway.snapshot().schema_hints());
     tokio::select! {
         biased;
-        () = gateway.schema_hints().wait(upstream) => true,
+        () = hints.wait(upstream) => true,
         () = std::future::ready(()) => false,
     }
 }

@@ -4,6 +4,7 @@
 mod cancel;
 mod connect;
 mod goaway;
+mod h1;
 mod in_process;
 mod pool;
 mod quiet;

@@ -17,7 +17,7 @@ fn gateway(max: usize) -> Arc<Gateway> {
 
 fn gate(gateway: &Gateway, connections: usize, connections_per_ip: usize) -> Arc<Admission> {
     let limits = Limits { connections, connections_per_ip, ..Limits::default() };
-    Admission::new(Arc::new(limits), gateway.telemetry().metrics.listener("l"))
+    Admission::new(Arc::new(limits), Arc::default(), gateway.telemetry().metrics.listener("l"))
 }
 
 fn ip(text: &str) -> IpAddr {

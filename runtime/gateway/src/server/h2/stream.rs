@@ -80,7 +80,7 @@ async fn answer(
     link: &Link,
 ) -> Result<Response<super::Reply>, Gone> {
     let shared = &link.shared;
-    let mut answer = pin!(pipeline::handle(&shared.gateway, &shared.pools, request, &link.peer));
+    let mut answer = pin!(pipeline::handle(&shared.gateway, &*shared.pools, request, &link.peer));
     poll_fn(|context| match respond.poll_reset(context) {
         Poll::Ready(_) => Poll::Ready(Err(Gone)),
         Poll::Pending => answer.as_mut().poll(context).map(Ok),

@@ -1,0 +1,42 @@
+//! Who goes where: which plain route a request takes, which side of a canary, and how far a canary has come.
+//!
+//! **Owns** the normal form of paths ([`NormalPath`]), value matchers ([`ValueMatch`]), the conditions of a
+//! route and the table that finds one ([`Table`]), canary rules ([`Canary`]), and the machine that walks a
+//! canary through its steps ([`plan`]).
+//!
+//! **Does not** do I/O, look at a clock, draw random numbers (both are arguments), own upstreams, or know http
+//! rules: those are `tidegate-transcode`'s.
+//!
+//! **Invariant**: a decision is a function of what is passed in. The path that was matched is the path that is
+//! forwarded; a name is matched as HTTP compares names; the same value always falls on the same side of a
+//! split, and a larger share only adds to it.
+//!
+//! ```text
+//! /a/./b//c ──NormalPath──► /a/b/c ──Table::find──► route ──Canary::decide──► upstream, rule
+//!                                                              ▲
+//!                      counts of both sides ──plan::step──► share of the split
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod canary;
+mod conditions;
+pub mod path;
+mod pattern;
+pub mod plan;
+pub mod ports;
+mod request;
+mod share;
+mod split;
+mod table;
+mod value;
+
+pub use canary::{Canary, Choice, Rule, Shares, Verdict};
+pub use conditions::{Conditions, Unmet};
+pub use path::{NormalPath, PathRefusal};
+pub use pattern::{PathPattern, PatternError};
+pub use request::{RequestView, cookie, header_value, query_value};
+pub use share::{Share, ShareError};
+pub use split::{Split, SplitKey};
+pub use table::{Entry, Missed, Shadow, Table};
+pub use value::{ValueMatch, ValueMatchError};

@@ -1,0 +1,77 @@
+//! Plain routes, and the rules by which requests of a route go elsewhere.
+
+use super::{HostPattern, Place};
+use std::time::Duration;
+use tidegate_traffic::plan::Plan;
+use tidegate_traffic::{Conditions, PathPattern, Rule};
+
+/// A route of requests that are not translated: match + policies + what is done with them.
+#[derive(Clone, Debug)]
+pub struct PlainRoute {
+    /// Which hosts.
+    pub host: HostPattern,
+    /// Which paths, in normal form.
+    pub path: PathPattern,
+    /// Which methods, headers and query parameters.
+    pub conditions: Conditions,
+    /// What is done with its requests.
+    pub action: Action,
+    /// Of its requests these go elsewhere: the first rule that holds.
+    pub canary: Vec<CanaryRule>,
+    /// The whole request; `None` is [`super::DEFAULT_TIMEOUT`].
+    pub timeout: Option<Duration>,
+    /// The longest request body, in bytes, in place of the listener's.
+    pub max_body: Option<usize>,
+    /// Its place among all routes of the file, services included.
+    pub order: usize,
+    /// `routes[i].path` in the file.
+    pub place: Place,
+}
+
+/// What is done with the requests of a plain route.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// They are sent on.
+    Forward(Forward),
+}
+
+/// How requests are sent on.
+#[derive(Clone, Debug, Default)]
+pub struct Forward {
+    /// Name of the upstream.
+    pub upstream: String,
+}
+
+/// A rule by which requests of a route go elsewhere.
+#[derive(Clone, Debug)]
+pub struct CanaryRule {
+    /// As metrics, the access log and the admin API name it; no two rules of a route have the same.
+    pub name: String,
+    /// Name of the upstream that takes them.
+    pub to: String,
+    /// What it asks for.
+    pub rule: Rule,
+    /// How its split widens, if it does.
+    pub plan: Option<CanaryPlan>,
+    /// The rule in the file.
+    pub place: Place,
+}
+
+/// How a split widens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanaryPlan {
+    /// As metrics, the log and the admin API name it; no two plans of a config have the same.
+    pub name: String,
+    /// Its steps and criteria.
+    pub plan: Plan,
+}
+
+impl PlainRoute {
+    /// The upstream that its requests are sent to, if they are sent on.
+    #[must_use]
+    pub fn upstream(&self) -> Option<&str> {
+        match &self.action {
+            Action::Forward(forward) => Some(&forward.upstream),
+        }
+    }
+}
