@@ -47,6 +47,7 @@ fn log((status, reason): (StatusCode, &'static str), peer: Option<SocketAddr>, s
         rpc: None,
         upstream: None,
         endpoint: None,
+        canary: None,
         status: status.as_u16(),
         grpc_status: None,
         duration: Duration::ZERO,
