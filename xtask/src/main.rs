@@ -19,6 +19,7 @@ mod h2spec;
 mod interop;
 mod lint;
 mod proc;
+mod servers;
 mod siege;
 mod steps;
 mod subject;
@@ -52,6 +53,8 @@ enum Task {
     Interop(interop::Args),
     /// Attacks against the program, and what others notice of them.
     Siege(siege::Args),
+    /// Install the servers that `cargo test` runs tests of config sources against.
+    Servers,
     /// Measurements.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -81,6 +84,7 @@ fn run() -> anyhow::Result<()> {
         Task::H2spec(args) => h2spec::run(&workspace, &args).map(drop),
         Task::Interop(args) => interop::run(&workspace, &args).map(drop),
         Task::Siege(args) => siege::run(&workspace, &args),
+        Task::Servers => servers::install(&workspace),
         Task::Bench(bench) => bench::run(&workspace, bench),
         Task::Faults(args) => faults::run(&workspace, &args),
         Task::Gen(args) => generate::run(&workspace, &args),

@@ -17,6 +17,7 @@ use crate::golang;
 use crate::h2spec;
 use crate::interop;
 use crate::proc::{Running, Workspace};
+use crate::servers;
 use crate::steps::{Outcome, Steps};
 
 /// Options of the subcommand.
@@ -39,6 +40,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     steps.run("protoc (editions in .proto folders)", || {
         Ok(installed(workspace, &[cache::PROTOC]).unwrap_or_else(|left_out| left_out))
     });
+    steps.run("etcd (configs that are kept there)", || Ok(built(servers::etcd(workspace))));
     steps.command("cargo test --workspace", &mut cargo_test(workspace)?);
     steps.run("protobuf conformance", || {
         if let Err(left_out) = installed(workspace, &[cache::PROTOC]) {
@@ -94,6 +96,11 @@ fn installed(workspace: &Workspace, packages: &[Pypi]) -> Result<Outcome, Outcom
         }
     }
     Ok(Outcome::Passed(String::new()))
+}
+
+/// The same of a server that is built.
+fn built(result: Result<()>) -> Outcome {
+    result.map_or_else(|error| Outcome::LeftOut(format!("{error:#}")), |()| Outcome::Passed(String::new()))
 }
 
 fn cargo_test(workspace: &Workspace) -> Result<Command> {

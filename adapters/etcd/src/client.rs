@@ -1,0 +1,165 @@
+//! A connection to one member: login, reading, watching.
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::messages::{
+    AUTHENTICATE, AuthenticateRequest, AuthenticateResponse, KeyValue, RANGE, RangeRequest, RangeResponse, WATCH,
+    WatchCreate, WatchKind, WatchRequest,
+};
+use crate::watching::Watching;
+use http::uri::PathAndQuery;
+use std::time::Duration;
+use tidegate_source::MAX_BYTES;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::client::Grpc;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status};
+use tonic_prost::ProstCodec;
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Keys of one answer. etcd's values have at most 1.5 MiB, unless it is told otherwise.
+const PAGE: i64 = 32;
+/// The largest answer: a page, and room.
+const LARGEST: usize = 64 << 20;
+/// Who a user without a name is, in messages.
+const NOBODY: &str = "a client without credentials";
+/// Questions on their way: to watch, and whether the other side lives.
+const ASKED: usize = 4;
+
+/// A connection to one member.
+#[derive(Debug)]
+pub(crate) struct Client<'a> {
+    config: &'a Config,
+    grpc: Grpc<Channel>,
+    token: Option<MetadataValue<Ascii>>,
+}
+
+/// All keys at one revision.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) values: Vec<KeyValue>,
+    pub(crate) revision: i64,
+}
+
+// === impl Client ===
+
+impl<'a> Client<'a> {
+    /// Connects, and logs in if there are credentials.
+    pub(crate) async fn connect(config: &'a Config, endpoint: &str) -> Result<Self, Failure> {
+        let address = Endpoint::from_shared(format!("http://{endpoint}"));
+        let address = address.map_err(|error| Failure::Address(error.to_string()))?;
+        let connecting = timeout(CONNECT, address.connect()).await;
+        let channel = connecting
+            .map_err(|_| Failure::NoAnswer { asked: "the connection", within: CONNECT })?
+            .map_err(|error| Failure::unreachable(&error))?;
+        let grpc = Grpc::new(channel).max_decoding_message_size(LARGEST);
+        let mut client = Self { config, grpc, token: None };
+        client.login().await?;
+        Ok(client)
+    }
+
+    /// The token holds as long as it is used, and belongs to this connection's time: each connection gets
+    /// its own, so that one that has expired is never met.
+    async fn login(&mut self) -> Result<(), Failure> {
+        let Some(credentials) = &self.config.credentials else { return Ok(()) };
+        let request = AuthenticateRequest { name: credentials.user.clone(), password: credentials.password.clone() };
+        let answer: AuthenticateResponse = match self.unary(AUTHENTICATE, "the login", request).await {
+            Ok(answer) => answer,
+            // Credentials that nobody asks for are no error: they may be set before etcd's auth is enabled.
+            Err(Failure::Other { reason, .. }) if reason == "authentication is not enabled" => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
+        let token = MetadataValue::try_from(answer.token);
+        let reason = "the token is no header value".to_owned();
+        self.token = Some(token.map_err(|_| Failure::Other { asked: "the login", reason })?);
+        Ok(())
+    }
+
+    /// Reads all keys, at one revision.
+    pub(crate) async fn read(&mut self) -> Result<State, Failure> {
+        let (mut first, behind) = self.config.range();
+        let mut state = State { values: Vec::new(), revision: 0 };
+        let mut bytes = 0;
+        loop {
+            let request = RangeRequest { key: first, range_end: behind.clone(), limit: PAGE, revision: state.revision };
+            let answer: RangeResponse = self.unary(RANGE, "reading", request).await?;
+            // Later pages are of the revision of the first one.
+            if state.revision == 0 {
+                state.revision = answer.header.unwrap_or_default().revision;
+            }
+            bytes += answer.kvs.iter().map(|pair| pair.value.len()).sum::<usize>();
+            if bytes > MAX_BYTES {
+                return Err(self.too_large());
+            }
+            state.values.extend(answer.kvs);
+            match state.values.last() {
+                Some(last) if answer.more => first = [&last.key[..], b"\0"].concat(),
+                _ => return Ok(state),
+            }
+        }
+    }
+
+    /// Watches the keys from a revision on, that one included.
+    pub(crate) async fn watch(&mut self, from: i64) -> Result<Watching, Failure> {
+        const ASKED_FOR: &str = "watching";
+        let (key, range_end) = self.config.range();
+        let (ask, questions) = mpsc::channel(ASKED);
+        let create = WatchKind::Create(WatchCreate { key, range_end, start_revision: from });
+        // Cannot fail: the channel is new.
+        let _ = ask.try_send(WatchRequest { kind: Some(create) });
+        let mut request = self.request(ReceiverStream::new(questions));
+        // A member that has lost the others ends the watch instead of keeping quiet.
+        request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
+        let path = PathAndQuery::from_static(WATCH);
+        let answers = within(ASKED_FOR, async {
+            self.grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
+            self.grpc.streaming(request, path, ProstCodec::default()).await
+        });
+        let answers = answers.await?.map_err(|status| self.failure(&status, ASKED_FOR))?;
+        let mut watching = Watching::new(ask, answers.into_inner());
+        within(ASKED_FOR, watching.created()).await??;
+        Ok(watching)
+    }
+
+    async fn unary<Q, A>(&mut self, path: &'static str, asked: &'static str, message: Q) -> Result<A, Failure>
+    where
+        Q: prost::Message + Send + Sync + 'static,
+        A: prost::Message + Default + Send + Sync + 'static,
+    {
+        let request = self.request(message);
+        let path = PathAndQuery::from_static(path);
+        let answer = within(asked, async {
+            self.grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
+            self.grpc.unary(request, path, ProstCodec::default()).await
+        });
+        answer.await?.map(Response::into_inner).map_err(|status| self.failure(&status, asked))
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("token", token.clone());
+        }
+        request
+    }
+
+    fn failure(&self, status: &Status, asked: &'static str) -> Failure {
+        let user = self.config.credentials.as_ref().map(|credentials| format!("user `{}`", credentials.user));
+        Failure::of(status, asked, user.as_deref().unwrap_or(NOBODY), &self.config.key)
+    }
+
+    fn too_large(&self) -> Failure {
+        Failure::TooLarge { key: self.config.key.clone(), most: MAX_BYTES }
+    }
+}
+
+/// Waits for an answer, but not for ever.
+async fn within<T>(asked: &'static str, answer: impl Future<Output = T>) -> Result<T, Failure> {
+    timeout(ANSWER, answer).await.map_err(|_| Failure::NoAnswer { asked, within: ANSWER })
+}

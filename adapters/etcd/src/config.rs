@@ -1,0 +1,75 @@
+//! What to read, from whom, as whom.
+
+use std::fmt;
+
+/// A place in etcd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Members of one cluster, each `host:port`. At least one; another is tried when one fails.
+    pub endpoints: Vec<String>,
+    /// What to read. If it ends in `/`, all keys that begin with it; else this one key.
+    pub key: String,
+    /// As whom, if etcd asks.
+    pub credentials: Option<Credentials>,
+}
+
+/// A user of etcd's.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user's name.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// As logs show it.
+    pub(crate) fn name(&self) -> String {
+        format!("etcd://{}{}", self.endpoints.join(","), self.key)
+    }
+
+    /// The keys to read: the first one, and the one behind the last one (empty: the first one alone).
+    pub(crate) fn range(&self) -> (Vec<u8>, Vec<u8>) {
+        let first = self.key.clone().into_bytes();
+        let mut behind = Vec::new();
+        if let Some((b'/', parents)) = first.split_last() {
+            behind.extend_from_slice(parents);
+            behind.push(b'/' + 1);
+        }
+        (first, behind)
+    }
+}
+
+// === impl Credentials ===
+
+/// Without the password.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, Credentials};
+
+    fn config(key: &str) -> Config {
+        let credentials = Credentials { user: "gateway".into(), password: "hush".into() };
+        Config { endpoints: vec!["a:1".into(), "b:2".into()], key: key.into(), credentials: Some(credentials) }
+    }
+
+    #[test]
+    fn a_folder_is_all_keys_below_it_and_a_key_is_itself_alone() {
+        assert_eq!(config("/tidegate/").range(), (b"/tidegate/".to_vec(), b"/tidegate0".to_vec()));
+        assert_eq!(config("/tidegate").range(), (b"/tidegate".to_vec(), b"".to_vec()));
+    }
+
+    #[test]
+    fn neither_the_name_nor_the_debug_form_tells_the_password() {
+        let config = config("/t/");
+        assert_eq!(config.name(), "etcd://a:1,b:2/t/");
+        assert!(!format!("{config:?}").contains("hush"), "{config:?}");
+    }
+}

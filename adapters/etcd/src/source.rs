@@ -1,0 +1,106 @@
+//! The source: reads all, watches, and begins anew when something fails.
+
+use crate::client::Client;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::known::Known;
+use crate::watching::{Heard, Watching};
+use tidegate_source::{ConfigSource, Document, MAX_BYTES, Next, SourceError};
+
+/// A config in etcd.
+///
+/// After a lost connection all keys are read anew and watched from there, at the next member if there are
+/// several. So nothing is lost, whatever happened meanwhile: writes, a compaction, a restored backup or a
+/// cluster that was made anew and counts from 1 again.
+#[derive(Debug)]
+pub struct Etcd {
+    config: Config,
+    name: String,
+    /// Whose turn it is, of the endpoints.
+    turn: usize,
+    watching: Option<Watching>,
+    known: Known,
+}
+
+// === impl Etcd ===
+
+impl Etcd {
+    /// A source that is not connected yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let name = config.name();
+        Self { config, name, turn: 0, watching: None, known: Known::default() }
+    }
+
+    async fn wait(&mut self) -> Result<Document, SourceError> {
+        loop {
+            let Some(watching) = &mut self.watching else {
+                if let Err(failure) = self.connect().await {
+                    return Err(self.lost(&failure));
+                }
+                continue;
+            };
+            if let Some(document) = self.known.news() {
+                return self.given(document);
+            }
+            match watching.next().await {
+                Ok(Heard::Changes { events, revision }) => {
+                    if self.known.change(events, revision).is_err() {
+                        let failure = Failure::TooLarge { key: self.config.key.clone(), most: MAX_BYTES };
+                        return Err(self.lost(&failure));
+                    }
+                }
+                Ok(Heard::Compacted) => self.watching = None,
+                Err(failure) => return Err(self.lost(&failure)),
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Failure> {
+        let mut client = Client::connect(&self.config, self.endpoint()).await?;
+        let state = client.read().await?;
+        // From this revision and not from the next: of a watch that begins in the future etcd gives no sign of
+        // life. To apply the last change again changes nothing.
+        let watching = client.watch(state.revision).await?;
+        self.known.replace(state.values, state.revision);
+        self.watching = Some(watching);
+        Ok(())
+    }
+
+    /// Whoever is asked next is another member, and its first answer is told.
+    fn lost(&mut self, failure: &Failure) -> SourceError {
+        let error = SourceError::away(format!("etcd at {}: {failure}", self.endpoint()));
+        self.watching = None;
+        self.known.tell_again();
+        self.turn = self.turn.wrapping_add(1);
+        error
+    }
+
+    fn given(&self, document: Document) -> Result<Document, SourceError> {
+        if !document.parts.is_empty() {
+            return Ok(document);
+        }
+        let key = &self.config.key;
+        let what = if key.ends_with('/') { "no key begins with" } else { "there is no key" };
+        Err(SourceError::absent(format!("etcd at {}: {what} {key}", self.endpoint())))
+    }
+
+    fn endpoint(&self) -> &str {
+        let endpoints = &self.config.endpoints;
+        endpoints.get(self.turn % endpoints.len().max(1)).map_or("", String::as_str)
+    }
+}
+
+impl ConfigSource for Etcd {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn again(&mut self) {
+        self.known.tell_again();
+    }
+
+    fn next(&mut self) -> Next<'_> {
+        Box::pin(self.wait())
+    }
+}

@@ -1,0 +1,6 @@
+//! The source against a real etcd.
+
+mod auth;
+mod contract;
+mod faults;
+mod support;

@@ -1,0 +1,1 @@
+//! Apollo's own server for tests.

@@ -1,0 +1,137 @@
+//! A real etcd of one member, and its command-line client.
+
+use crate::process::Server;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// etcd with a data folder of its own. Port and data stay when it is stopped and started again.
+#[derive(Debug)]
+pub struct Etcd {
+    program: PathBuf,
+    folder: TempDir,
+    address: String,
+    server: Option<Server>,
+    /// What its client says of itself, for a cluster with users.
+    root: Option<String>,
+}
+
+impl Etcd {
+    /// Starts one on a free port. `None` where it is not installed.
+    ///
+    /// # Panics
+    /// As [`installed`](crate::installed), or if it does not start.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        let program = crate::installed("etcd/etcd")?;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut etcd = Self { program, folder, address: "127.0.0.1:0".into(), server: None, root: None };
+        etcd.run();
+        Some(etcd)
+    }
+
+    /// `host:port` of its clients.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        self.server = None;
+    }
+
+    /// Starts it again, where it was and with what it had.
+    pub fn run(&mut self) {
+        let clients = format!("http://{}", self.address);
+        let peers = "http://127.0.0.1:0";
+        let mut command = Command::new(&self.program);
+        command.arg("--data-dir").arg(self.folder.path().join("data"));
+        command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
+        command.args(["--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers]);
+        command.args(["--initial-cluster", &format!("default={peers}"), "--logger", "zap"]);
+        let (server, address) = Server::start(&mut command, serving);
+        self.address = address;
+        self.server = Some(server);
+    }
+
+    /// Forgets all data; to be called while it is stopped.
+    ///
+    /// # Panics
+    /// The data cannot be removed.
+    pub fn wipe(&self) {
+        std::fs::remove_dir_all(self.folder.path().join("data")).expect("the data goes");
+    }
+
+    /// The process.
+    ///
+    /// # Panics
+    /// It is stopped.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("it runs")
+    }
+
+    /// Runs its client with these arguments, and this on its standard input.
+    ///
+    /// # Panics
+    /// The client fails.
+    pub fn ctl(&self, arguments: &[&str], input: &str) -> String {
+        use std::io::Write as _;
+        let mut command = Command::new(&self.program);
+        command.args(["ctl", "--endpoints", &self.address]).args(arguments);
+        command.env("ETCDCTL_API", "3");
+        if let Some(root) = &self.root {
+            command.args(["--user", root]);
+        }
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("etcd's client starts");
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        stdin.write_all(input.as_bytes()).expect("etcd's client reads");
+        drop(stdin);
+        let output = child.wait_with_output().expect("etcd's client ends");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "etcdctl {arguments:?}: {errors}");
+        String::from_utf8(output.stdout).expect("etcd's client prints text")
+    }
+
+    /// Writes a key.
+    pub fn put(&self, key: &str, value: &str) {
+        self.ctl(&["put", key], value);
+    }
+
+    /// Removes a key.
+    pub fn delete(&self, key: &str) {
+        self.ctl(&["del", key], "");
+    }
+
+    /// Forgets all revisions before the present one.
+    ///
+    /// # Panics
+    /// The client prints something else than its JSON.
+    pub fn compact(&self) {
+        let status = self.ctl(&["endpoint", "status", "--write-out", "json"], "");
+        let revision = status.split("\"revision\":").nth(1).and_then(|rest| rest.split([',', '}']).next());
+        self.ctl(&["compact", revision.expect("the status has a revision")], "");
+    }
+
+    /// Asks everybody for user and password: `root` with `secret` may do everything, `gateway` with `hush` may
+    /// read below `/tidegate/`.
+    pub fn lock(&mut self) {
+        self.ctl(&["user", "add", "root:secret"], "");
+        self.ctl(&["user", "grant-role", "root", "root"], "");
+        self.ctl(&["role", "add", "reader"], "");
+        self.ctl(&["role", "grant-permission", "--prefix=true", "reader", "read", "/tidegate/"], "");
+        self.ctl(&["user", "add", "gateway:hush"], "");
+        self.ctl(&["user", "grant-role", "gateway", "reader"], "");
+        self.ctl(&["auth", "enable"], "");
+        self.root = Some("root:secret".into());
+    }
+}
+
+/// The address in the line that says that clients are served.
+fn serving(line: &str) -> Option<String> {
+    let (_, fields) = line.split_once("\"msg\":\"serving client traffic")?;
+    let (_, address) = fields.split_once("\"address\":\"")?;
+    address.split('"').next().map(str::to_owned)
+}

@@ -1,0 +1,53 @@
+//! Servers that keep configs, built from their packages into the cache folder.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::cache;
+use crate::golang;
+use crate::proc::{self, Workspace};
+
+/// All of them.
+pub(crate) fn install(workspace: &Workspace) -> Result<()> {
+    etcd(workspace)
+}
+
+/// etcd and its client in one program: `etcd/etcd` in the cache folder.
+pub(crate) fn etcd(workspace: &Workspace) -> Result<()> {
+    let source = workspace.root.join("tests/sources/etcd");
+    build(workspace, "etcd", &source, &["go.mod", "go.sum", "main.go"], |folder| {
+        let go = golang::go(workspace)?;
+        let program = folder.join("etcd");
+        proc::output(Command::new(go).current_dir(&source).args(["build", "-o"]).arg(program).arg("."))?;
+        Ok(())
+    })
+}
+
+/// Builds into the folder `name` of the cache, unless what is there was built from the same files.
+fn build(
+    workspace: &Workspace,
+    name: &str,
+    source: &Path,
+    files: &[&str],
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    let mut stamp = String::new();
+    for file in files {
+        stamp.push_str(&fs::read_to_string(source.join(file))?);
+    }
+    let cache = cache::folder(workspace)?;
+    let wanted = cache.join(name);
+    if fs::read_to_string(wanted.join(".built-from")).is_ok_and(|found| found == stamp) {
+        return Ok(());
+    }
+    println!("building {name} into {}", wanted.display());
+    let beside = cache::fresh(&cache.join(format!("{name}.partial")))?;
+    make(&beside).with_context(|| format!("cannot build {name}"))?;
+    fs::write(beside.join(".built-from"), stamp)?;
+    cache::fresh(&wanted)?;
+    fs::rename(&beside, &wanted)?;
+    Ok(())
+}
