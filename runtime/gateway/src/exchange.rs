@@ -58,7 +58,9 @@ pub(crate) struct Exchange {
     upload: Option<Upload>,
     /// What the route's canary rules chose, if it has any.
     canary: Option<Chosen>,
-    /// How long the upstream took to begin its answer, where that is what a canary is measured by.
+    /// The upstream was called: if it does not answer, that is its own fault.
+    calling: bool,
+    /// How long it took to begin its answer, where that is what a canary is measured by.
     answered: Option<Duration>,
     bytes_out: u64,
     limits: Arc<Limits>,
@@ -98,6 +100,7 @@ impl Exchange {
             bytes_in: 0,
             upload: None,
             canary: None,
+            calling: false,
             answered: None,
             bytes_out: 0,
             limits: Arc::clone(snapshot.limits_of(peer)),
@@ -329,6 +332,7 @@ impl Exchange {
     }
 
     pub(crate) fn calling(&mut self) {
+        self.calling = true;
         if let Some(log) = &mut self.log {
             log.upstream_started = Some(clock::now());
         }
@@ -523,10 +527,10 @@ impl Exchange {
         let telemetry = self.gateway.telemetry();
         telemetry.metrics.in_flight().end();
         self.series.observe(status.as_u16(), code as u8, took);
-        if let (Some(canary), Some(answered)) = (&self.canary, self.answered) {
+        if let Some(canary) = self.canary.as_ref().filter(|_| self.calling) {
             let failed = status.is_server_error() || code.http_status().is_server_error();
             // A stream is as long as it likes: what counts is when it began.
-            canary.count(failed, if self.streams { answered } else { took });
+            canary.count(failed, self.answered.filter(|_| self.streams).unwrap_or(took));
         }
         if let (Some(log), Some(access_log)) = (&self.log, &telemetry.access_log) {
             access_log.write(&log.record(self, status, code, reason, took));

@@ -59,19 +59,11 @@ fn a_plan_stands_in_place_of_a_share() {
 }
 
 #[test]
-fn every_mistake_is_told_with_its_place() {
+fn every_mistake_of_a_rule_is_told_with_its_place() {
     rejects(
         &canary(&[
             "      - { to: nxt, weight: 101% }",
             "      - { header: { x-a: b } }",
-            "      - { to: next, hash: { below: 10% } }",
-            "      - { to: next, hash: { cookie: a, header: x-a, below: 10%, plan: { steps: [1%] } } }",
-            "      - { to: next, hash: { cookie: a } }",
-            "      - { to: next, hash: { cookie: a, below: -1% } }",
-            "      - { to: next, hash: { cookie: a, plan: { steps: [1%, 10%, 5%] } } }",
-            "      - { to: next, hash: { cookie: a, plan: { steps: [0%, 10%] } } }",
-            "      - { to: next, hash: { cookie: a, plan: { steps: [] } } }",
-            "      - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }",
             "      - { to: next, header: { x-a: { regex: \"(\" } } }",
             "      - { to: next, peers: trusted-ones }",
         ]),
@@ -94,94 +86,120 @@ error: a canary rule needs `to`
 8 |       - { header: { x-a: b } }
   |         ^
 
-error: `hash` needs `header` or `cookie`: what stays with a user
- --> tidegate.yaml:9:27
+error: `regex` is no regular expression: unclosed group
+ --> tidegate.yaml:9:45
   |
-9 |       - { to: next, hash: { below: 10% } }
+9 |       - { to: next, header: { x-a: { regex: "(" } } }
+  |                                             ^^^
+  = help: it has to match the whole value; see docs/routing.md
+
+error: `peers` must be `trusted`, not `trusted-ones`
+  --> tidegate.yaml:10:28
+   |
+10 |       - { to: next, peers: trusted-ones }
+   |                            ^^^^^^^^^^^^ write `trusted`
+"#,
+    );
+}
+
+#[test]
+fn every_mistake_of_a_split_is_told_with_its_place() {
+    rejects(
+        &canary(&[
+            "      - { to: next, hash: { below: 10% } }",
+            "      - { to: next, hash: { cookie: a, header: x-a, below: 10%, plan: { steps: [1%] } } }",
+            "      - { to: next, hash: { cookie: a } }",
+            "      - { to: next, hash: { cookie: a, below: -1% } }",
+        ]),
+        r#"
+error: `hash` needs `header` or `cookie`: what stays with a user
+ --> tidegate.yaml:7:27
+  |
+7 |       - { to: next, hash: { below: 10% } }
   |                           ^
 
 error: `hash` has both `header` and `cookie`
-  --> tidegate.yaml:10:29
-   |
-10 |       - { to: next, hash: { cookie: a, header: x-a, below: 10%, plan: { steps: [1%] } } }
-   |                             ^^^^^^
+ --> tidegate.yaml:8:29
+  |
+8 |       - { to: next, hash: { cookie: a, header: x-a, below: 10%, plan: { steps: [1%] } } }
+  |                             ^^^^^^
 
 error: `hash` has both `below` and `plan`
-  --> tidegate.yaml:10:65
-   |
-10 |       - { to: next, hash: { cookie: a, header: x-a, below: 10%, plan: { steps: [1%] } } }
-   |                                                                 ^^^^
+ --> tidegate.yaml:8:65
+  |
+8 |       - { to: next, hash: { cookie: a, header: x-a, below: 10%, plan: { steps: [1%] } } }
+  |                                                                 ^^^^
 
 error: `hash` needs `below` or `plan`: how many users it takes
-  --> tidegate.yaml:11:27
-   |
-11 |       - { to: next, hash: { cookie: a } }
-   |                           ^
+ --> tidegate.yaml:9:27
+  |
+9 |       - { to: next, hash: { cookie: a } }
+  |                           ^
 
 error: `below` must be a percentage, not `-1%`
-  --> tidegate.yaml:12:47
+  --> tidegate.yaml:10:47
    |
-12 |       - { to: next, hash: { cookie: a, below: -1% } }
+10 |       - { to: next, hash: { cookie: a, below: -1% } }
    |                                               ^^^ it can be at least `0%`
+"#,
+    );
+}
 
+#[test]
+fn every_mistake_of_a_plan_is_told_with_its_place() {
+    rejects(
+        &canary(&[
+            "      - { to: next, hash: { cookie: a, plan: { steps: [1%, 10%, 5%] } } }",
+            "      - { to: next, hash: { cookie: a, plan: { steps: [0%, 10%] } } }",
+            "      - { to: next, hash: { cookie: a, plan: { steps: [] } } }",
+            "      - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }",
+        ]),
+        r#"
 error: the steps of a plan go up, and 5% is not more than 10%
-  --> tidegate.yaml:13:65
-   |
-13 |       - { to: next, hash: { cookie: a, plan: { steps: [1%, 10%, 5%] } } }
-   |                                                                 ^^
-  ::: tidegate.yaml:13:60
-   |
-13 |       - { to: next, hash: { cookie: a, plan: { steps: [1%, 10%, 5%] } } }
-   |                                                            --- the step before
+ --> tidegate.yaml:7:65
+  |
+7 |       - { to: next, hash: { cookie: a, plan: { steps: [1%, 10%, 5%] } } }
+  |                                                                 ^^
+ ::: tidegate.yaml:7:60
+  |
+7 |       - { to: next, hash: { cookie: a, plan: { steps: [1%, 10%, 5%] } } }
+  |                                                            --- the step before
 
 error: a step of `0%` takes nobody
-  --> tidegate.yaml:14:56
-   |
-14 |       - { to: next, hash: { cookie: a, plan: { steps: [0%, 10%] } } }
-   |                                                        ^^ begin for example with `1%`
+ --> tidegate.yaml:8:56
+  |
+8 |       - { to: next, hash: { cookie: a, plan: { steps: [0%, 10%] } } }
+  |                                                        ^^ begin for example with `1%`
 
 error: `steps` is empty: a plan needs at least one
-  --> tidegate.yaml:15:55
-   |
-15 |       - { to: next, hash: { cookie: a, plan: { steps: [] } } }
-   |                                                       ^
+ --> tidegate.yaml:9:55
+  |
+9 |       - { to: next, hash: { cookie: a, plan: { steps: [] } } }
+  |                                                       ^
 
 error: each of `steps` must be a percentage, not `ten%`
-  --> tidegate.yaml:16:56
+  --> tidegate.yaml:10:56
    |
-16 |       - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }
+10 |       - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }
    |                                                        ^^^^ write for example `10%` or `0.5%`
 
 error: `max_p99_ratio` must be a ratio, not `0.5`
-  --> tidegate.yaml:16:78
+  --> tidegate.yaml:10:78
    |
-16 |       - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }
+10 |       - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }
    |                                                                              ^^^ from `1` to `100`, with up to three decimals: `1.2`
 
 error: `hold` must be a duration, not `10`
-  --> tidegate.yaml:16:89
+  --> tidegate.yaml:10:89
    |
-16 |       - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }
+10 |       - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }
    |                                                                                         ^^ it needs a unit: `10s` or `10ms`
 
 error: unknown key `max_eror_rate`
-  --> tidegate.yaml:16:93
+  --> tidegate.yaml:10:93
    |
-16 |       - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }
+10 |       - { to: next, hash: { cookie: a, plan: { steps: [ten%], max_p99_ratio: 0.5, hold: 10, max_eror_rate: 1% } } }
    |                                                                                             ^^^^^^^^^^^^^ did you mean `max_error_rate`?
-
-error: `regex` is no regular expression: unclosed group
-  --> tidegate.yaml:17:45
-   |
-17 |       - { to: next, header: { x-a: { regex: "(" } } }
-   |                                             ^^^
-   = help: it has to match the whole value; see docs/routing.md
-
-error: `peers` must be `trusted`, not `trusted-ones`
-  --> tidegate.yaml:18:28
-   |
-18 |       - { to: next, peers: trusted-ones }
-   |                            ^^^^^^^^^^^^ write `trusted`
 "#,
     );
 }

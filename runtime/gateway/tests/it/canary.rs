@@ -208,6 +208,28 @@ async fn what_clients_do_wrong_is_not_the_versions_fault() {
     assert_eq!((report.canary.calls, report.canary.errors, report.phase), (40, 0, Phase::Walking));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_version_that_does_not_answer_is_at_fault() {
+    let mut plan = plan(&[100]);
+    plan.min_samples = 500;
+    let gateway = gateway(vec![rule("users", by_user(None), Some(plan))]);
+    let up = Both::new(Scripted { silent: true, ..good() });
+    let user = [("x-user-id", "7")];
+    // It may be silent for 300 s.
+    assert_eq!(ask(&gateway, &up, request("GET /things/7:watch", &user, "")).await, 504);
+    gateway.walk_canaries();
+    let report = gateway.canaries()[0].report();
+    assert_eq!((report.canary.calls, report.canary.errors), (1, 1));
+    // A client that leaves was served that long, and it is nobody's fault.
+    let peer = Peer::unknown();
+    let left = pipeline::handle(&gateway, &up, request("GET /things/7", &user, ""), &peer);
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(5), left).await.is_err());
+    gateway.walk_canaries();
+    let report = gateway.canaries()[0].report();
+    assert_eq!((report.canary.calls, report.canary.errors), (2, 1));
+    assert!(report.canary.p99.is_some_and(|p99| (300..=310).contains(&p99.as_secs())), "{report:?}");
+}
+
 #[tokio::test]
 async fn commands_move_a_plan_and_other_snapshots_of_the_same_plan_go_on_with_it() {
     let rules = || vec![rule("users", by_user(None), Some(plan(&[1, 100])))];
