@@ -132,6 +132,12 @@ impl Walk {
         Share::from_billionths(self.share.load(Ordering::Relaxed))
     }
 
+    /// A state in which the plan begins now.
+    #[must_use]
+    pub fn beginning(&self) -> State {
+        State::begin(epoch())
+    }
+
     /// Whether the other one is the same plan for the same users of the same upstream.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let of = |walk: &Self| (walk.name.clone(), walk.to.clone(), walk.plan.clone(), walk.split.clone());
@@ -148,25 +154,55 @@ impl Walk {
     /// Looks at what was counted since it looked last, and decides. To be called every second or more often; at
     /// once means within that time.
     pub fn look(&self) -> Option<Decision> {
-        let mut walked = self.walked.lock();
-        let (canary, stable) = (self.canary.take(), self.stable.take());
-        for (total, sample) in walked.totals.iter_mut().zip([&canary, &stable]) {
-            *total = (total.0 + sample.calls, total.1 + sample.errors);
-        }
-        self.step(&mut walked, Event::Observed { canary, stable })
+        let (canary, stable) = self.take();
+        self.step(Event::Observed { canary, stable })
     }
 
     /// Does what somebody wants, or says why not ([`Decision::Refused`]).
     pub fn command(&self, command: Command) -> Option<Decision> {
-        self.step(&mut self.walked.lock(), Event::Command(command))
+        self.step(Event::Command(command))
     }
 
-    fn step(&self, walked: &mut Walked, event: Event) -> Option<Decision> {
+    /// Takes what the canary and the stable side did since it was taken last.
+    pub fn take(&self) -> (Sample, Sample) {
+        let (canary, stable) = (self.canary.take(), self.stable.take());
+        let mut walked = self.walked.lock();
+        for (total, sample) in walked.totals.iter_mut().zip([&canary, &stable]) {
+            *total = (total.0 + sample.calls, total.1 + sample.errors);
+        }
+        (canary, stable)
+    }
+
+    /// What comes of an event in a state, which need not be its own; changes nothing.
+    #[must_use]
+    pub fn next(&self, state: State, event: Event) -> (State, Option<Decision>) {
+        self.plan.step(state, event, epoch())
+    }
+
+    /// Goes on from this state, which another gateway may have decided on; `decision` is what led to it, if that was
+    /// decided here.
+    pub fn adopt(&self, state: State, decision: Option<Decision>) {
+        let mut walked = self.walked.lock();
+        let is_news = decision.is_none() && state.revision != walked.state.revision;
+        self.put(&mut walked, state, decision);
+        if is_news {
+            let (plan, to, phase) = (&*self.name, &*self.to, walked.state.phase);
+            tracing::info!(plan, upstream = to, share = %self.share(), %phase, "canary moved by another gateway");
+        }
+    }
+
+    fn step(&self, event: Event) -> Option<Decision> {
+        let mut walked = self.walked.lock();
         let state = std::mem::replace(&mut walked.state, State::begin(Duration::ZERO));
-        let (state, decision) = self.plan.step(state, event, epoch());
+        let (state, decision) = self.next(state, event);
+        self.put(&mut walked, state, decision);
+        decision
+    }
+
+    fn put(&self, walked: &mut Walked, state: State, decision: Option<Decision>) {
         self.share.store(self.plan.share(&state).billionths(), Ordering::Relaxed);
         walked.state = state;
-        let decision = decision?;
+        let Some(decision) = decision else { return };
         self.tell(&decision);
         *walked.counts.entry(decision.word()).or_default() += 1;
         if decision.changes() {
@@ -175,7 +211,6 @@ impl Walk {
             }
             walked.decisions.push_back(Decided { at: clock::wall(), decision });
         }
-        Some(decision)
     }
 
     fn tell(&self, decision: &Decision) {
