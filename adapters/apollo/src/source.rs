@@ -145,6 +145,8 @@ impl ConfigSource for Apollo {
 
     fn again(&mut self) {
         self.told = None;
+        // Read anew, whatever was announced so far.
+        self.namespaces.iter_mut().for_each(|namespace| namespace.stale = true);
     }
 
     fn next(&mut self) -> Next<'_> {

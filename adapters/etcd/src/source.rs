@@ -123,6 +123,8 @@ impl ConfigSource for Etcd {
     }
 
     fn again(&mut self) {
+        // Read anew, whatever the watch has told so far.
+        self.watching = None;
         self.known.tell_again();
     }
 
