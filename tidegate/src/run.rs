@@ -1,20 +1,25 @@
 //! `tidegate run`.
 
+use crate::cli;
 use crate::exit::Exit;
-use crate::load;
-use crate::serve::{Given, Serving};
+use crate::serve::{self, Given, Serving};
+use crate::start;
 use crate::supervisor::{self, Supervisor};
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
+use tidegate_control::admin::LogLevel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Serves a config file until SIGTERM or SIGINT. A second signal ends the drain at once.
-pub(crate) fn run(path: &Path) -> Exit {
+/// Serves until SIGTERM or SIGINT. A second signal ends the drain at once. SIGHUP reads the config again.
+pub(crate) fn run(arguments: &cli::Run, log: Arc<dyn LogLevel>) -> Exit {
     let sockets = supervisor::inherited_sockets();
     let supervisor = Arc::new(Supervisor::of_process());
-    let given = Given { sockets, heartbeat: supervisor.heartbeat() };
-    let mut serving = match load::file(path).and_then(|ready| Serving::start(ready, given)) {
+    let given = Given { sockets, heartbeat: supervisor.heartbeat(), log: Some(log) };
+    let started = serve::runtime().and_then(|runtime| {
+        let started = start::first(arguments, &runtime)?;
+        Serving::start(runtime, started, given)
+    });
+    let mut serving = match started {
         Ok(serving) => serving,
         Err(failure) => return failure.tell(),
     };
@@ -30,6 +35,10 @@ pub(crate) fn run(path: &Path) -> Exit {
     }
     if let Some(address) = serving.admin() {
         tracing::info!(%address, "admin port on http://{address}");
+    }
+    if let Err(error) = serving.reload_on_hangup() {
+        eprintln!("error: cannot wait for signals: {error}");
+        return Exit::Failure;
     }
     supervisor.ready();
     let watching = Arc::clone(&supervisor);

@@ -54,16 +54,19 @@ pub struct SourceError {
 pub type Next<'a> = Pin<Box<dyn Future<Output = Result<Document, SourceError>> + Send + 'a>>;
 
 /// A place where a config is kept, and changes.
-pub trait ConfigSource: Send {
+pub trait ConfigSource: fmt::Debug + Send + Sync {
     /// What it is and where, as logs show it: `file tidegate.yaml`, `etcd http://127.0.0.1:2379/tidegate/`.
     /// No secrets.
     fn name(&self) -> &str;
 
+    /// Makes the next [`next`](Self::next) give the present state even if it is the one that was given last.
+    fn again(&mut self);
+
     /// Waits for the next state: the first time for the present one, then for one whose parts differ from
     /// those that were given last. States in between may be left out; the last one never is.
     ///
-    /// After an error it goes on: asked again, it tries again at once, so the caller has to pause. A source
-    /// that was away and comes back gives its state if that has changed meanwhile.
+    /// After an error it goes on: asked again, it tries again at once, so the caller has to pause. When the
+    /// source can be read again its state is given, changed or not.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
