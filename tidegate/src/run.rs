@@ -23,7 +23,8 @@ pub(crate) fn run(arguments: &cli::Run, log: Arc<dyn LogLevel>) -> Exit {
         Ok(serving) => serving,
         Err(failure) => return failure.tell(),
     };
-    let mut signals = match serving.run(async { Signals::new() }) {
+    let signals = serving.reload_on_hangup().and_then(|()| serving.run(async { Signals::new() }));
+    let mut signals = match signals {
         Ok(signals) => signals,
         Err(error) => {
             eprintln!("error: cannot wait for signals: {error}");
@@ -35,10 +36,6 @@ pub(crate) fn run(arguments: &cli::Run, log: Arc<dyn LogLevel>) -> Exit {
     }
     if let Some(address) = serving.admin() {
         tracing::info!(%address, "admin port on http://{address}");
-    }
-    if let Err(error) = serving.reload_on_hangup() {
-        eprintln!("error: cannot wait for signals: {error}");
-        return Exit::Failure;
     }
     supervisor.ready();
     let watching = Arc::clone(&supervisor);

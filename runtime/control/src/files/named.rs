@@ -24,10 +24,10 @@ impl Named {
         Self { watch: Watch::new(), paths: Vec::new(), fingerprint: 0 }
     }
 
-    /// Those that `config` names, as they are now, and no others.
-    pub(crate) async fn set(&mut self, config: &Config) {
+    /// Those that `config` names, and no others, as they were when [`fingerprint`] was taken.
+    pub(crate) fn set(&mut self, config: &Config, fingerprint: u64) {
         self.paths = paths(config);
-        self.fingerprint = self.look().await;
+        self.fingerprint = fingerprint;
     }
 
     /// Waits until one of them has changed.
@@ -39,12 +39,12 @@ impl Named {
             std::future::pending::<()>().await;
         }
         loop {
-            self.watch.changed().await;
             let now = self.look().await;
             if now != self.fingerprint {
                 self.fingerprint = now;
                 return;
             }
+            self.watch.changed().await;
         }
     }
 
@@ -54,8 +54,14 @@ impl Named {
         let folders = tokio::task::spawn_blocking(move || folders(&paths)).await.unwrap_or_default();
         self.watch.set(folders);
         let paths = self.paths.clone();
-        tokio::task::spawn_blocking(move || fingerprint(&paths)).await.unwrap_or_default()
+        let fingerprint = tokio::task::spawn_blocking(move || fingerprint_of(&paths)).await;
+        fingerprint.unwrap_or(self.fingerprint)
     }
+}
+
+/// Tells whether the content of a file that `config` names is another. Reads them all.
+pub(crate) fn fingerprint(config: &Config) -> u64 {
+    fingerprint_of(&paths(config))
 }
 
 fn paths(config: &Config) -> Vec<PathBuf> {
@@ -81,7 +87,7 @@ fn folders(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
     all
 }
 
-fn fingerprint(paths: &[PathBuf]) -> u64 {
+fn fingerprint_of(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for path in paths {
         each(path, 0, &mut |path| {

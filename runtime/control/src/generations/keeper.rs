@@ -8,6 +8,7 @@ use super::{Attempt, Generation, Standing};
 use crate::diagnostics::{Report, cannot_listen};
 use crate::files::named::Named;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tidegate_gateway::Gateway;
@@ -94,7 +95,7 @@ impl Keeper {
         let (commands, asked) = mpsc::channel(COMMANDS);
         let fixed = Fixed::of(&candidate.loaded);
         let mut named = Named::new();
-        named.set(&candidate.loaded.config).await;
+        named.set(&candidate.loaded.config, candidate.named);
         let handle = Handle {
             commands,
             loader: Arc::clone(&loader),
@@ -121,7 +122,8 @@ impl Keeper {
             pause: None,
         };
         let number = keeper.gateway.snapshot().generation;
-        keeper.remember(number, document, origin).await;
+        keeper.remember(number, document.clone(), origin.clone());
+        keeper.save(document, origin).await;
         (keeper, handle)
     }
 
@@ -205,15 +207,12 @@ impl Keeper {
         match self.put_in_force(&document).await {
             Ok((number, candidate)) => {
                 metrics.config().accepted(number, clock::wall());
-                tracing::info!(
-                    generation = number,
-                    origin,
-                    revision = document.revision.as_str(),
-                    "the config is in force"
-                );
+                let revision = document.revision.to_string();
+                self.remember(number, document.clone(), origin.clone());
+                self.save(document, origin.clone()).await;
+                self.named.set(&candidate.loaded.config, candidate.named);
+                tracing::info!(generation = number, origin, revision, "the config is in force");
                 self.warn(&candidate);
-                self.named.set(&candidate.loaded.config).await;
-                self.remember(number, document, origin).await;
                 Ok(number)
             }
             Err(report) => {
@@ -247,8 +246,10 @@ impl Keeper {
             let source = candidate.sources.source();
             Report::new(vec![cannot_listen(error.address, &error.source, error.place, source)])
         })?;
+        let before = self.ports.addresses();
         let number = self.gateway.apply(snapshot);
         self.ports.commit(prepared);
+        tell_listeners(&before, &self.ports.addresses());
         self.following.move_on(&candidate.sources, told);
         Ok((number, candidate))
     }
@@ -263,17 +264,30 @@ impl Keeper {
         }
     }
 
-    /// Keeps what has come into force for rolling back, and for the next start.
-    async fn remember(&self, number: u64, document: Document, origin: String) {
+    /// Keeps what has come into force for rolling back.
+    fn remember(&self, number: u64, document: Document, origin: String) {
+        let document = Arc::new(document);
+        self.standing.accepted(Generation { number, origin, at: clock::wall(), document });
+    }
+
+    /// Keeps what has come into force for the next start.
+    async fn save(&self, document: Document, origin: String) {
         if let Some(state) = self.state.clone() {
-            let saved = Saved { origin: origin.clone(), document: document.clone() };
+            let saved = Saved { origin, document };
             let result = tokio::task::spawn_blocking(move || state.save(&saved).map_err(|error| (state.file(), error)));
             if let Ok(Err((file, error))) = result.await {
                 tracing::error!(file = %file.display(), %error, "the config in force cannot be saved");
             }
         }
-        let document = Arc::new(document);
-        self.standing.accepted(Generation { number, origin, at: clock::wall(), document });
+    }
+}
+
+fn tell_listeners(before: &[SocketAddr], now: &[SocketAddr]) {
+    for address in now.iter().filter(|address| !before.contains(address)) {
+        tracing::info!(%address, "listening on http://{address}");
+    }
+    for address in before.iter().filter(|address| !now.contains(address)) {
+        tracing::info!(%address, "listening no more: connections end with their next answer");
     }
 }
 

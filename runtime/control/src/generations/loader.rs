@@ -2,6 +2,7 @@
 
 use crate::config::{self, AccessLog, Admin, Loaded};
 use crate::diagnostics::Report;
+use crate::files::named;
 use crate::schemas::Sources;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Candidate {
     pub loaded: Loaded,
     /// Its schemas.
     pub sources: Arc<Sources>,
+    /// The content of the files that it names.
+    pub(crate) named: u64,
 }
 
 /// What a process keeps as it was at its start.
@@ -54,9 +57,11 @@ impl Loader {
     pub fn load(&self, document: &Document) -> Result<Candidate, Report> {
         let variables = &self.variables;
         let loaded = config::parse_document(document, &self.folder, &|name| variables(name))?;
+        // Taken before they are read, so that a change after that is noticed.
+        let named = named::fingerprint(&loaded.config);
         let config = Arc::new(loaded.config.clone());
         let sources = Arc::new(Sources::load(config, &loaded.source, &*self.compiler)?);
-        Ok(Candidate { loaded, sources })
+        Ok(Candidate { loaded, sources, named })
     }
 }
 
