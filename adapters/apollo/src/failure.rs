@@ -5,8 +5,11 @@ use std::time::Duration;
 /// Why a server could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// No connection, or it broke.
-    #[error("{asked}: {reason}")]
+    /// No connection.
+    #[error("no connection: {reason}")]
+    Unreachable { reason: String },
+    /// The connection broke.
+    #[error("{asked} failed: {reason}")]
     Broken { asked: &'static str, reason: String },
     /// Nothing came back in time.
     #[error("no answer to {asked} within {}s", .within.as_secs())]

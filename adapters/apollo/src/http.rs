@@ -54,7 +54,7 @@ impl Get<'_> {
         let broken = |error: &dyn std::error::Error| Failure::Broken { asked, reason: innermost(error) };
         let late = |within| move |_| Failure::NoAnswer { asked, within };
         let stream = timeout(CONNECT, TcpStream::connect(authority)).await.map_err(late(CONNECT))?;
-        let stream = stream.map_err(|error| broken(&error))?;
+        let stream = stream.map_err(|error| Failure::Unreachable { reason: innermost(&error) })?;
         // Without it the answer is late at worst.
         let _ = SockRef::from(&stream).set_tcp_keepalive(&ALIVE);
         let answer = timeout(within, self.exchange(stream)).await.map_err(late(within))?;

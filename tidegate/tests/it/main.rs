@@ -6,6 +6,7 @@ mod demo;
 mod drain;
 mod drain_h2;
 mod exit_codes;
+mod from;
 mod generations;
 mod limits;
 #[path = "../../../runtime/control/tests/it/reflecting.rs"]
