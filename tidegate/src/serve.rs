@@ -13,7 +13,7 @@ use std::time::Duration;
 use tidegate_control::admin::{self, Bound, LogLevel, Readiness, Shown};
 use tidegate_control::config::{AccessLog, AccessLogTarget};
 use tidegate_control::generations::{self, Following, Handle, Keeper};
-use tidegate_control::{Diagnostic, Source, diagnostics, machine};
+use tidegate_control::{Diagnostic, Source, canary, diagnostics, machine};
 use tidegate_gateway::config::Place;
 use tidegate_gateway::server::{Heartbeat, Listeners, Server};
 use tidegate_gateway::{Gateway, Phase, Telemetry};
@@ -106,6 +106,7 @@ impl Serving {
             from_source,
         }));
         runtime.spawn(keeper.run());
+        runtime.spawn(canary::walk(Arc::clone(&gateway)));
         let readiness = Arc::new(Readiness::default());
         readiness.set(admin::Phase::Serving);
         let admin = bound.map(|bound| {

@@ -17,9 +17,12 @@ use crate::subject::Subject;
 pub(crate) struct Args {
     /// Only attacks whose name contains one of these words.
     attack: Vec<String>,
-    /// Seconds for each measurement; every attack has one without it and one beside it.
-    #[arg(long, default_value_t = 4)]
+    /// Seconds for each measurement; every attack has one without it and one beside it, in each round.
+    #[arg(long, default_value_t = 2)]
     seconds: u64,
+    /// Rounds; the one in the middle counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
     /// Attackers at one time, which come back 50 ms after they are done.
     #[arg(long, default_value_t = 4)]
     attackers: usize,
@@ -41,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     })?;
     let mut command = Command::new(&siege);
     command.args(["measure", &gateway.address, &gateway.id().to_string()]);
-    command.args([args.seconds.to_string(), args.attackers.to_string()]).args(&args.attack);
+    command.args([args.seconds.to_string(), args.rounds.to_string(), args.attackers.to_string()]).args(&args.attack);
     proc::run(&mut command)
 }
 

@@ -54,6 +54,18 @@ impl Share {
         u128::from(part) * u128::from(WHOLE) > u128::from(self.0) * u128::from(whole)
     }
 
+    /// In billionths; [`from_billionths`](Self::from_billionths) gives it back.
+    #[must_use]
+    pub const fn billionths(self) -> u32 {
+        self.0
+    }
+
+    /// So many billionths; more than all of them are all.
+    #[must_use]
+    pub const fn from_billionths(parts: u32) -> Self {
+        if parts > WHOLE { Self::ALL } else { Self(parts) }
+    }
+
     /// As a number from 0 to 1.
     #[must_use]
     pub fn ratio(self) -> f64 {

@@ -4,13 +4,16 @@
 //! them and reports what is wrong. [`parse`] reads the whole and checks what one section says of another.
 
 mod access;
+mod canary;
 pub mod diff;
 mod grpc;
 mod http_rules;
 mod limits;
 mod listeners;
+mod matching;
 mod metadata;
 pub(crate) mod parts;
+mod plain;
 mod pool;
 pub(crate) mod redact;
 mod routes;
@@ -120,7 +123,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let listeners = listeners::read(&mut fields, cx);
     let admin = access::admin(&mut fields, cx);
     let upstreams = upstreams::read(&mut fields, folder, cx);
-    let routes = routes::read(&mut fields, &upstreams, cx);
+    let routes = routes::read(&mut fields, &upstreams, &listeners, cx);
     let metadata = metadata::read(&mut fields, cx);
     let grpc = grpc::read(&mut fields, cx);
     let access_log = access::telemetry(&mut fields, folder, cx);
@@ -134,8 +137,8 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
             memory,
             listeners,
             upstreams: upstreams.into_iter().filter_map(|upstream| upstream.config).collect(),
-            routes,
-            plain: Vec::new(),
+            routes: routes.services,
+            plain: routes.plain,
             metadata,
             grpc,
         },

@@ -60,7 +60,17 @@ impl Context {
 
     /// Reports a warning at `span`.
     pub(crate) fn warn(&mut self, span: Span, message: impl Into<String>) {
-        self.problems.push(Diagnostic::warning(message).at(&self.source, span));
+        self.warn_with(span, message, |diagnostic| diagnostic);
+    }
+
+    /// The same; `refine` adds label, help and the like.
+    pub(crate) fn warn_with(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        refine: impl FnOnce(Diagnostic) -> Diagnostic,
+    ) {
+        self.problems.push(refine(Diagnostic::warning(message).at(&self.source, span)));
     }
 
     /// The scalar `node` as `parse` reads it. `key` names it in messages.
@@ -324,7 +334,7 @@ fn some_of<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
 }
 
 /// Text for a message: not more than some words of it.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const MOST: usize = 60;
     if text.chars().count() <= MOST {
         return text.to_owned();

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod canary;
 pub mod config;
 pub mod diagnostics;
 pub mod machine;

@@ -3,6 +3,7 @@
 mod log;
 
 use crate::answer::{Answer, Refusal, limit_behind};
+use crate::canary::Chosen;
 use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Limits};
 use crate::deadline::{asked_grpc_timeout, asked_timeout, grpc_timeout_value};
 use crate::gateway::Gateway;
@@ -17,7 +18,7 @@ use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
 use crate::room::{Room, Taken};
 use crate::sent::Sent;
-use crate::snapshot::{Routed, RoutedRpc, Snapshot};
+use crate::snapshot::{Routed, RoutedPlain, RoutedRpc, Snapshot};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, request};
@@ -54,6 +55,10 @@ pub(crate) struct Exchange {
     bytes_in: u64,
     /// Of a request that is a stream.
     upload: Option<Upload>,
+    /// What the route's canary rules chose, if it has any.
+    canary: Option<Chosen>,
+    /// How long the upstream took to begin its answer, where that is what a canary is measured by.
+    answered: Option<Duration>,
     bytes_out: u64,
     limits: Arc<Limits>,
     /// The deadline is the listener's, not the route's.
@@ -91,6 +96,8 @@ impl Exchange {
             log,
             bytes_in: 0,
             upload: None,
+            canary: None,
+            answered: None,
             bytes_out: 0,
             limits: Arc::clone(snapshot.limits_of(peer)),
             capped: false,
@@ -146,6 +153,28 @@ impl Exchange {
             log.route = Some(binding.template.as_str().into());
             log.upstream = Some(self.snapshot.config.upstreams[routed.route.upstream].name.as_str().into());
         }
+    }
+
+    /// The same for a plain route.
+    pub(crate) fn routed_plain(&mut self, routed: &RoutedPlain<'_>) {
+        self.series = Arc::clone(routed.metrics);
+        if let Some(log) = &mut self.log {
+            log.route = Some((&*routed.route.name).into());
+            log.upstream = routed.config.upstream().map(Into::into);
+        }
+    }
+
+    /// The route's canary rules chose this.
+    pub(crate) fn chosen(&mut self, chosen: Chosen) {
+        if let Some(log) = self.log.as_mut().filter(|_| chosen.rule.is_some()) {
+            log.upstream = Some(self.snapshot.config.upstreams[chosen.upstream].name.as_str().into());
+        }
+        self.canary = Some(chosen);
+    }
+
+    /// The canary rule that took the request.
+    pub(crate) fn canary_rule(&self) -> Option<&str> {
+        self.canary.as_ref()?.rule.as_deref()
     }
 
     /// Whether a request that matched nothing might match once a schema has come; then whoever fetches
@@ -286,6 +315,9 @@ impl Exchange {
 
     /// The call was made, with or without success, at this endpoint.
     pub(crate) fn called(&mut self, endpoint: Option<&str>) {
+        if self.canary.as_ref().is_some_and(Chosen::is_counted) {
+            self.answered = Some(clock::now().saturating_duration_since(self.started));
+        }
         if let Some(log) = &mut self.log {
             log.endpoint = endpoint.map(Box::from);
         }
@@ -417,6 +449,11 @@ impl Exchange {
         let telemetry = self.gateway.telemetry();
         telemetry.metrics.in_flight().end();
         self.series.observe(status.as_u16(), code as u8, took);
+        if let (Some(canary), Some(answered)) = (&self.canary, self.answered) {
+            let failed = status.is_server_error() || code.http_status().is_server_error();
+            // A stream is as long as it likes: what counts is when it began.
+            canary.count(failed, if self.streams { answered } else { took });
+        }
         if let (Some(log), Some(access_log)) = (&self.log, &telemetry.access_log) {
             access_log.write(&log.record(self, status, code, reason, took));
         }

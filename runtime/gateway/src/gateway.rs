@@ -1,5 +1,6 @@
 //! What all workers share: the config in force, and the instruments.
 
+use crate::canary::Walk;
 use crate::memory::Budget;
 use crate::phase::{Phase, SharedPhase};
 use crate::server::Total;
@@ -37,7 +38,8 @@ pub struct Telemetry {
 impl Gateway {
     /// A gateway that serves `snapshot`.
     #[must_use]
-    pub fn new(snapshot: Snapshot, telemetry: Telemetry) -> Self {
+    pub fn new(mut snapshot: Snapshot, telemetry: Telemetry) -> Self {
+        snapshot.take_over(None, &telemetry.metrics);
         let memory = Budget::new(&snapshot.config.memory, &telemetry.metrics);
         let connections = Total::new(snapshot.config.connections.max);
         let changes = watch::Sender::new(snapshot.generation);
@@ -67,8 +69,23 @@ impl Gateway {
         snapshot.generation = current.generation + 1;
         snapshot.hints = Arc::clone(&current.hints);
         let generation = snapshot.generation;
+        snapshot.take_over(Some(&current), &self.telemetry.metrics);
         self.snapshot.store(Arc::new(snapshot));
         Ok(generation)
+    }
+
+    /// The plans that canaries follow now. Each has its own state, commands and [`Report`](crate::canary::Report).
+    #[must_use]
+    pub fn canaries(&self) -> Vec<Arc<Walk>> {
+        self.snapshot.load().canaries()
+    }
+
+    /// Lets each plan look at what its sides did, and decide. To be called about once a second as long as the
+    /// gateway runs.
+    pub fn walk_canaries(&self) {
+        for walk in self.canaries() {
+            walk.look();
+        }
     }
 
     /// Puts another config in force, for the requests that begin from now on; those that have begun keep
@@ -80,8 +97,10 @@ impl Gateway {
     pub fn apply(&self, mut snapshot: Snapshot) -> u64 {
         let _swapping = self.swapping.lock();
         self.memory.set(&snapshot.config.memory);
-        let generation = self.snapshot.load().generation + 1;
+        let current = self.snapshot.load();
+        let generation = current.generation + 1;
         snapshot.generation = generation;
+        snapshot.take_over(Some(&current), &self.telemetry.metrics);
         self.snapshot.store(Arc::new(snapshot));
         self.changes.send_replace(generation);
         generation

@@ -13,6 +13,7 @@
 
 pub mod answer;
 mod body_limits;
+pub mod canary;
 pub mod config;
 mod deadline;
 mod exchange;

@@ -5,10 +5,12 @@
 
 mod admit;
 pub(crate) mod arrival;
+mod choose;
 mod close;
 pub(crate) mod native;
 mod open;
 mod options;
+mod plain;
 mod reply;
 pub(crate) mod stream;
 mod upload;
@@ -20,7 +22,7 @@ use crate::gateway::Gateway;
 use crate::idle::Watch;
 use crate::peer::Peer;
 use crate::phase::Phase;
-use crate::snapshot::{Routed, Snapshot};
+use crate::snapshot::{Found, Routed, Snapshot};
 use crate::trust;
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
@@ -127,11 +129,15 @@ where
     if let Some(answer) = options::answer(&snapshot, head) {
         return Ok(Served::Whole(answer));
     }
-    let routed = match_route(&snapshot, head, exchange)?;
+    let routed = match match_route(&snapshot, head, exchange)? {
+        Found::Rule(routed) => routed,
+        Found::Plain(routed) => return plain::serve(upstreams, &routed, head, body, peer, exchange).await,
+    };
     exchange.routed(&routed);
     let body_limits = open::body_limits(exchange.limits(), &routed);
     admit::all(head, &routed, body_limits.max_bytes)?;
-    let upstream = upstreams.get(&snapshot, routed.route.upstream);
+    let upstream = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, head, peer, exchange);
+    let upstream = upstreams.get(&snapshot, upstream);
     exchange.set_deadline(head, &routed)?;
     let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
     exchange.calling();
@@ -187,7 +193,7 @@ fn match_route<'s>(
     snapshot: &'s Snapshot,
     head: &'s request::Parts,
     exchange: &Exchange,
-) -> Result<Routed<'s>, Refusal> {
+) -> Result<Found<'s>, Refusal> {
     snapshot.find(&head.method, &head.uri, &head.headers).map_err(|miss| match miss {
         Miss::NotFound if exchange.wants_schema(head) => Refusal::schema_unknown(),
         Miss::NotFound if native::is_path_of_rpc(snapshot, head) => native::wrong_content_type(),

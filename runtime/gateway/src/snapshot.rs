@@ -1,7 +1,10 @@
 //! The compiled config: what one request sees, whole, from its first byte to its last.
 
+mod canaries;
+mod plain;
 mod services;
 
+use crate::canary::Rules;
 use crate::config::limits::Replies;
 use crate::config::{Config, HostPattern, Limits, Problem, Route, SchemaSource, Upstream};
 use crate::headers::HeaderRules;
@@ -9,14 +12,16 @@ use crate::hints::SchemaHints;
 use crate::local::{self, Catalog};
 use crate::peer::Peer;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, header};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_protojson::Schema;
 use tidegate_telemetry::metrics::{Metrics, requests};
-use tidegate_transcode::{Binding, Body, Detached, Match, Miss, Router, RouterBuilder, RuleProblem, TranscodeOptions};
+use tidegate_traffic::Table;
+use tidegate_transcode::{Binding, Body, Detached, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions};
 
+pub(crate) use plain::{CompiledPlain, Found, RoutedPlain};
 pub(crate) use services::RoutedRpc;
 use services::Services;
 
@@ -37,6 +42,8 @@ pub struct Snapshot {
     /// Exact names first, then wildcards (longest first), then any.
     hosts: Vec<Host>,
     routes: Vec<CompiledRoute>,
+    /// By their place in [`Config::plain`].
+    plain: Vec<CompiledPlain>,
     pub(crate) headers: HeaderRules,
     /// What the gateway answers by itself.
     pub(crate) local: local::Methods,
@@ -55,6 +62,9 @@ struct Host {
     router: Router,
     /// By [`Match::index`].
     targets: Vec<Target>,
+    plain: Table,
+    /// Indices into [`Snapshot::plain`], by place in the table.
+    plain_routes: Vec<usize>,
     /// Routes whose schema is not known yet: any path might be theirs.
     pending: Vec<usize>,
     /// What is called natively.
@@ -86,6 +96,8 @@ pub(crate) struct CompiledRoute {
     pub(crate) max_body: Option<usize>,
     pub(crate) replies: Replies,
     pub(crate) transcode: TranscodeOptions,
+    /// What goes elsewhere.
+    pub(crate) canary: Option<Rules>,
 }
 
 /// The route of one request.
@@ -146,7 +158,7 @@ impl Snapshot {
     ) -> Result<Self, Vec<Problem>> {
         let config = config.into();
         let mut problems = Vec::new();
-        let routes = resolve_routes(&config, schemas, &mut problems);
+        let routes = resolve_routes(&config, schemas, metrics, &mut problems);
         let hosts =
             if problems.is_empty() { compile_hosts(&config, &routes, metrics, &mut problems) } else { Vec::new() };
         if !problems.is_empty() {
@@ -158,6 +170,7 @@ impl Snapshot {
             local: local::Methods::compile(&config, metrics),
             hosts,
             routes,
+            plain: CompiledPlain::compile_all(&config, metrics),
             unrouted: metrics.route("(none)", "(any)"),
             status_schema: schemas.values().next().cloned().unwrap_or_default(),
             hints: Arc::new(SchemaHints::new(config.upstreams.len())),
@@ -175,28 +188,6 @@ impl Snapshot {
     pub(crate) fn limits_of<'a>(&'a self, peer: &'a Peer) -> &'a Arc<Limits> {
         let listener = peer.listener.and_then(|bind| self.config.listeners.iter().find(|known| known.bind == bind));
         listener.map_or(peer.limits(), |listener| &listener.limits)
-    }
-
-    /// Finds the route of a request: the host (exact, then wildcard, then any), then the most
-    /// specific path. A 405 of one host gives way to a match under a less specific one.
-    pub(crate) fn find<'s>(&'s self, method: &Method, uri: &'s Uri, headers: &HeaderMap) -> Result<Routed<'s>, Miss> {
-        let mut miss = Miss::NotFound;
-        for (index, host) in self.hosts_of(uri, headers) {
-            match host.router.find(method, uri.path()) {
-                Ok(matched) => {
-                    let route = &self.routes[matched.binding.tag as usize];
-                    let target = &host.targets[matched.index];
-                    let location = Location { host: index, binding: matched.index };
-                    return Ok(Routed { matched, location, route, target });
-                }
-                Err(other) => {
-                    if matches!(miss, Miss::NotFound) {
-                        miss = other;
-                    }
-                }
-            }
-        }
-        Err(miss)
     }
 
     /// The value of `Allow` for a host as a whole.
@@ -284,7 +275,12 @@ impl Snapshot {
     }
 }
 
-fn resolve_routes(config: &Config, schemas: &Schemas, problems: &mut Vec<Problem>) -> Vec<CompiledRoute> {
+fn resolve_routes(
+    config: &Config,
+    schemas: &Schemas,
+    metrics: &Metrics,
+    problems: &mut Vec<Problem>,
+) -> Vec<CompiledRoute> {
     let mut routes = Vec::new();
     for route in &config.routes {
         let upstream = config.upstreams.iter().position(|upstream| upstream.name == route.upstream);
@@ -306,6 +302,13 @@ fn resolve_routes(config: &Config, schemas: &Schemas, problems: &mut Vec<Problem
             max_body: route.max_body,
             replies: replies(&config.upstreams[upstream], route),
             transcode: route.transcode.clone(),
+            canary: Rules::compile(
+                &plain::route_name(&route.host, &route.service),
+                &route.canary,
+                upstream,
+                config,
+                metrics,
+            ),
         });
     }
     routes
@@ -323,7 +326,8 @@ fn compile_hosts(
     metrics: &Metrics,
     problems: &mut Vec<Problem>,
 ) -> Vec<Host> {
-    let mut patterns: Vec<&HostPattern> = config.routes.iter().map(|route| &route.host).collect();
+    let of_services = config.routes.iter().map(|route| &route.host);
+    let mut patterns: Vec<&HostPattern> = of_services.chain(config.plain.iter().map(|route| &route.host)).collect();
     patterns.sort_by_key(|pattern| pattern.rank());
     patterns.dedup();
     let mut hosts = Vec::new();
@@ -342,9 +346,12 @@ fn compile_hosts(
             let added = builder.add_service(&compiled.schema, &route.service, &overrides, tag);
             found.extend(added.err().unwrap_or_default());
         }
+        let (plain, plain_routes) = plain::table(config, pattern);
         match builder.build() {
             Ok(router) => hosts.push(Host {
                 targets: targets(&router, config, routes, metrics),
+                plain,
+                plain_routes,
                 services: Services::compile(config, pattern, routes, metrics),
                 catalog: config.grpc.reflection.then(|| Arc::new(catalog(config, pattern, routes))),
                 pattern: pattern.clone(),

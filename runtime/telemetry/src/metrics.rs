@@ -7,6 +7,7 @@
 //! route that survives the reload keeps its counts.
 
 pub mod access_log;
+pub mod canaries;
 pub mod config;
 pub mod limits;
 pub mod listeners;
@@ -39,6 +40,7 @@ pub struct Metrics {
     config: Arc<config::Config>,
     access_log: Arc<access_log::AccessLog>,
     schemas: Arc<schemas::Schemas>,
+    canaries: Arc<canaries::Canaries>,
 }
 
 impl Metrics {
@@ -53,6 +55,7 @@ impl Metrics {
         let config = Arc::new(config::Config::default());
         let access_log = Arc::new(access_log::AccessLog::default());
         let schemas = Arc::new(schemas::Schemas::default());
+        let canaries = Arc::new(canaries::Canaries::new(shards));
 
         let mut registry = Registry::with_prefix("tidegate");
         registry.register_collector(Box::new(process::Build { version }));
@@ -63,7 +66,8 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&config)));
         registry.register_collector(Box::new(Arc::clone(&access_log)));
         registry.register_collector(Box::new(Arc::clone(&schemas)));
-        Self { registry, requests, listeners, limits, upstreams, config, access_log, schemas }
+        registry.register_collector(Box::new(Arc::clone(&canaries)));
+        Self { registry, requests, listeners, limits, upstreams, config, access_log, schemas, canaries }
     }
 
     /// The handle to observe requests of `method` (an RPC as `pkg.Service/Method`, or an HTTP
@@ -113,6 +117,18 @@ impl Metrics {
     #[must_use]
     pub fn schema(&self, upstream: &str) -> Arc<schemas::Schema> {
         self.schemas.schema(upstream)
+    }
+
+    /// The counter of a canary rule; the same for the same three. [`canaries::NO_RULE`] is for the requests
+    /// that no rule took.
+    #[must_use]
+    pub fn canary_rule(&self, route: &str, rule: &str, upstream: &str) -> Arc<canaries::Rule> {
+        self.canaries.rule(route, rule, upstream)
+    }
+
+    /// Adds a plan's figures to the exposition for as long as `plan` lives, in place of another one of its name.
+    pub fn register_plan<P: canaries::Plan>(&self, plan: &Arc<P>) {
+        self.canaries.register(plan);
     }
 
     /// Adds the access log's figures to the exposition.

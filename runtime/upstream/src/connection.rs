@@ -27,6 +27,7 @@ use crate::{
     Config, ConnectError,
     endpoint::Endpoint,
     h1::Wire,
+    parting::Partings,
     probe::{Health, Probe, Ticks},
 };
 
@@ -81,6 +82,8 @@ pub(crate) struct State {
     pub(crate) retired: AtomicBool,
     /// Set whenever something arrives.
     heard: Arc<AtomicBool>,
+    /// The streams that were given up.
+    pub(crate) partings: Partings,
 }
 
 /// A connection that is open, not yet in use.

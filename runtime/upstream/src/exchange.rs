@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -11,7 +12,7 @@ use h2::{Reason, RecvStream, client::ResponseFuture};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::{CallError, Kind, deadline::Deadline, endpoint::Slot, upload::Upload};
+use crate::{CallError, Kind, connection::Connection, deadline::Deadline, endpoint::Slot, parting, upload::Upload};
 
 /// What was read is told to the peer in pieces of this size, not for every frame: a reply below it
 /// takes no window update of its own. Small beside the windows, so that the peer never waits for it.
@@ -19,11 +20,12 @@ const RELEASE_BYTES: usize = 16 * 1024;
 
 const _: () = assert!(RELEASE_BYTES * 4 <= 65_535 + 1);
 
-/// The future of a response's head. Dropping it resets the stream.
-pub(crate) struct Head {
+/// The future of a response's head. Dropping it resets the stream, see [`parting`].
+pub(crate) struct Head(Option<Waiting>);
+
+struct Waiting {
     response: ResponseFuture,
-    /// Dropped after `response`: the stream ends before its place is given away.
-    exchange: Option<Exchange>,
+    exchange: Exchange,
 }
 
 /// What a request holds until its response has ended.
@@ -56,28 +58,51 @@ impl Head {
         deadline: Option<Deadline>,
         slot: Slot,
     ) -> Self {
-        Self { response, exchange: Some(Exchange { upload, deadline, slot }) }
+        Self(Some(Waiting { response, exchange: Exchange { upload, deadline, slot } }))
     }
 }
 
 impl Future for Head {
-    type Output = Result<Response<StreamBody>, (CallError, Slot)>;
+    type Output = Result<Response<StreamBody>, (CallError, Arc<Connection>)>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let head = self.get_mut();
-        let exchange = head.exchange.as_mut().expect("invariant: not polled after it was ready");
-        let result = match Pin::new(&mut head.response).poll(cx) {
-            Poll::Ready(result) => result.map_err(|error| exchange.explain(error)),
+        let waiting = head.0.as_mut().expect("invariant: not polled after it was ready");
+        let Waiting { response, exchange } = waiting;
+        let result = match Pin::new(&mut *response).poll(cx) {
+            Poll::Ready(Ok(answer)) => {
+                exchange.slot.connection.state.partings.answered(response.stream_id().as_u32());
+                Ok(answer)
+            }
+            Poll::Ready(Err(error)) => Err(exchange.explain(error)),
             Poll::Pending => {
                 ready!(exchange.poll_deadline(cx));
-                Err(CallError::new(Kind::Deadline).at(&exchange.slot.connection.endpoint.name))
+                let error = CallError::new(Kind::Deadline).at(&exchange.slot.connection.endpoint.name);
+                let connection = Arc::clone(&exchange.slot.connection);
+                head.part();
+                return Poll::Ready(Err((error, connection)));
             }
         };
-        let exchange = head.exchange.take().expect("invariant: it was there a moment ago");
+        let Waiting { exchange, .. } = head.0.take().expect("invariant: it was there a moment ago");
         Poll::Ready(match result {
             Ok(response) => Ok(response.map(|stream| StreamBody::new(stream, exchange))),
-            Err(error) => Err((error, exchange.slot)),
+            Err(error) => Err((error, Arc::clone(&exchange.slot.connection))),
         })
+    }
+}
+
+impl Head {
+    /// Nobody waits for the answer any more.
+    fn part(&mut self) {
+        if let Some(Waiting { response, exchange }) = self.0.take() {
+            parting::part(response, exchange.upload, exchange.slot);
+        }
+    }
+}
+
+impl Drop for Head {
+    fn drop(&mut self) {
+        self.part();
     }
 }
 

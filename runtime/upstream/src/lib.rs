@@ -36,6 +36,7 @@ mod exchange;
 mod h1;
 mod in_process;
 mod kept;
+mod parting;
 mod probe;
 mod reply;
 mod stats;

@@ -173,7 +173,7 @@ impl Shared {
             let (slot, target) = self.acquire(avoid.as_ref(), deadline).await?;
             let mut request = Some(request(head, target));
             let opened = slot.connection.open_stream(&mut request, body.is_empty());
-            let (error, slot) = match opened {
+            let (error, connection) = match opened {
                 Ok((response, mut stream)) => {
                     if !body.is_empty()
                         && let Err(error) = stream.send_data(body.clone(), true)
@@ -187,9 +187,9 @@ impl Shared {
                         Err(failed) => failed,
                     }
                 }
-                Err(error) => (refused_to_open(error, request.is_some()), slot),
+                Err(error) => (refused_to_open(error, request.is_some()), Arc::clone(&slot.connection)),
             };
-            avoid = Some(self.may_resend(error, &slot.connection, &mut moves, &mut refusals)?);
+            avoid = Some(self.may_resend(error, &connection, &mut moves, &mut refusals)?);
             head = kept.head();
         }
     }
@@ -213,8 +213,8 @@ impl Shared {
                     let upload = Some(Upload::start(body, stream));
                     let deadline = deadline.map(|at| self.deadlines.at(at));
                     let head = exchange::Head::new(response, upload, deadline, slot);
-                    return head.await.map_err(|(error, slot)| {
-                        retire_if_gone(&error, &slot.connection);
+                    return head.await.map_err(|(error, connection)| {
+                        retire_if_gone(&error, &connection);
                         error
                     });
                 }

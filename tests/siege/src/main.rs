@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tidegate_siege::attack::{self, Attack, Target};
 use tidegate_siege::measure::{self, Plan};
 use tidegate_siege::process;
+use tidegate_siege::raid;
 use tidegate_siege::smuggling;
 use tidegate_siege::upstream::Upstream;
 
@@ -21,13 +22,14 @@ fn main() -> ExitCode {
         ["list"] => list(),
         ["shapes", address] => shapes(address),
         ["attack", address, pid, ref names @ ..] => attack(address, pid, names),
-        ["measure", address, pid, seconds, attackers, ref names @ ..] => {
-            measure(address, pid, (seconds, attackers), names)
+        ["measure", address, pid, seconds, rounds, attackers, ref names @ ..] => {
+            measure(address, pid, (seconds, rounds, attackers), names)
         }
+        ["raid", address, ms, attackers, name] => raid(address, (ms, attackers), name),
         _ => {
             eprintln!(
                 "usage: tidegate-siege upstream | list | shapes ADDRESS | attack ADDRESS PID [NAME...]
-       | measure ADDRESS PID SECONDS ATTACKERS [NAME...]"
+       | measure ADDRESS PID SECONDS ROUNDS ATTACKERS [NAME...] | raid ADDRESS MS ATTACKERS NAME"
             );
             return ExitCode::from(2);
         }
@@ -104,10 +106,24 @@ fn attack(address: &str, pid: &str, names: &[&str]) -> io::Result<()> {
     Ok(())
 }
 
+/// One attack again and again, for [`measure`]'s process.
+fn raid(address: &str, (ms, attackers): (&str, &str), name: &str) -> io::Result<()> {
+    let attack = attack::named(name).ok_or_else(|| io::Error::other(format!("there is no attack `{name}`")))?;
+    let report = raid::run(&target(address)?, &attack, Duration::from_millis(number(ms)?), number(attackers)?)?;
+    println!("{}", report.line());
+    Ok(())
+}
+
 /// Each attack again and again, and what others notice. An error if something is beyond its goal.
-fn measure(address: &str, pid: &str, (seconds, attackers): (&str, &str), names: &[&str]) -> io::Result<()> {
+fn measure(
+    address: &str,
+    pid: &str,
+    (seconds, rounds, attackers): (&str, &str, &str),
+    names: &[&str],
+) -> io::Result<()> {
     let window = Duration::from_secs(number(seconds)?);
-    let plan = Plan { target: target(address)?, pid: number(pid)?, window, attackers: number(attackers)? };
+    let (rounds, attackers) = (number(rounds)?, number(attackers)?);
+    let plan = Plan { target: target(address)?, pid: number(pid)?, window, rounds, attackers };
     println!("{}", measure::HEAD);
     let mut beyond = Vec::new();
     for attack in chosen(names) {

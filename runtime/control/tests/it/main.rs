@@ -1,12 +1,14 @@
 //! The control plane as the program uses it.
 
 mod admin;
+mod canary;
 mod environment;
 mod fetch;
 mod follow;
 mod good;
 mod http_rules;
 mod limits;
+mod plain_routes;
 mod reflecting;
 mod rejects;
 mod routes;

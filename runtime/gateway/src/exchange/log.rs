@@ -70,6 +70,7 @@ impl LogFields {
             route: self.route.as_deref(),
             rpc: self.rpc.as_deref().map(|rpc| rpc.trim_start_matches('/')),
             upstream: self.upstream.as_deref(),
+            canary: exchange.canary_rule(),
             endpoint: self.endpoint.as_deref(),
             status: status.as_u16(),
             grpc_status: Some(code as u8),

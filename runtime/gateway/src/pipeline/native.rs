@@ -6,7 +6,7 @@
 mod reply;
 mod request;
 
-use super::{BodyOf, arrival, call, open};
+use super::{BodyOf, arrival, call, choose, open};
 use crate::answer::{Answer, Refusal};
 use crate::exchange::Exchange;
 use crate::headers::{strip_native_reply, strip_native_request};
@@ -105,7 +105,8 @@ where
         return local::serve(method, &head, body, exchange).await.map(Served::Local);
     };
     exchange.routed_rpc(&routed);
-    let upstream = upstreams.get(&snapshot, routed.route.upstream);
+    let upstream = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, &head, peer, exchange);
+    let upstream = upstreams.get(&snapshot, upstream);
     exchange.set_rpc_deadline(&head.headers, &routed)?;
     let metadata = metadata(&mut head, peer, exchange);
     let body = request::body(body, &routed, exchange).await?;

@@ -41,7 +41,7 @@ pub(super) async fn serve<S>(stream: S, peer: Peer, shared: &Rc<Shared>)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let limits = Arc::clone(peer.limits());
+    let (limits, address) = (Arc::clone(peer.limits()), peer.address);
     let mut builder = http1::Builder::new();
     builder
         // Its own timer would be set anew for every request: see `patience`.
@@ -101,7 +101,7 @@ where
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
         stream = io.into_inner();
         if let Some(Err(error)) = ended {
-            refused::count(&error, counted);
+            refused::tell(&error, address, shared);
             // After an error hyper leaves the socket as it is: what it answered must not be lost to a reset.
             let _ = stream.shutdown().await;
             return;

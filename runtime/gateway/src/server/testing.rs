@@ -9,14 +9,20 @@ use crate::snapshot::{Schemas, Snapshot};
 use crate::upstreams::Pools;
 use std::rc::Rc;
 use std::sync::Arc;
+use tidegate_telemetry::access_log::AccessLog;
 use tidegate_telemetry::metrics::Metrics;
 use tokio::sync::watch;
 
 /// A gateway without routes: it answers 404 to everything.
 pub(super) fn shared(phase: watch::Receiver<Phase>) -> Rc<Shared> {
+    shared_with(phase, None)
+}
+
+/// The same with an access log.
+pub(super) fn shared_with(phase: watch::Receiver<Phase>, access_log: Option<AccessLog>) -> Rc<Shared> {
     let metrics = Arc::new(Metrics::new("0", 1));
     let snapshot = Snapshot::compile(Config::default(), &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
-    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
+    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log }));
     let pools = Rc::new(Pools::new(&gateway.snapshot(), gateway.telemetry()));
     Rc::new(Shared { gateway, pools, phase, streams: Streams::default() })
 }

@@ -45,6 +45,8 @@ pub struct Record<'a> {
     pub rpc: Option<&'a str>,
     /// The name of the upstream.
     pub upstream: Option<&'a str>,
+    /// The canary rule that took the request.
+    pub canary: Option<&'a str>,
     /// The address of the endpoint.
     pub endpoint: Option<&'a str>,
     /// The HTTP status; 499 if the client left.
@@ -89,6 +91,7 @@ impl Record<'_> {
         string(&mut line, "route", self.route.map(str::as_bytes));
         string(&mut line, "rpc", self.rpc.map(str::as_bytes));
         string(&mut line, "upstream", self.upstream.map(str::as_bytes));
+        string(&mut line, "canary", self.canary.map(str::as_bytes));
         string(&mut line, "endpoint", self.endpoint.map(str::as_bytes));
         line.number("status", u64::from(self.status));
         if let Some(grpc_status) = self.grpc_status {

@@ -175,7 +175,7 @@ async fn many_cancellations_leave_nothing_and_cost_nobody_the_connection() {
     let upstream = server.upstream();
     ask(&upstream, get("/answer")).await.unwrap();
     // More than `h2` would forgive by default, both at once and over time.
-    for round in 0..40 {
+    for _ in 0..40 {
         let calls: Vec<_> = (0..60)
             .map(|i| {
                 let upstream = upstream.clone();
@@ -195,7 +195,8 @@ async fn many_cancellations_leave_nothing_and_cost_nobody_the_connection() {
         for call in calls {
             call.await.unwrap();
         }
-        assert_eq!(figures(&upstream).in_flight, 0, "round {round}");
+        // Some linger until the server has surely looked at them.
+        until(|| figures(&upstream).in_flight == 0).await;
         assert_eq!(ask(&upstream, get("/answer")).await.unwrap().data, b"pong");
     }
     assert_eq!((server.connections(), failures(&upstream)), (1, vec![]));

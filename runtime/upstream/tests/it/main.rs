@@ -6,6 +6,7 @@ mod connect;
 mod goaway;
 mod h1;
 mod in_process;
+mod parting;
 mod pool;
 mod quiet;
 mod streaming;

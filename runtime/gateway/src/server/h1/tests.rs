@@ -1,11 +1,13 @@
 use super::serve;
 use crate::config::Limits;
+use crate::config::limits::Headers;
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::server::patience::PARK_AFTER;
-use crate::server::testing::{counted, shared};
+use crate::server::testing::{counted, shared, shared_with};
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate_telemetry::access_log::{AccessLog, Format};
 use tidegate_telemetry::clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
@@ -208,4 +210,59 @@ async fn a_client_that_reads_nothing_is_closed_after_the_write_timeout() {
     let ((), took) = tokio::join!(serve(far, Peer::unknown(), &shared), client);
     assert_eq!(took, Limits::default().write_timeout);
     assert_eq!(counted(&shared), [r#"limited_total{limit="write_timeout"} 1"#]);
+}
+
+/// Bytes that are no request have a line of their own, whatever is known of them.
+#[tokio::test]
+async fn what_the_parser_refuses_is_in_the_access_log() {
+    let cases = [
+        ("GET /x HTTP/1.1\r\na b: c\r\n\r\n".to_owned(), "400", "bad_request"),
+        (format!("GET /x HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "a".repeat(100_000)), "431", "head_too_large"),
+        (format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(66_000)), "414", "head_too_large"),
+        // Nobody was answered.
+        ("GET /x HT".to_owned(), "", ""),
+    ];
+    for (bytes, status, reason) in cases {
+        let written = Written::default();
+        let (log, writer) = AccessLog::start(Format::Text, Box::new(written.clone()), 1, 64 * 1024).expect("a thread");
+        let (_phase, phase) = watch::channel(Phase::Serving);
+        let shared = shared_with(phase, Some(log));
+        let (mut near, far) = tokio::io::duplex(256 * 1024);
+        let client = async {
+            near.write_all(bytes.as_bytes()).await.expect("written");
+            near.shutdown().await.expect("shut down");
+            let mut answer = String::new();
+            near.read_to_string(&mut answer).await.expect("an end");
+            answer.split(' ').nth(1).unwrap_or_default().to_owned()
+        };
+        let limits = Arc::new(Limits { headers: Headers { max_bytes: 80_000, ..Headers::default() }, ..Limits::default() });
+        let peer = Peer::new("192.0.2.1:5".parse().expect("an address")).with_limits(&limits);
+        let ((), answered) = tokio::join!(serve(far, peer, &shared), client);
+        drop((shared, writer));
+        let line = String::from_utf8(written.0.lock().expect("not poisoned").clone()).expect("text");
+        let known = line.split_once(" peer=").map_or("", |(_, known)| known);
+        let want = match status {
+            "" => String::new(),
+            _ => format!(
+                "192.0.2.1:5 method=- path=- protocol=HTTP/1.1 status={status} duration_ms=0.000 bytes_in=0 \
+                 bytes_out=0 reason={reason}\n"
+            ),
+        };
+        assert_eq!((&*answered, known), (status, &*want), "{line}");
+    }
+}
+
+/// Where a log goes that is looked at.
+#[derive(Clone, Default)]
+struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,0 +1,200 @@
+//! Plain routes, compiled, and which of a host's routes takes a request.
+
+use super::{Host, Location, Routed, Snapshot};
+use crate::canary::Rules;
+use crate::config::{Config, HostPattern, PlainRoute};
+use http::{HeaderMap, Method, Uri};
+use std::borrow::Cow;
+use std::sync::Arc;
+use tidegate_telemetry::metrics::{Metrics, requests};
+use tidegate_traffic::{Entry, NormalPath, PathRefusal, RequestView, Table};
+use tidegate_transcode::{Code, Miss, Status};
+
+/// The methods that are counted by their names; all others are counted together.
+const METHODS: [Method; 8] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+];
+
+/// Any other method, as metrics name it.
+const OTHER_METHOD: &str = "(other)";
+
+/// A plain route with what it names resolved.
+#[derive(Debug)]
+pub(crate) struct CompiledPlain {
+    /// Its index in [`Config::plain`].
+    pub(crate) index: usize,
+    /// Index into [`Config::upstreams`]; `None` of a route that sends nothing on.
+    pub(crate) upstream: Option<usize>,
+    pub(crate) canary: Option<Rules>,
+    /// The pattern of its path: what logs and metrics call it.
+    pub(crate) name: Arc<str>,
+    /// By method, in the order of [`METHODS`], and of all others.
+    metrics: Vec<Arc<requests::Route>>,
+}
+
+/// The plain route of one request.
+#[derive(Debug)]
+pub(crate) struct RoutedPlain<'s> {
+    pub(crate) route: &'s CompiledPlain,
+    pub(crate) config: &'s PlainRoute,
+    /// In the form in which it was matched: what is sent on.
+    pub(crate) path: Cow<'s, str>,
+    pub(crate) metrics: &'s Arc<requests::Route>,
+}
+
+/// What takes a request.
+#[derive(Debug)]
+pub(crate) enum Found<'s> {
+    /// An http rule.
+    Rule(Routed<'s>),
+    /// A plain route.
+    Plain(RoutedPlain<'s>),
+}
+
+// === impl CompiledPlain ===
+
+impl CompiledPlain {
+    /// All plain routes of a config. What they name was checked before.
+    pub(super) fn compile_all(config: &Config, metrics: &Metrics) -> Vec<Self> {
+        let compile = |(index, route): (usize, &PlainRoute)| {
+            let place = |name: &str| config.upstreams.iter().position(|upstream| upstream.name == name);
+            let upstream = route.upstream().and_then(place);
+            let name = route.path.to_string();
+            let full = route_name(&route.host, &name);
+            let names = METHODS.iter().map(Method::as_str).chain([OTHER_METHOD]);
+            Self {
+                index,
+                upstream,
+                canary: upstream.and_then(|stable| Rules::compile(&full, &route.canary, stable, config, metrics)),
+                metrics: names.map(|method| metrics.route(&name, method)).collect(),
+                name: name.into(),
+            }
+        };
+        config.plain.iter().enumerate().map(compile).collect()
+    }
+
+    fn metrics(&self, method: &Method) -> &Arc<requests::Route> {
+        let place = METHODS.iter().position(|known| known == method);
+        &self.metrics[place.unwrap_or(METHODS.len())]
+    }
+}
+
+/// A route's name among all: what it serves, and on which host.
+pub(super) fn route_name(host: &HostPattern, what: &str) -> String {
+    match host {
+        HostPattern::Any => what.to_owned(),
+        host => format!("{host} {what}"),
+    }
+}
+
+/// The plain routes with this host pattern, and which they are: by their place in the table.
+pub(super) fn table(config: &Config, host: &HostPattern) -> (Table, Vec<usize>) {
+    let of_host = config.plain.iter().enumerate().filter(|(_, route)| route.host == *host);
+    let (places, entries) = of_host
+        .map(|(index, route)| {
+            let (pattern, conditions) = (route.path.clone(), route.conditions.clone());
+            (index, Entry { pattern, conditions, order: route.order })
+        })
+        .unzip();
+    (Table::new(entries), places)
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// Finds the route of a request: the host (exact, then wildcard, then any), then the most specific path: an
+    /// http rule or an exact path, then the longest prefix; among equals the first in the file. What the
+    /// more specific refuses for its method or its other conditions, the less specific may take.
+    pub(crate) fn find<'s>(&'s self, method: &Method, uri: &'s Uri, headers: &HeaderMap) -> Result<Found<'s>, Miss> {
+        // Peers are of no matter to routes.
+        let request = RequestView { method, query: uri.query(), headers, trusted: false };
+        let mut normal = None;
+        let mut miss = Miss::NotFound;
+        for (index, host) in self.hosts_of(uri, headers) {
+            let other = match self.find_in(index, host, &request, uri, &mut normal) {
+                Ok(found) => return Ok(found),
+                Err(other) => other,
+            };
+            if matches!(miss, Miss::NotFound) {
+                miss = other;
+            }
+        }
+        Err(miss)
+    }
+
+    fn find_in<'s>(
+        &'s self,
+        index: usize,
+        host: &'s Host,
+        request: &RequestView<'_>,
+        uri: &'s Uri,
+        normal: &mut Option<Result<NormalPath<'s>, PathRefusal>>,
+    ) -> Result<Found<'s>, Miss> {
+        let ruled = host.router.find(request.method, uri.path()).map(|matched| {
+            let route = &self.routes[matched.binding.tag as usize];
+            let target = &host.targets[matched.index];
+            let location = Location { host: index, binding: matched.index };
+            Routed { matched, location, route, target }
+        });
+        if host.plain.is_empty() {
+            return ruled.map(Found::Rule);
+        }
+        let path = match (normal.get_or_insert_with(|| NormalPath::new(uri.path())), ruled) {
+            (Ok(path), ruled) => {
+                let rival = ruled.as_ref().ok().map(|routed| self.order_of(routed));
+                let missed = match host.plain.find(path, request, rival) {
+                    Ok(place) => return Ok(Found::Plain(self.routed_plain(host, place, path, request.method))),
+                    Err(missed) => missed,
+                };
+                return ruled.map(Found::Rule).map_err(|miss| with_methods(miss, &missed.methods));
+            }
+            // Http rules have their own way with such paths.
+            (Err(_), Ok(routed)) => return Ok(Found::Rule(routed)),
+            (Err(refusal), Err(Miss::NotFound | Miss::BadPath(_))) => *refusal,
+            (Err(_), Err(miss @ Miss::MethodNotAllowed { .. })) => return Err(miss),
+        };
+        Err(Miss::BadPath(Status::new(Code::InvalidArgument, path.to_string())))
+    }
+
+    fn order_of(&self, routed: &Routed<'_>) -> usize {
+        self.config.routes[routed.matched.binding.tag as usize].order
+    }
+
+    fn routed_plain<'s>(
+        &'s self,
+        host: &Host,
+        place: usize,
+        path: &NormalPath<'s>,
+        method: &Method,
+    ) -> RoutedPlain<'s> {
+        let route = &self.plain[host.plain_routes[place]];
+        RoutedPlain {
+            route,
+            config: &self.config.plain[route.index],
+            path: path.clone().into_inner(),
+            metrics: route.metrics(method),
+        }
+    }
+}
+
+/// A miss that knows of further methods.
+fn with_methods(miss: Miss, methods: &[Method]) -> Miss {
+    if methods.is_empty() || matches!(miss, Miss::BadPath(_)) {
+        return miss;
+    }
+    let known = match &miss {
+        Miss::MethodNotAllowed { allow } => allow.as_str(),
+        _ => "OPTIONS",
+    };
+    let mut names: Vec<&str> = known.split(", ").chain(methods.iter().map(Method::as_str)).collect();
+    names.sort_unstable();
+    names.dedup();
+    Miss::MethodNotAllowed { allow: names.join(", ") }
+}
