@@ -76,6 +76,12 @@ pub(crate) struct Run {
     #[arg(long, value_name = "http://[USER:PASSWORD@]HOST:PORT/PREFIX", conflicts_with = "config")]
     pub(crate) etcd: Option<tidegate_etcd::Address>,
 
+    /// A config in Apollo: a namespace in the form yaml, or one of properties whose values, in the order of
+    /// their keys, are one config. Several namespaces are separated by commas. Paths in it are relative to the
+    /// current folder.
+    #[arg(long, value_name = "http://HOST:PORT/APP/CLUSTER/NAMESPACE", conflicts_with_all = ["config", "etcd"])]
+    pub(crate) apollo: Option<tidegate_apollo::Address>,
+
     /// A folder in which the config in force is kept. If the config is wrong or its source is away at the
     /// next start, that one is served.
     #[arg(long, value_name = "FOLDER")]
@@ -89,14 +95,17 @@ pub(crate) enum From {
     File(PathBuf),
     /// Keys of etcd.
     Etcd(tidegate_etcd::Address),
+    /// Namespaces of Apollo.
+    Apollo(tidegate_apollo::Address),
 }
 
 impl Run {
     /// What the options say; they exclude each other.
     pub(crate) fn from(&self) -> From {
-        match &self.etcd {
-            Some(address) => From::Etcd(address.clone()),
-            None => From::File(self.config.clone().unwrap_or_else(|| DEFAULT_CONFIG.into())),
+        match (&self.etcd, &self.apollo) {
+            (Some(address), _) => From::Etcd(address.clone()),
+            (None, Some(address)) => From::Apollo(address.clone()),
+            (None, None) => From::File(self.config.clone().unwrap_or_else(|| DEFAULT_CONFIG.into())),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::load::{self, Failure, Ready};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tidegate_apollo::ApolloSource;
 use tidegate_control::files::{self, FileSource};
 use tidegate_control::generations::{Saved, StateFolder};
 use tidegate_control::{Diagnostic, Report, not_read};
@@ -68,7 +69,7 @@ pub(crate) fn first(arguments: &Run, runtime: &Runtime) -> Result<Started, Failu
 /// The config file at `path`, for a process that keeps no state.
 #[cfg(feature = "demo")]
 pub(crate) fn file(path: &Path, runtime: &Runtime) -> Result<Started, Failure> {
-    let arguments = Run { config: Some(path.to_owned()), etcd: None, state: None };
+    let arguments = Run { config: Some(path.to_owned()), etcd: None, apollo: None, state: None };
     first(&arguments, runtime)
 }
 
@@ -77,6 +78,7 @@ fn open(from: &From, runtime: &Runtime) -> Box<dyn ConfigSource> {
     match from {
         From::File(path) => Box::new(FileSource::new(path)),
         From::Etcd(address) => Box::new(EtcdSource::new(address.clone())),
+        From::Apollo(address) => Box::new(ApolloSource::new(address.clone())),
     }
 }
 
@@ -84,14 +86,14 @@ fn open(from: &From, runtime: &Runtime) -> Box<dyn ConfigSource> {
 fn folder(from: &From) -> PathBuf {
     match from {
         From::File(path) => files::folder_of(path).to_owned(),
-        From::Etcd(_) => PathBuf::new(),
+        From::Etcd(_) | From::Apollo(_) => PathBuf::new(),
     }
 }
 
 fn unreadable(from: &From, error: &SourceError) -> Failure {
     match from {
         From::File(_) => Failure::config(not_read(error)),
-        From::Etcd(_) => Failure {
+        From::Etcd(_) | From::Apollo(_) => Failure {
             report: Report::new(vec![
                 Diagnostic::error(&error.message)
                     .help("with `--state FOLDER` the config that was in force last is served until the source is back"),

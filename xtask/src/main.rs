@@ -19,6 +19,7 @@ mod h2spec;
 mod interop;
 mod lint;
 mod proc;
+mod servers;
 mod siege;
 mod steps;
 mod subject;

@@ -17,6 +17,7 @@ use crate::golang;
 use crate::h2spec;
 use crate::interop;
 use crate::proc::{Running, Workspace};
+use crate::servers;
 use crate::steps::{Outcome, Steps};
 
 /// Options of the subcommand.
@@ -39,6 +40,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     steps.run("protoc (editions in .proto folders)", || {
         Ok(installed(workspace, &[cache::PROTOC]).unwrap_or_else(|left_out| left_out))
     });
+    steps.run("etcd (configs in it)", || Ok(fetched(servers::etcd(workspace))));
+    steps.run("Apollo's mock (configs in it)", || Ok(fetched(servers::apollo(workspace))));
     steps.command("cargo test --workspace", &mut cargo_test(workspace)?);
     steps.run("protobuf conformance", || {
         if let Err(left_out) = installed(workspace, &[cache::PROTOC]) {
@@ -85,6 +88,14 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     steps.finish()
 }
 
+/// As [`installed`], for what has been tried.
+fn fetched<T>(server: Result<T>) -> Outcome {
+    match server {
+        Ok(_) => Outcome::Passed(String::new()),
+        Err(error) => Outcome::LeftOut(format!("{error:#}")),
+    }
+}
+
 /// Installs packages. What cannot be installed here (no network, no wheel for this system) is left
 /// out rather than failed: that is this machine's lack, not the code's.
 fn installed(workspace: &Workspace, packages: &[Pypi]) -> Result<Outcome, Outcome> {
@@ -102,6 +113,12 @@ fn cargo_test(workspace: &Workspace) -> Result<Command> {
     if let Ok(package) = cache::pypi(workspace, cache::PROTOC) {
         let protoc = cache::program(&package, "protoc/_bin/protoc")?;
         command.env("PROTOC", protoc);
+    }
+    if let Ok(etcd) = servers::etcd(workspace) {
+        command.env("TIDEGATE_ETCD", etcd);
+    }
+    if let Ok(classpath) = servers::apollo(workspace) {
+        command.env("TIDEGATE_APOLLO_CLASSPATH", classpath);
     }
     Ok(command)
 }
