@@ -26,6 +26,10 @@ impl Concurrency {
         Ok(Self { limit })
     }
 
+    pub(crate) const fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// The same bound for somebody who must leave `units` of it to others.
     #[must_use]
     pub const fn leaving(self, units: u64) -> Self {

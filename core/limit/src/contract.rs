@@ -15,6 +15,7 @@ pub struct BucketJudge {
     /// Units times nanoseconds of the period that the bucket holds.
     level: u128,
     last: Duration,
+    /// In the units of the level.
     excess: u128,
 }
 
@@ -43,15 +44,15 @@ impl BucketJudge {
         self.level = self.level_at(at) + u128::from(cost) * self.per_nanos;
         self.last = self.last.max(at);
         let over = self.level.saturating_sub(self.burst * self.per_nanos);
-        self.excess += over.div_ceil(self.per_nanos);
+        self.excess += over;
         self.level -= over;
         over == 0
     }
 
-    /// Units admitted beyond the contract.
+    /// Units admitted beyond the contract, rounded up.
     #[must_use]
     pub const fn excess(&self) -> u128 {
-        self.excess
+        self.excess.div_ceil(self.per_nanos)
     }
 }
 

@@ -48,6 +48,10 @@ impl Fixed {
         Ok(Self { limit: rate.count(), width, scale })
     }
 
+    pub(crate) const fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// The same window for somebody who must leave `units` of it to others.
     #[must_use]
     pub fn leaving(self, units: u64) -> Self {

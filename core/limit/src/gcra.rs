@@ -119,6 +119,11 @@ impl Gcra {
         self.tolerance
     }
 
+    /// Ticks that TAT may be ahead of now for anybody who shares the bucket.
+    pub(crate) const fn ceiling(&self) -> u64 {
+        self.ceiling
+    }
+
     /// The length of its ticks.
     #[must_use]
     pub const fn scale(&self) -> Scale {

@@ -1,7 +1,9 @@
 //! Rate limits that never let more through than they say.
 //!
 //! **Owns** the algorithms ([`gcra`], [`window`], [`log`], [`fixed`], [`concurrency`]), the state of keys in this
-//! process ([`local`]).
+//! process ([`local`]), a node's side of limits that nodes share ([`front`]: combining, leases, the refusal cache),
+//! what the shared store does ([`shared`], behind [`ports::CounterStore`]), and exact judges of all that
+//! ([`contract`]).
 //!
 //! **Does not** do I/O, read a clock, draw random bits, read YAML, know requests or HTTP: `now`, random bits and
 //! values are arguments.
@@ -17,11 +19,14 @@ mod ask;
 pub mod concurrency;
 pub mod contract;
 pub mod fixed;
+pub mod front;
 pub mod gcra;
 mod key;
 pub mod local;
 pub mod log;
+pub mod ports;
 mod quota;
+pub mod shared;
 pub mod window;
 
 pub use algorithm::{Algorithm, Kind, Policy};

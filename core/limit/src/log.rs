@@ -34,6 +34,10 @@ impl Log {
         Ok(Self { limit: rate.count(), window, scale })
     }
 
+    pub(crate) const fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// The same log for somebody who must leave `units` of it to others.
     #[must_use]
     pub fn leaving(self, units: u64) -> Self {
