@@ -6,9 +6,12 @@ mod demo;
 mod drain;
 mod drain_h2;
 mod exit_codes;
+mod from;
+mod generations;
 mod limits;
 #[path = "../../../runtime/control/tests/it/reflecting.rs"]
 mod reflecting;
+mod reload;
 mod routes;
 mod run;
 mod running;
@@ -16,6 +19,7 @@ mod schema;
 mod slow_upstream;
 mod supervisor;
 mod told;
+mod wrong;
 
 use std::fs;
 use std::path::Path;
