@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Uri};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tidegate_telemetry::metrics::{Metrics, requests};
-use tidegate_traffic::{Entry, NormalPath, PathRefusal, RequestView, Table};
+use tidegate_traffic::{Entry, NormalPath, PathPattern, PathRefusal, RequestView, Table};
 use tidegate_transcode::{Code, Miss, Status};
 
 /// The methods that are counted by their names; all others are counted together.
@@ -56,6 +56,15 @@ pub(crate) enum Found<'s> {
     Rule(Routed<'s>),
     /// A plain route.
     Plain(RoutedPlain<'s>),
+}
+
+impl RoutedPlain<'_> {
+    /// So many bytes of the path are what the route says; what follows is the client's.
+    pub(crate) fn matched(&self) -> usize {
+        match &self.config.path {
+            PathPattern::Exact(path) | PathPattern::Prefix(path) => path.len(),
+        }
+    }
 }
 
 // === impl CompiledPlain ===
