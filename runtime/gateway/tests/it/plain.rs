@@ -11,6 +11,7 @@ use tidegate_gateway::config::{
     Action, Config, Forward, HeaderEdits, Network, Place, PlainRoute, Redirect, Respond, Rewrite, Template, Trust,
 };
 use tidegate_gateway::{Gateway, Peer, Single, pipeline};
+use tidegate_telemetry::clock;
 use tidegate_upstream::Protocol;
 
 pub(crate) fn route(path: &str, action: Action) -> PlainRoute {
@@ -277,18 +278,18 @@ async fn an_upstream_has_so_long_to_answer() {
     let get = || request("GET /", &[("host", "shop")], "");
     let status = |code, message: &str| format!(r#"{{"code":{code},"message":"{message}"}}"#);
     let gateway = forwarding("/*", forward());
-    let began = tokio::time::Instant::now();
+    let began = clock::now();
     let got = send(&gateway, &silent(), get()).await;
     assert_eq!(
-        (got.status, got.body, began.elapsed()),
+        (got.status, got.body, clock::now() - began),
         (504, status(4, "the upstream did not answer within 15 s"), Duration::from_secs(15))
     );
     let gateway =
         served("/*", Action::Forward(forward()), |config| config.plain[0].timeout = Some(Duration::from_secs(2)));
-    let began = tokio::time::Instant::now();
+    let began = clock::now();
     let got = send(&gateway, &silent(), get()).await;
     assert_eq!(
-        (got.status, got.body, began.elapsed()),
+        (got.status, got.body, clock::now() - began),
         (504, status(4, "the deadline passed before the upstream answered"), Duration::from_secs(2))
     );
 }
@@ -298,10 +299,10 @@ async fn a_reply_that_goes_silent_breaks_off() {
     let forward = Forward { idle_timeout: Some(Duration::from_secs(7)), ..forward() };
     let gateway = forwarding("/*", forward);
     let upstream = Single(Scripted { hangs: true, ..reply(200, &[], "begun").0 });
-    let began = tokio::time::Instant::now();
+    let began = clock::now();
     let response = pipeline::handle(&gateway, &upstream, request("GET /", &[], ""), &Peer::unknown()).await;
     let error = http_body_util::BodyExt::collect(response.into_body()).await.expect_err("it is not whole");
-    assert_eq!((error, began.elapsed()), (pipeline::ReplyError, Duration::from_secs(7)));
+    assert_eq!((error, clock::now() - began), (pipeline::ReplyError, Duration::from_secs(7)));
 }
 
 #[tokio::test]
