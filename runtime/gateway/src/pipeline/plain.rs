@@ -77,7 +77,7 @@ where
     let request = Request::from_parts(head, body);
     let upstream = upstreams.get(&snapshot, index);
     exchange.calling();
-    let mut reply = first(upstream, request, forward, exchange).await?;
+    let mut reply = first(&*upstream, request, forward, exchange).await?;
     exchange.upstream_answered();
     let idle = forward.idle_timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT);
     let switched = switched::<U::Call>(&mut reply, upgrade)?;
