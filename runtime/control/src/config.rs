@@ -5,6 +5,7 @@
 
 mod access;
 mod canary;
+mod forward;
 mod grpc;
 mod http_rules;
 mod limits;
