@@ -6,9 +6,10 @@ use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
 use crate::value;
 use crate::yaml::{Kind, Node};
-use tidegate_gateway::config::{CanaryPlan, CanaryRule, Listener, SchemaSource};
+use tidegate_gateway::config::{CanaryPlan, CanaryRule, Listener};
 use tidegate_traffic::plan::{Plan, PlanError};
 use tidegate_traffic::{Canary, Rule, Share, Split, SplitKey};
+use tidegate_upstream::Protocol;
 
 /// What the route is that has the rules.
 pub(super) struct Of<'o> {
@@ -76,17 +77,14 @@ fn rule(node: &Node, of: &Of<'_>, before: &[CanaryRule], cx: &mut Context) -> Op
 /// It must exist, and take gRPC if that is what it gets.
 fn check_target(to: &Located<String>, of: &Of<'_>, cx: &mut Context) {
     let Some(upstream) = super::routes::check_exists(to, of.upstreams, cx) else { return };
-    let has_none = matches!(&upstream.config, Some(config) if config.schema.source == SchemaSource::None);
-    if of.calls_services && has_none {
+    let speaks_h1 = matches!(&upstream.config, Some(config) if config.pool.protocol == Protocol::H1);
+    if of.calls_services && speaks_h1 {
         let source = cx.source.clone();
-        cx.error_with(
-            to.span,
-            format!("the upstream `{}` has no `schema`, so it is not known to serve gRPC", to.value),
-            |d| {
-                d.related(&source, upstream.name_span, "declared here")
-                    .help("give it the schema of the route's upstream: `schema: { like: … }`")
-            },
-        );
+        let message = format!("the upstream `{}` speaks HTTP/1.1, and calls of services need HTTP/2", to.value);
+        cx.error_with(to.span, message, |d| {
+            d.related(&source, upstream.name_span, "declared here")
+                .help("give it the schema of the route's upstream, `schema: { like: … }`, or `protocol: h2`")
+        });
     }
 }
 

@@ -205,7 +205,7 @@ error: unknown key `max_eror_rate`
 }
 
 #[test]
-fn names_are_not_given_twice_and_upstreams_take_grpc() {
+fn names_are_not_given_twice_and_upstreams_of_services_speak_h2() {
     rejects(
         &lines(&[
             LISTENERS,
@@ -232,7 +232,7 @@ error: two canary rules are named `first`
 7 |       - { to: shop, name: first, hash: { cookie: a, plan: { steps: [1%] } } }
   |         - first here
 
-error: the upstream `next` has no `schema`, so it is not known to serve gRPC
+error: the upstream `next` speaks HTTP/1.1, and calls of services need HTTP/2
  --> tidegate.yaml:9:15
   |
 9 |       - { to: next, weight: 1% }
@@ -241,7 +241,7 @@ error: the upstream `next` has no `schema`, so it is not known to serve gRPC
   |
 2 | upstreams: { shop: { endpoints: [a:1], schema: { proto: [proto] } }, next: { endpoints: [b:1] } }
   |                                                                      ---- declared here
-  = help: give it the schema of the route's upstream: `schema: { like: … }`
+  = help: give it the schema of the route's upstream, `schema: { like: … }`, or `protocol: h2`
 
 error: two plans are named `first`
   --> tidegate.yaml:12:14

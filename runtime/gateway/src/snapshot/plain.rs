@@ -217,8 +217,19 @@ fn with_methods(miss: Miss, methods: &[Method]) -> Miss {
         Miss::MethodNotAllowed { allow } => allow.as_str(),
         _ => "OPTIONS",
     };
-    let mut names: Vec<&str> = known.split(", ").chain(methods.iter().map(Method::as_str)).collect();
+    Miss::MethodNotAllowed { allow: joined(known, methods.iter()) }
+}
+
+/// The value of `Allow` for a host as a whole, with the methods that its plain routes name.
+pub(super) fn with_plain_methods<'t>(of_rules: String, tables: impl Iterator<Item = &'t Table>) -> String {
+    let methods = tables.flat_map(Table::entries).flat_map(|entry| &entry.conditions.methods);
+    joined(&of_rules, methods)
+}
+
+fn joined<'m>(known: &'m str, methods: impl Iterator<Item = &'m Method>) -> String {
+    let mut names: Vec<&str> = known.split(", ").filter(|name| !name.is_empty()).collect();
+    names.extend(methods.map(Method::as_str));
     names.sort_unstable();
     names.dedup();
-    Miss::MethodNotAllowed { allow: names.join(", ") }
+    names.join(", ")
 }

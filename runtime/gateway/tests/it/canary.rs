@@ -6,7 +6,7 @@ use http::{HeaderName, Request};
 use http_body_util::BodyExt;
 use std::ops::Deref;
 use std::sync::Arc;
-use tidegate_gateway::config::{CanaryPlan, CanaryRule, Config, HostPattern, Place, SchemaSource};
+use tidegate_gateway::config::{Action, CanaryPlan, CanaryRule, Config, Forward, HostPattern, Place, SchemaSource};
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_gateway::{Gateway, Peer, Snapshot, Telemetry, Upstreams, pipeline};
 use tidegate_telemetry::metrics::Metrics;
@@ -125,6 +125,40 @@ async fn native(
 ) -> Vec<&'static str> {
     assert_eq!(ask(gateway, up, request).await, 200);
     up.called()
+}
+
+#[tokio::test]
+async fn plain_requests_go_where_the_rule_says_in_the_form_that_was_matched() {
+    let metrics = Arc::new(Metrics::new("0", 1));
+    let mut config = Config {
+        upstreams: vec![upstream("stable", SchemaSource::None), upstream("next", SchemaSource::None)],
+        ..Config::default()
+    };
+    let forward = Forward { upstream: "stable".into(), ..Forward::default() };
+    let mut plain = crate::plain::route("/assets/*", Action::Forward(forward));
+    plain.canary = vec![rule("version", by_version(), None)];
+    plain.conditions.methods = vec![http::Method::GET];
+    config.plain.push(plain);
+    let snapshot = Snapshot::compile(config, &Schemas::new(), &metrics, 1).expect("the config compiles");
+    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
+    let up = Both::new(good());
+    let v2 = ("x-version", "v2");
+    for (path, headers, status, called, asked) in [
+        ("/assets/a", &[][..], 200, &["stable"][..], Some("/assets/a")),
+        ("/assets/a", &[v2], 200, &["next"], Some("/assets/a")),
+        ("/x/../assets//%61?q=%2F", &[v2], 200, &["next"], Some("/assets/a?q=%2F")),
+        ("/assets/a%2Fb", &[v2], 400, &[], None),
+        ("/assets/..;/b", &[v2], 400, &[], None),
+        ("/assets", &[v2], 404, &[], None),
+    ] {
+        assert_eq!(ask(&gateway, &up, request(&format!("GET {path}"), headers, "")).await, status, "{path}");
+        let seen = up.0.iter().find_map(|up| up.seen.lock().as_ref().map(|(head, _)| head.uri.clone()));
+        assert_eq!(seen.as_ref().and_then(|uri| uri.path_and_query()).map(|path| path.as_str()), asked, "{path}");
+        assert_eq!(up.called(), called, "{path}");
+    }
+    assert_eq!(ask(&gateway, &up, request("DELETE /assets/a", &[v2], "")).await, 405);
+    let spoofed = request("GET /assets/a", &[("x_version", "v2")], "");
+    assert_eq!((ask(&gateway, &up, spoofed).await, up.called()), (400, vec![]));
 }
 
 #[tokio::test]
