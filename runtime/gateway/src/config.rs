@@ -4,6 +4,7 @@
 mod edits;
 mod forward;
 pub mod limits;
+mod metadata;
 pub(crate) mod template;
 mod traffic;
 mod trust;
@@ -11,6 +12,7 @@ mod trust;
 pub use edits::HeaderEdits;
 pub use forward::{Action, Forward, Redirect, Respond, Rewrite, Upgrade};
 pub use limits::Limits;
+pub use metadata::{Case, Mapping, MetadataPolicy, Preset};
 pub use template::{BadTemplate, Placeholder, Template};
 pub use traffic::{CanaryPlan, CanaryRule, PlainRoute};
 pub use trust::{BadNetwork, Network, Trust};
@@ -201,6 +203,8 @@ pub struct Route {
     pub max_message: Option<usize>,
     /// How JSON, queries and bodies are read and written.
     pub transcode: TranscodeOptions,
+    /// Which headers become metadata, in place of [`Config::metadata`].
+    pub metadata: Option<MetadataPolicy>,
     /// Of its calls these go elsewhere: the first rule that holds.
     pub canary: Vec<CanaryRule>,
     /// Its place among all routes of the file, plain ones included.
@@ -219,17 +223,4 @@ pub enum HostPattern {
     Exact(String),
     /// `*.example.com`, kept as `.example.com`: at least one label in front.
     Suffix(String),
-}
-
-/// Which request headers become gRPC metadata, beside the request id and the trace headers, which always do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetadataPolicy {
-    /// Lower-case names; a trailing or leading `*` matches any ending or beginning.
-    pub allow: Vec<String>,
-}
-
-impl Default for MetadataPolicy {
-    fn default() -> Self {
-        Self { allow: ["authorization", "accept-language", "x-*", "*-bin"].map(String::from).to_vec() }
-    }
 }

@@ -173,6 +173,11 @@ impl Exchange {
         self.canary = Some(chosen);
     }
 
+    /// The upstream that was chosen, else the route's own; an index into the config's.
+    pub(crate) fn upstream(&self, stable: usize) -> usize {
+        self.canary.as_ref().map_or(stable, |chosen| chosen.upstream)
+    }
+
     /// The canary rule that took the request.
     pub(crate) fn canary_rule(&self) -> Option<&str> {
         self.canary.as_ref()?.rule.as_deref()

@@ -1,63 +1,12 @@
 //! Which headers cross: request headers → metadata, and metadata → response headers.
 
 pub(crate) mod plain;
+mod rules;
+
+pub(crate) use rules::{HeaderRules, Part};
 
 use crate::answer::{Answer, Refusal};
-use crate::config::MetadataPolicy;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-
-/// A compiled [`MetadataPolicy`].
-#[derive(Debug, Default)]
-pub(crate) struct HeaderRules {
-    exact: Vec<HeaderName>,
-    prefixes: Vec<Box<str>>,
-    suffixes: Vec<Box<str>>,
-}
-
-impl HeaderRules {
-    pub(crate) fn new(policy: &MetadataPolicy) -> Self {
-        let mut rules = Self::default();
-        for pattern in &policy.allow {
-            let pattern = pattern.to_ascii_lowercase();
-            if let Some(prefix) = pattern.strip_suffix('*') {
-                rules.prefixes.push(prefix.into());
-            } else if let Some(suffix) = pattern.strip_prefix('*') {
-                rules.suffixes.push(suffix.into());
-            } else if let Ok(name) = HeaderName::try_from(pattern) {
-                rules.exact.push(name);
-            }
-        }
-        rules
-    }
-
-    /// Copies the request headers that the policy lets pass into `metadata`.
-    ///
-    /// Hop-by-hop headers, those that `Connection` names, what belongs to the protocols (`grpc-*`,
-    /// `content-*`, `host`), our own (`tidegate-*`) and those in which the gateway says where a request came
-    /// from never pass.
-    ///
-    /// # Errors
-    /// 400 for a value that metadata cannot carry, naming the header.
-    pub(crate) fn copy_request(&self, headers: &HeaderMap, metadata: &mut HeaderMap) -> Result<(), Refusal> {
-        let nominated = headers.get(header::CONNECTION).map(|_| Nominated::new(headers));
-        for (name, value) in headers {
-            if !self.passes(name) || nominated.as_ref().is_some_and(|nominated| nominated.holds(name)) {
-                continue;
-            }
-            check_value(name, value)?;
-            metadata.append(name.clone(), value.clone());
-        }
-        Ok(())
-    }
-
-    fn passes(&self, name: &HeaderName) -> bool {
-        let text = name.as_str();
-        let allowed = self.exact.contains(name)
-            || self.prefixes.iter().any(|prefix| text.starts_with(&**prefix))
-            || self.suffixes.iter().any(|suffix| text.ends_with(&**suffix));
-        allowed && !is_protocol(text) && !is_origin(text)
-    }
-}
 
 /// The headers that a request's `Connection` fields name: they are for the next hop only.
 struct Nominated(Vec<Box<str>>);
@@ -176,16 +125,3 @@ fn is_base64(value: &[u8]) -> bool {
             && padding.len() <= 2
     })
 }
-
-/// Copies an upstream's metadata (headers, or the trailers of a unary reply) into response headers.
-pub(crate) fn copy_reply(metadata: &HeaderMap, headers: &mut HeaderMap) {
-    for (name, value) in metadata {
-        let of_content = matches!(name.as_str(), "content-disposition" | "content-language" | "content-location");
-        if of_content || !is_protocol(name.as_str()) {
-            headers.append(name.clone(), value.clone());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

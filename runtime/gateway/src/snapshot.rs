@@ -46,7 +46,6 @@ pub struct Snapshot {
     routes: Vec<CompiledRoute>,
     /// By their place in [`Config::plain`].
     plain: Vec<CompiledPlain>,
-    pub(crate) headers: HeaderRules,
     /// What the gateway answers by itself.
     pub(crate) local: local::Methods,
     /// For requests that match no route.
@@ -100,6 +99,8 @@ pub(crate) struct CompiledRoute {
     pub(crate) transcode: TranscodeOptions,
     /// What goes elsewhere.
     pub(crate) canary: Option<Rules>,
+    /// Which headers cross.
+    pub(crate) headers: Arc<HeaderRules>,
 }
 
 /// The route of one request.
@@ -168,7 +169,6 @@ impl Snapshot {
         }
         Ok(Self {
             generation,
-            headers: HeaderRules::new(&config.metadata),
             local: local::Methods::compile(&config, metrics),
             hosts,
             routes,
@@ -285,6 +285,7 @@ fn resolve_routes(
     metrics: &Metrics,
     problems: &mut Vec<Problem>,
 ) -> Vec<CompiledRoute> {
+    let headers = Arc::new(HeaderRules::new(&config.metadata));
     let mut routes = Vec::new();
     for route in &config.routes {
         let upstream = config.upstreams.iter().position(|upstream| upstream.name == route.upstream);
@@ -306,6 +307,10 @@ fn resolve_routes(
             max_body: route.max_body,
             replies: replies(&config.upstreams[upstream], route),
             transcode: route.transcode.clone(),
+            headers: route
+                .metadata
+                .as_ref()
+                .map_or_else(|| Arc::clone(&headers), |own| Arc::new(HeaderRules::new(own))),
             canary: Rules::compile(
                 &plain::route_name(&route.host, &route.service),
                 &route.canary,

@@ -41,6 +41,13 @@ pub(crate) fn cleanse(headers: &mut HeaderMap, peer: &Peer) {
     }
 }
 
+/// Whether a peer may say this header at all.
+pub(crate) fn may_say(name: &HeaderName, peer: &Peer) -> bool {
+    let text = name.as_str().replace('_', "-");
+    let identity = || peer.identity_headers().iter().any(|name| same(name.as_str(), &text));
+    peer.is_trusted() || !(is_ours(&text) || identity())
+}
+
 fn is_ours(name: &str) -> bool {
     is_forwarding(name) || name.starts_with("tidegate-")
 }

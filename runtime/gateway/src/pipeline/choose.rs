@@ -1,6 +1,7 @@
 //! Choose: which upstream takes the request.
 
 use crate::canary::Rules;
+use crate::config::template::Facts;
 use crate::exchange::Exchange;
 use crate::peer::Peer;
 use http::request;
@@ -19,6 +20,16 @@ pub(super) fn upstream(
     let upstream = chosen.upstream;
     exchange.chosen(chosen);
     upstream
+}
+
+/// What placeholders stand for, once it is chosen.
+pub(super) fn facts<'f>(stable: usize, exchange: &'f Exchange, peer: &'f Peer) -> Facts<'f> {
+    Facts {
+        canary: exchange.canary_rule(),
+        peer: peer.forwarded_for(),
+        request_id: exchange.request_id(),
+        upstream: &exchange.snapshot().config.upstreams[exchange.upstream(stable)].name,
+    }
 }
 
 /// What decisions look at of a request.

@@ -7,7 +7,7 @@ use super::stream::Source;
 use crate::answer::{Answer, Refusal};
 use crate::config::limits::Replies;
 use crate::exchange::Exchange;
-use crate::headers::copy_reply;
+use crate::headers::{HeaderRules, Part};
 use crate::snapshot::Routed;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -33,7 +33,7 @@ where
     R: Body<Data = Bytes, Error = CallError> + Unpin,
 {
     let (head, mut body) = reply.into_parts();
-    check_head(&head, exchange)?;
+    check_head(&head, &routed.route.headers, exchange)?;
     let replies = routed.route.replies;
     let mut deframer = Deframer::new(replies.max_message);
     let mut message = None;
@@ -56,12 +56,14 @@ where
     let in_head = || message.is_none().then(|| Status::from_trailers(&head.headers)).flatten();
     match Status::from_trailers(&trailers).or_else(in_head) {
         Some(Ok(())) => deframer.finish().map_err(|error| bad_frame(&error))?,
-        Some(Err(status)) => return Err(with_metadata(Refusal::from_upstream(status), &head.headers, &trailers)),
+        Some(Err(status)) => {
+            return Err(with_metadata(Refusal::from_upstream(status), &routed.route.headers, &head.headers, &trailers));
+        }
         None => return Err(bad_reply("the upstream's reply has no grpc-status")),
     }
     let message = message.ok_or_else(|| bad_reply("the upstream answered OK without a message"))?;
-    let mut response = reply_head(&head, JSON);
-    copy_reply(&trailers, response.headers_mut());
+    let mut response = reply_head(&head, &routed.route.headers, JSON);
+    routed.route.headers.copy_reply(&trailers, Part::Trailers, response.headers_mut());
     *response.body_mut() = write_whole(&message, routed, response.headers_mut())?;
     exchange.hold(response.body().len());
     Ok(response)
@@ -93,21 +95,21 @@ where
 {
     let framing = framing(&request.headers).unwrap_or(Framing::JsonArray);
     let (head, body) = reply.into_parts();
-    check_head(&head, exchange)?;
+    check_head(&head, &routed.route.headers, exchange)?;
     let mut source =
         Source::new(body, &head.headers, framing, routed, Arc::clone(exchange.snapshot()), exchange.room());
     let begun = poll_fn(|context| source.poll_begin(context)).await;
-    begun.map_err(|refusal| with_metadata(refusal, &head.headers, &HeaderMap::new()))?;
+    begun.map_err(|refusal| with_metadata(refusal, &routed.route.headers, &head.headers, &HeaderMap::new()))?;
     exchange.upstream_answered();
     let content_type = source.content_type();
-    Ok(reply_head(&head, content_type).map(|()| source))
+    Ok(reply_head(&head, &routed.route.headers, content_type).map(|()| source))
 }
 
 /// A reply that is no gRPC, or that is a status and nothing else ("trailers-only").
-fn check_head(head: &response::Parts, exchange: &mut Exchange) -> Result<(), Refusal> {
+fn check_head(head: &response::Parts, rules: &HeaderRules, exchange: &mut Exchange) -> Result<(), Refusal> {
     if let Some(Err(status)) = Status::from_trailers(&head.headers) {
         exchange.upstream_answered();
-        return Err(with_metadata(Refusal::from_upstream(status), &head.headers, &HeaderMap::new()));
+        return Err(with_metadata(Refusal::from_upstream(status), rules, &head.headers, &HeaderMap::new()));
     }
     if head.status != StatusCode::OK {
         return Err(Refusal::from_upstream(Status::from_http(head.status)));
@@ -161,16 +163,16 @@ pub(super) fn grpc_encoding(headers: &HeaderMap) -> Option<Box<str>> {
     headers.get("grpc-encoding").and_then(|value| value.to_str().ok()).map(Box::from)
 }
 
-fn reply_head<T: Default>(head: &response::Parts, content_type: HeaderValue) -> Response<T> {
+fn reply_head<T: Default>(head: &response::Parts, rules: &HeaderRules, content_type: HeaderValue) -> Response<T> {
     let mut response = Response::new(T::default());
-    copy_reply(&head.headers, response.headers_mut());
+    rules.copy_reply(&head.headers, Part::Head, response.headers_mut());
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
-fn with_metadata(mut refusal: Refusal, headers: &HeaderMap, trailers: &HeaderMap) -> Refusal {
-    copy_reply(headers, &mut refusal.headers);
-    copy_reply(trailers, &mut refusal.headers);
+fn with_metadata(mut refusal: Refusal, rules: &HeaderRules, headers: &HeaderMap, trailers: &HeaderMap) -> Refusal {
+    rules.copy_reply(headers, Part::Head, &mut refusal.headers);
+    rules.copy_reply(trailers, Part::Trailers, &mut refusal.headers);
     refusal
 }
 

@@ -113,7 +113,7 @@ where
     let upstream = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, &head, peer, exchange);
     let upstream = upstreams.get(&snapshot, upstream);
     exchange.set_rpc_deadline(&head.headers, &routed)?;
-    let metadata = metadata(&mut head, peer, exchange);
+    let metadata = metadata(&mut head, peer, &routed, exchange);
     let body = request::body(body, &routed, exchange).await?;
     let request = request(&routed, metadata, body);
     exchange.calling();
@@ -128,7 +128,7 @@ where
 }
 
 /// The headers of the call: those that came, but for what is this hop's own.
-fn metadata(head: &mut http_request::Parts, peer: &Peer, exchange: &Exchange) -> HeaderMap {
+fn metadata(head: &mut http_request::Parts, peer: &Peer, routed: &RoutedRpc<'_>, exchange: &Exchange) -> HeaderMap {
     let mut metadata = std::mem::take(&mut head.headers);
     let host = metadata.get(HOST).cloned();
     strip_native_request(&mut metadata);
@@ -139,6 +139,8 @@ fn metadata(head: &mut http_request::Parts, peer: &Peer, exchange: &Exchange) ->
     };
     exchange.write_ids(&mut metadata);
     open::write_origin(host, &head.uri, peer, &mut metadata);
+    let facts = choose::facts(routed.route.upstream, exchange, peer);
+    routed.route.headers.apply_native(peer, &facts, &mut metadata);
     metadata
 }
 

@@ -1,7 +1,7 @@
 //! Open: the client's request becomes a gRPC call.
 
 use super::admit::too_large;
-use super::upload;
+use super::{choose, upload};
 use crate::answer::{Answer, Refusal};
 use crate::body_limits::{BodyLimit, Limited};
 use crate::config::{DEFAULT_TIMEOUT, Limits, limits};
@@ -56,7 +56,7 @@ where
     *request.method_mut() = Method::POST;
     *request.uri_mut() = routed.target.uri.clone();
     *request.version_mut() = Version::HTTP_2;
-    *request.headers_mut() = metadata(head, peer, exchange)?;
+    *request.headers_mut() = metadata(head, peer, routed, exchange)?;
     Ok(request)
 }
 
@@ -89,7 +89,12 @@ pub(super) fn content_type(head: &request::Parts) -> Option<&str> {
 }
 
 /// The headers of the call: what gRPC asks for, what we know of the request, what the policy lets pass.
-fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<HeaderMap, Refusal> {
+fn metadata(
+    head: &request::Parts,
+    peer: &Peer,
+    routed: &Routed<'_>,
+    exchange: &Exchange,
+) -> Result<HeaderMap, Refusal> {
     let mut metadata = peer.metadata.begin();
     metadata::set(&mut metadata, GRPC_TIMEOUT, exchange.grpc_timeout());
     exchange.write_ids(&mut metadata);
@@ -108,7 +113,8 @@ fn metadata(head: &request::Parts, peer: &Peer, exchange: &Exchange) -> Result<H
         // The rest is in the base.
         metadata::set(&mut metadata, FORWARDED_HOST, host);
     }
-    exchange.snapshot().headers.copy_request(&head.headers, &mut metadata)?;
+    let facts = choose::facts(routed.route.upstream, exchange, peer);
+    routed.route.headers.copy_request(head, peer, &facts, &mut metadata)?;
     Ok(metadata)
 }
 

@@ -10,7 +10,6 @@ mod upgrade;
 
 use super::{BodyOf, call, choose};
 use crate::answer::{Answer, Refusal};
-use crate::config::template::Facts;
 use crate::config::{Action, DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Forward, Upgrade};
 use crate::exchange::Exchange;
 use crate::headers::plain::{strip_reply, write_upgrade};
@@ -67,12 +66,7 @@ where
     let upgrade = upgrade::asked(&head, forward, protocol)?;
     let limits = request::limits(routed, peer, &body)?;
     let body = request::body(body, limits, upgrade, exchange).await?;
-    let facts = Facts {
-        canary: exchange.canary_rule(),
-        peer: peer.forwarded_for(),
-        request_id: exchange.request_id(),
-        upstream: &snapshot.config.upstreams[index].name,
-    };
+    let facts = choose::facts(stable, exchange, peer);
     let head = request::head(head, routed, forward, protocol, upgrade, &facts, exchange, peer);
     let request = Request::from_parts(head, body);
     let upstream = upstreams.get(&snapshot, index);
@@ -84,12 +78,7 @@ where
     let (mut head, body) = reply.into_parts();
     strip_reply(&mut head.headers);
     head.extensions.clear();
-    let facts = Facts {
-        canary: exchange.canary_rule(),
-        peer: peer.forwarded_for(),
-        request_id: exchange.request_id(),
-        upstream: &snapshot.config.upstreams[index].name,
-    };
+    let facts = choose::facts(stable, exchange, peer);
     forward.response_headers.apply(&mut head.headers, &facts);
     Ok(match switched {
         Some((tunnel, protocol)) => {

@@ -3,7 +3,7 @@
 use super::close::{bad_frame, bad_reply, grpc_encoding, payload};
 use super::refuse_call;
 use crate::answer::{Answer, Refusal};
-use crate::headers::copy_reply;
+use crate::headers::Part;
 use crate::room::{Room, Turn};
 use crate::snapshot::{Location, Routed, Snapshot};
 use bytes::Bytes;
@@ -246,7 +246,8 @@ where
             Some(Ok(())) => self.deframer.finish().map(Some).map_err(|error| bad_frame(&error)),
             Some(Err(status)) => {
                 let mut refusal = Refusal::from_upstream(status);
-                copy_reply(&trailers, &mut refusal.headers);
+                let rules = &self.snapshot.at(self.location).1.headers;
+                rules.copy_reply(&trailers, Part::Trailers, &mut refusal.headers);
                 Err(refusal)
             }
             None => Err(bad_reply("the upstream's stream ended without a grpc-status")),
