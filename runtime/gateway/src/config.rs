@@ -12,7 +12,7 @@ mod trust;
 pub use edits::HeaderEdits;
 pub use forward::{Action, Forward, Redirect, Respond, Rewrite, Upgrade};
 pub use limits::Limits;
-pub use metadata::{Case, Mapping, MetadataPolicy, Preset};
+pub use metadata::{B3, Case, Mapping, MetadataPolicy, Preset};
 pub use template::{BadTemplate, Placeholder, Template};
 pub use traffic::{CanaryPlan, CanaryRule, PlainRoute};
 pub use trust::{BadNetwork, Network, Trust};

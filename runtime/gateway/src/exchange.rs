@@ -1,6 +1,8 @@
 //! One request from begin to end: its ids, its deadline, and its single line in metrics and log.
 
+mod debug;
 mod log;
+mod plain;
 
 use crate::answer::{Answer, Refusal, limit_behind};
 use crate::canary::Chosen;
@@ -14,12 +16,11 @@ use crate::metadata::{REQUEST_ID, TRACEPARENT};
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};
-use crate::pipeline::plain;
 use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
 use crate::room::{Room, Taken};
 use crate::sent::Sent;
-use crate::snapshot::{Routed, RoutedPlain, RoutedRpc, Snapshot};
+use crate::snapshot::{Routed, RoutedRpc, Snapshot};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, request};
@@ -53,6 +54,8 @@ pub(crate) struct Exchange {
     streams: bool,
     series: Arc<requests::Route>,
     log: Option<Box<LogFields>>,
+    /// A trusted peer asked what became of its request.
+    debug: bool,
     bytes_in: u64,
     /// Of a request that is a stream.
     upload: Option<Upload>,
@@ -82,7 +85,8 @@ impl Exchange {
         let wall = clock::wall();
         let telemetry = gateway.telemetry();
         telemetry.metrics.in_flight().begin();
-        let log = telemetry.access_log.is_some().then(|| Box::new(LogFields::new(head, peer, wall)));
+        let debug = debug::asked(&head.headers, peer);
+        let log = (telemetry.access_log.is_some() || debug).then(|| Box::new(LogFields::new(head, peer, wall)));
         Self {
             gateway: Arc::clone(gateway),
             started: clock::now(),
@@ -95,6 +99,7 @@ impl Exchange {
             streams: false,
             series: Arc::clone(&snapshot.unrouted),
             log,
+            debug,
             bytes_in: 0,
             upload: None,
             canary: None,
@@ -153,15 +158,6 @@ impl Exchange {
             log.rpc = Some(Arc::clone(&binding.rpc));
             log.route = Some(binding.template.as_str().into());
             log.upstream = Some(self.snapshot.config.upstreams[routed.route.upstream].name.as_str().into());
-        }
-    }
-
-    /// The same for a plain route.
-    pub(crate) fn routed_plain(&mut self, routed: &RoutedPlain<'_>) {
-        self.series = Arc::clone(routed.metrics);
-        if let Some(log) = &mut self.log {
-            log.route = Some((&*routed.route.name).into());
-            log.upstream = routed.config.upstream().map(Into::into);
         }
     }
 
@@ -260,22 +256,6 @@ impl Exchange {
         self.deadline = timeout.and_then(|timeout| self.started.checked_add(timeout));
     }
 
-    /// The same for a request of a plain route, which has none unless its route or its client says so.
-    ///
-    /// # Errors
-    /// 400 for a header that cannot be read.
-    pub(crate) fn set_plain_deadline(
-        &mut self,
-        headers: &HeaderMap,
-        of_route: Option<Duration>,
-    ) -> Result<(), Refusal> {
-        // As of a stream: what it may take is not known.
-        self.streams = true;
-        let asked = if self.sent.timeout { asked_timeout(headers)? } else { None };
-        self.limit_time(asked, of_route);
-        Ok(())
-    }
-
     pub(crate) fn request_id(&self) -> &HeaderValue {
         &self.request_id
     }
@@ -364,7 +344,7 @@ impl Exchange {
     /// A large one ends when the client has taken the last piece of it.
     pub(crate) fn end_whole<R>(mut self, response: Response<Bytes>) -> Response<ReplyBody<R>> {
         let (mut head, mut body) = response.into_parts();
-        head.headers.insert(REQUEST_ID, self.request_id.clone());
+        self.stamp(&mut head.headers);
         if self.is_head {
             leave_out(&mut body, &mut head.headers);
         }
@@ -384,16 +364,13 @@ impl Exchange {
     /// Hands itself to the stream, which ends it. Of a stream that only its head is asked for the call is
     /// cancelled.
     pub(crate) fn end_with_stream<R>(mut self, response: Response<Source<R>>) -> Response<ReplyBody<R>> {
-        let request_id = self.request_id.clone();
+        let (mut head, source) = response.into_parts();
+        self.stamp(&mut head.headers);
         if self.is_head {
-            let mut response = response.map(|_| ReplyBody::whole(Bytes::new()));
-            response.headers_mut().insert(REQUEST_ID, request_id);
-            self.end(response.status(), Code::Ok, None);
-            return response;
+            self.end(head.status, Code::Ok, None);
+            return Response::from_parts(head, ReplyBody::whole(Bytes::new()));
         }
-        let mut response = response.map(|source| ReplyBody::stream(source, self));
-        response.headers_mut().insert(REQUEST_ID, request_id);
-        response
+        Response::from_parts(head, ReplyBody::stream(source, self))
     }
 
     /// Hands itself to the reply of a native call, which ends it; to a reply that is a status and
@@ -403,7 +380,7 @@ impl Exchange {
         R: Body<Data = Bytes, Error = CallError> + Unpin,
     {
         let (mut head, body) = response.into_parts();
-        head.headers.insert(REQUEST_ID, self.request_id.clone());
+        self.stamp(&mut head.headers);
         let in_head = Status::code_in(&head.headers);
         if let Some(code) = in_head.filter(|_| body.is_end_stream()) {
             self.end(StatusCode::OK, code, None);
@@ -415,10 +392,11 @@ impl Exchange {
 
     /// Hands itself to the reply of a call that the gateway answers by itself.
     pub(crate) fn end_with_local<R>(self, source: local::Source) -> Response<ReplyBody<R>> {
-        let request_id = self.request_id.clone();
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        self.stamp(&mut headers);
         let mut response = Response::new(ReplyBody::local(local::Reply::new(source, self)));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        response.headers_mut().insert(REQUEST_ID, request_id);
+        *response.headers_mut() = headers;
         response
     }
 
@@ -427,7 +405,7 @@ impl Exchange {
         self.end(StatusCode::OK, refusal.status.code, refusal.reason);
         let mut response = Response::new(ReplyBody::nothing());
         *response.headers_mut() = native::answer(refusal);
-        response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
+        self.stamp(response.headers_mut());
         response
     }
 
@@ -445,62 +423,9 @@ impl Exchange {
         *response.status_mut() = refusal.http_status;
         *response.headers_mut() = headers;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
+        self.stamp(response.headers_mut());
         self.end(refusal.http_status, refusal.status.code, refusal.reason);
         response
-    }
-
-    /// Hands itself to what a plain route is answered with, which ends it; with what has no body, ends.
-    pub(crate) fn end_with_plain<R>(self, served: plain::Served<R>) -> Response<ReplyBody<R>>
-    where
-        R: Body<Data = Bytes, Error = CallError> + Unpin,
-    {
-        match served {
-            plain::Served::Own(response) => self.end_with_own(response),
-            plain::Served::Upstream(response, idle) => self.end_with_upstream(response, idle),
-            plain::Served::Tunnel(response, idle) => {
-                let request_id = self.request_id.clone();
-                let mut response = response.map(|tunnel| ReplyBody::handover(plain::Handover::new(tunnel, self, idle)));
-                response.headers_mut().insert(REQUEST_ID, request_id);
-                response
-            }
-        }
-    }
-
-    /// Ends with an answer that a route has ready.
-    fn end_with_own<R>(mut self, response: Response<Bytes>) -> Response<ReplyBody<R>> {
-        let (mut head, mut body) = response.into_parts();
-        head.headers.insert(REQUEST_ID, self.request_id.clone());
-        if self.is_head {
-            leave_out(&mut body, &mut head.headers);
-        }
-        self.sent(body.len());
-        self.end_plain(head.status, None);
-        Response::from_parts(head, ReplyBody::whole(body))
-    }
-
-    fn end_with_upstream<R>(mut self, response: Response<R>, idle: Duration) -> Response<ReplyBody<R>>
-    where
-        R: Body<Data = Bytes, Error = CallError> + Unpin,
-    {
-        let (mut head, body) = response.into_parts();
-        head.headers.insert(REQUEST_ID, self.request_id.clone());
-        let bodiless = self.is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if bodiless || body.is_end_stream() || length == Some(0) {
-            self.end_plain(head.status, None);
-            return Response::from_parts(head, ReplyBody::nothing());
-        }
-        let (watch, status) = (Watch::new(idle, self.deadline, self.upload()), head.status);
-        Response::from_parts(head, ReplyBody::plain(plain::Pass::new(body, status, length, self, watch)))
-    }
-
-    /// Ends a request of a plain route, whose status line said this, and that may have gone wrong since.
-    pub(crate) fn end_plain(&mut self, status: StatusCode, why: Option<&Refusal>) {
-        match why {
-            Some(refusal) => self.end(status, refusal.status.code, refusal.reason),
-            None => self.end(status, code_of(status), None),
-        }
     }
 
     /// Ends with the last piece of a stream. The status line went out long ago: it was 200.
@@ -570,11 +495,6 @@ impl Drop for Exchange {
 fn leave_out(body: &mut Bytes, headers: &mut HeaderMap) {
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     *body = Bytes::new();
-}
-
-/// The code under which metrics count a reply of plain HTTP: that of an answer of our own with its status.
-fn code_of(status: StatusCode) -> Code {
-    if status.as_u16() < 400 { Code::Ok } else { Code::of_answer(status) }
 }
 
 /// The client's request id if it is well-formed, else one of our own.

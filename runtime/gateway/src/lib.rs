@@ -12,6 +12,7 @@
 #![expect(clippy::result_large_err, reason = "a refusal ends its request: boxing it would allocate to save one move")]
 
 pub mod answer;
+mod b3;
 mod body_limits;
 pub mod canary;
 pub mod config;

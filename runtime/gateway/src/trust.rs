@@ -3,6 +3,7 @@
 //! [`cleanse`] comes before everything else, so that no route, policy or upstream sees what a client
 //! only claims.
 
+use crate::b3;
 use crate::metadata::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO};
 use crate::peer::Peer;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -22,7 +23,12 @@ pub(crate) fn is_forwarding(name: &str) -> bool {
 /// Takes out of a request what only trusted peers may say: who the user is, where the request came from,
 /// and what is the gateway's own. Of names it makes no difference whether they have `_` or `-`: to many
 /// programs they are the same.
+///
+/// What it says of its trace in Zipkin's headers it says in W3C's from here on.
 pub(crate) fn cleanse(headers: &mut HeaderMap, peer: &Peer) {
+    if headers.keys().any(|name| b3::is_b3(name.as_str())) {
+        b3::accept(headers);
+    }
     if peer.is_trusted() {
         return;
     }

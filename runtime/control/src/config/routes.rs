@@ -1,14 +1,14 @@
 //! `routes`: which requests go to which upstream. Those with a `path` are read by [`plain`].
 
 use super::upstreams::Declared;
-use super::{canary, plain, transcoding};
+use super::{canary, metadata, plain, transcoding};
 use crate::diagnostics::{Span, nearest};
 use crate::fields::{Context, Fields, Located};
 use crate::value;
 use std::collections::HashMap;
 use tidegate_gateway::config::{CanaryRule, HostPattern, Listener, Place, PlainRoute, Route, SchemaSource};
 
-const LATER: &[&str] = &["idle_timeout", "retry", "breaker", "limits", "concurrency", "metadata"];
+const LATER: &[&str] = &["idle_timeout", "retry", "breaker", "limits", "concurrency"];
 
 /// Keys of routes with a `path` alone.
 const PLAIN: &[&str] = &[
@@ -123,6 +123,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
     let max_body = fields.optional("max_body", cx, value::buffer);
     let max_message = fields.optional("max_message", cx, value::buffer);
     let transcode = transcoding::read(&mut fields, cx);
+    let metadata = metadata::of_route(&mut fields, cx);
     let host = host.map_or(HostPattern::Any, |host| host.value);
     let name = service.as_ref().map(|service| service.value.clone()).unwrap_or_default();
     let of = canary::Of {
@@ -145,6 +146,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
         max_body: max_body.map(|bytes| bytes.value),
         max_message: max_message.map(|bytes| bytes.value),
         transcode,
+        metadata,
         canary,
         order: at.order,
         place: service.span.place(),

@@ -85,7 +85,7 @@ fn every_key_arrives() {
         ]
     );
     let allow = ["x-user-id", "x-app-*", "*-bin"].map(String::from).to_vec();
-    assert_eq!(config.metadata, MetadataPolicy { allow });
+    assert_eq!(config.metadata, MetadataPolicy { allow, ..MetadataPolicy::default() });
     assert_eq!(config.grpc, LocalServices { health: true, reflection: true });
     let bind = "0.0.0.0:9901".parse().expect("an address");
     assert_eq!(loaded.admin, Some(Admin { bind, token: Some("secret".to_owned()), place: place(6, 16) }));

@@ -5,6 +5,7 @@ mod canary;
 mod environment;
 mod fetch;
 mod follow;
+mod forwarding;
 mod good;
 mod http_rules;
 mod limits;

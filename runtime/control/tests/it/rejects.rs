@@ -347,31 +347,25 @@ error: `to` must be a text and is empty
 #[test]
 fn metadata_names_are_names_of_headers() {
     rejects(
-        &lines(&[LISTENERS, UPSTREAMS, ROUTES, "metadata: { allow: [x y, grpc-timeout, a*b, ok-*], map: {} }"]),
+        &lines(&[LISTENERS, UPSTREAMS, ROUTES, "metadata: { allow: [x y, grpc-timeout, a*b, ok-*] }"]),
         r#"
 error: each of `allow` must be the name of a header, not `x y`
  --> tidegate.yaml:4:21
   |
-4 | metadata: { allow: [x y, grpc-timeout, a*b, ok-*], map: {} }
+4 | metadata: { allow: [x y, grpc-timeout, a*b, ok-*] }
   |                     ^^^ for example `x-user-id`, `x-*` or `"*-bin"`
 
 error: each of `allow` must be the name of a header, not `grpc-timeout`
  --> tidegate.yaml:4:26
   |
-4 | metadata: { allow: [x y, grpc-timeout, a*b, ok-*], map: {} }
+4 | metadata: { allow: [x y, grpc-timeout, a*b, ok-*] }
   |                          ^^^^^^^^^^^^ `grpc-…` belongs to the protocol and cannot be passed on
 
 error: each of `allow` must be the name of a header, not `a*b`
  --> tidegate.yaml:4:40
   |
-4 | metadata: { allow: [x y, grpc-timeout, a*b, ok-*], map: {} }
+4 | metadata: { allow: [x y, grpc-timeout, a*b, ok-*] }
   |                                        ^^^ for example `x-user-id`, `x-*` or `"*-bin"`
-
-error: `map` is not supported yet
- --> tidegate.yaml:4:52
-  |
-4 | metadata: { allow: [x y, grpc-timeout, a*b, ok-*], map: {} }
-  |                                                    ^^^ remove it: this version does not have it
 "#,
     );
 }

@@ -16,6 +16,17 @@ pub struct MetadataPolicy {
     pub set: Vec<(HeaderName, Template)>,
     /// The ways of another gateway.
     pub preset: Option<Preset>,
+    /// Zipkin's trace headers, said to upstreams beside W3C's. Plain routes go by the config's own policy.
+    pub b3: Option<B3>,
+}
+
+/// The form of Zipkin's trace headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum B3 {
+    /// `b3`, one for all.
+    Single,
+    /// `X-B3-TraceId` and so on.
+    Multi,
 }
 
 /// A header and the metadata that it is, in both directions.
@@ -74,6 +85,6 @@ impl MetadataPolicy {
 
 impl Default for MetadataPolicy {
     fn default() -> Self {
-        Self { allow: Self::allowed_by_default(), map: Vec::new(), set: Vec::new(), preset: None }
+        Self { allow: Self::allowed_by_default(), map: Vec::new(), set: Vec::new(), preset: None, b3: None }
     }
 }

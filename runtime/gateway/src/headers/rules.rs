@@ -2,8 +2,9 @@
 
 use super::{Nominated, check_value, is_origin, is_protocol};
 use crate::answer::Refusal;
+use crate::b3;
 use crate::config::template::Facts;
-use crate::config::{Case, Mapping, MetadataPolicy, Preset, Template};
+use crate::config::{B3, Case, Mapping, MetadataPolicy, Preset, Template};
 use crate::metadata::REQUEST_ID;
 use crate::peer::Peer;
 use crate::trust;
@@ -27,6 +28,7 @@ pub(crate) struct HeaderRules {
     map: Vec<Mapping>,
     set: Vec<(HeaderName, Template)>,
     preset: Option<Preset>,
+    b3: Option<B3>,
 }
 
 /// Which part of an upstream's reply metadata is.
@@ -40,8 +42,8 @@ pub(crate) enum Part {
 
 impl HeaderRules {
     pub(crate) fn new(policy: &MetadataPolicy) -> Self {
-        let MetadataPolicy { allow, map, set, preset } = policy;
-        let mut rules = Self { map: map.clone(), set: set.clone(), preset: *preset, ..Self::default() };
+        let MetadataPolicy { allow, map, set, preset, b3 } = policy;
+        let mut rules = Self { map: map.clone(), set: set.clone(), preset: *preset, b3: *b3, ..Self::default() };
         for pattern in allow {
             let pattern = pattern.to_ascii_lowercase();
             if let Some(prefix) = pattern.strip_suffix('*') {
@@ -144,6 +146,9 @@ impl HeaderRules {
     }
 
     fn set(&self, facts: &Facts<'_>, metadata: &mut HeaderMap) {
+        if let Some(form) = self.b3 {
+            b3::emit(metadata, form);
+        }
         for (name, template) in &self.set {
             match template.value(facts) {
                 Some(value) => drop(metadata.insert(name.clone(), value)),

@@ -8,7 +8,8 @@ use http_body_util::Full;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_gateway::config::{
-    Action, Config, Forward, HeaderEdits, Network, Place, PlainRoute, Redirect, Respond, Rewrite, Template, Trust,
+    Action, B3, Config, Forward, HeaderEdits, MetadataPolicy, Network, Place, PlainRoute, Redirect, Respond, Rewrite,
+    Template, Trust,
 };
 use tidegate_gateway::{Gateway, Peer, Single, pipeline};
 use tidegate_telemetry::clock;
@@ -316,4 +317,55 @@ async fn a_body_that_is_too_long_is_refused() {
     );
     assert!(upstream.0.seen.lock().is_none());
     assert_eq!(send(&gateway, &upstream, request("POST /", &[("host", "shop")], "1234")).await.status, 200);
+}
+
+/// A gateway whose one route is asked by a peer that is trusted or not.
+async fn asked_by(trusted: bool, lines: &[(&str, &str)], metadata: MetadataPolicy) -> (HeaderMap, HeaderMap) {
+    let network = if trusted { "192.0.2.0/24" } else { "10.0.0.0/8" };
+    let trust = Trust { peers: vec![network.parse().expect("a network")], identity_headers: Vec::new() };
+    let peer = Peer::new(([192, 0, 2, 1], 9).into()).with_trust(&Arc::new(trust));
+    let gateway = served("/a/*", Action::Forward(forward()), |config| {
+        config.upstreams[0].pool.protocol = Protocol::H1;
+        config.metadata = metadata;
+    });
+    let upstream = reply(200, &[("tidegate-route", "spoofed")], "ok");
+    let response = pipeline::handle(&gateway, &upstream, request("GET /a/b", lines, ""), &peer).await;
+    (response.headers().clone(), upstream.0.request().0.headers)
+}
+
+#[tokio::test]
+async fn a_trusted_peer_learns_what_became_of_its_request() {
+    let ask = [("tidegate-debug", "1")];
+    let (got, asked) = asked_by(true, &ask, MetadataPolicy::default()).await;
+    let time = got["tidegate-upstream-time"].to_str().expect("text");
+    assert!(time.parse::<f64>().is_ok_and(|time| time >= 0.0), "{time}");
+    let said: Vec<_> = ["tidegate-route", "tidegate-upstream", "tidegate-attempts", "tidegate-canary"]
+        .map(|name| got.get(name).map(|value| value.to_str().expect("text").to_owned()))
+        .into();
+    assert_eq!(said, [Some("/a/*".to_owned()), Some("up".into()), Some("1".into()), None]);
+    assert!(!asked.contains_key("tidegate-debug"));
+    for (trusted, lines) in [(false, &ask[..]), (true, &[]), (true, &[("tidegate-debug", "0")])] {
+        let (got, _) = asked_by(trusted, lines, MetadataPolicy::default()).await;
+        assert!(!got.keys().any(|name| name.as_str().starts_with("tidegate-")), "{got:?}");
+    }
+}
+
+#[tokio::test]
+async fn zipkins_trace_headers_are_understood_and_said_if_asked_for() {
+    const TRACE: &str = "80f198ee56343ba864fe8b2a57d3eff7";
+    let b3 = format!("{TRACE}-e457b5a2e4d86bd1-1");
+    for (form, names) in [
+        (None, &[][..]),
+        (Some(B3::Single), &["b3"]),
+        (Some(B3::Multi), &["x-b3-traceid", "x-b3-spanid", "x-b3-sampled"]),
+    ] {
+        let metadata = MetadataPolicy { b3: form, ..MetadataPolicy::default() };
+        let (_, asked) = asked_by(true, &[("b3", &b3)], metadata).await;
+        assert_eq!(&asked["traceparent"].to_str().expect("text")[3..35], TRACE);
+        let said: Vec<_> = asked.keys().map(HeaderName::as_str).filter(|name| name.contains("b3")).collect();
+        assert_eq!(said, names);
+        if let Some(name) = names.first() {
+            assert_eq!(&asked[*name].to_str().expect("text")[..32], TRACE);
+        }
+    }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 fn map(lines: &[(&str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in lines {
-        let name: http::HeaderName = name.parse().expect("header name");
-        map.append(name, http::HeaderValue::from_bytes(value.as_bytes()).expect("header value"));
+        let name: HeaderName = name.parse().expect("header name");
+        map.append(name, HeaderValue::from_bytes(value.as_bytes()).expect("header value"));
     }
     map
 }

@@ -1,6 +1,7 @@
 //! The request as it goes on.
 
 use crate::answer::Refusal;
+use crate::b3;
 use crate::body_limits::Limited;
 use crate::config::template::Facts;
 use crate::config::{Forward, Upgrade, limits};
@@ -84,6 +85,9 @@ pub(super) fn head(
     };
     strip_request(headers, version);
     exchange.write_ids(headers);
+    if let Some(form) = exchange.snapshot().config.metadata.b3 {
+        b3::emit(headers, form);
+    }
     trust::add_origin(headers, host.clone(), peer);
     if let Some(host) = host {
         headers.insert(HOST, host);
