@@ -20,6 +20,10 @@ pub enum Scenario {
     Stream,
     /// A native call over HTTP/2, untranslated: the GET's messages.
     Grpc,
+    /// The GET with headers that a map may rename.
+    Headers,
+    /// A GET that goes on as it is, to an upstream of HTTP/1.1; the GET's object comes back.
+    Plain,
 }
 
 /// Objects in a list and messages in a stream.
@@ -27,13 +31,14 @@ pub const MANY: usize = 100;
 
 impl Scenario {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::List, Self::Stream, Self::Grpc];
+    pub const ALL: [Self; 7] =
+        [Self::Get, Self::Post, Self::List, Self::Stream, Self::Grpc, Self::Headers, Self::Plain];
 
     /// The path of the gRPC method behind it.
     #[must_use]
     pub fn grpc_path(self) -> &'static str {
         match self {
-            Self::Get | Self::Grpc => "/tidegate.bench.v1.Items/GetItem",
+            Self::Get | Self::Grpc | Self::Headers | Self::Plain => "/tidegate.bench.v1.Items/GetItem",
             Self::Post => "/tidegate.bench.v1.Items/CreateItem",
             Self::List => "/tidegate.bench.v1.Items/ListItems",
             Self::Stream => "/tidegate.bench.v1.Items/WatchItems",
@@ -53,7 +58,8 @@ impl Scenario {
 
     fn target(self) -> &'static str {
         match self {
-            Self::Get | Self::Grpc => "/v1/items/item-00000",
+            Self::Get | Self::Grpc | Self::Headers => "/v1/items/item-00000",
+            Self::Plain => "/plain/item-00000",
             Self::Post => "/v1/items",
             Self::List => "/v1/items?pageSize=100",
             Self::Stream => "/v1/items:watch?pageSize=100",
@@ -65,7 +71,11 @@ impl Scenario {
     pub fn request(self) -> Vec<u8> {
         let target = self.target();
         if self != Self::Post {
-            return format!("GET {target} HTTP/1.1\r\nhost: bench.local\r\naccept: application/json\r\n\r\n")
+            let more = match self {
+                Self::Headers => "x-request-id: 0190f3c2\r\nx-env: prod\r\nx-user-id: 4711\r\n",
+                _ => "",
+            };
+            return format!("GET {target} HTTP/1.1\r\nhost: bench.local\r\naccept: application/json\r\n{more}\r\n")
                 .into_bytes();
         }
         let body = json_of(&big_item()).to_string();
@@ -82,7 +92,9 @@ impl Scenario {
     pub fn grpc_request(self) -> Bytes {
         let list = ListItemsRequest { page_size: 100, page_token: String::new() };
         match self {
-            Self::Get | Self::Grpc => frame(&GetItemRequest { id: "item-00000".to_owned() }),
+            Self::Get | Self::Grpc | Self::Headers | Self::Plain => {
+                frame(&GetItemRequest { id: "item-00000".to_owned() })
+            }
             Self::Post => frame(&big_item()),
             Self::List | Self::Stream => frame(&list),
         }
@@ -92,7 +104,7 @@ impl Scenario {
     #[must_use]
     pub fn grpc_reply(self) -> Vec<Bytes> {
         match self {
-            Self::Get | Self::Grpc => vec![frame(&small_item())],
+            Self::Get | Self::Grpc | Self::Headers | Self::Plain => vec![frame(&small_item())],
             Self::Post => vec![frame(&big_item())],
             Self::List => vec![frame(&ListItemsReply {
                 items: (0..MANY).map(item).collect(),
@@ -107,7 +119,7 @@ impl Scenario {
     pub fn json_reply(self) -> Value {
         let items = || (0..MANY).map(|index| json_of(&item(index)));
         match self {
-            Self::Get | Self::Grpc => json_of(&small_item()),
+            Self::Get | Self::Grpc | Self::Headers | Self::Plain => json_of(&small_item()),
             Self::Post => json_of(&big_item()),
             Self::List => json!({"items": items().collect::<Value>(), "nextPageToken": "bmV4dA"}),
             Self::Stream => items().collect(),
@@ -208,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_request_is_recognised_by_its_target() {
-        for scenario in Scenario::ALL.into_iter().filter(|scenario| *scenario != Scenario::Grpc) {
+        for scenario in [Scenario::Get, Scenario::Post, Scenario::List, Scenario::Stream] {
             let post = scenario == Scenario::Post;
             assert_eq!(Scenario::of_target(post, scenario.target()), scenario);
         }

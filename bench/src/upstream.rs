@@ -1,4 +1,5 @@
-//! A gRPC upstream that costs little: raw h2, answers encoded once, the POST echoed.
+//! A gRPC upstream that costs little: raw h2, answers encoded once, the POST echoed. Whoever speaks HTTP/1.1 gets
+//! the small object as JSON.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -6,6 +7,7 @@ use std::rc::Rc;
 use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::scenario::Scenario;
@@ -32,6 +34,12 @@ pub async fn serve(listener: TcpListener) -> Result<()> {
 }
 
 async fn connection(socket: TcpStream, replies: Replies) -> Result<()> {
+    let mut first = [0];
+    socket.peek(&mut first).await?;
+    // Nothing else that is asked here begins like the preface of HTTP/2.
+    if first != *b"P" {
+        return plain(socket).await;
+    }
     let mut connection = h2::server::Builder::new()
         .initial_window_size(1 << 20)
         .initial_connection_window_size(16 << 20)
@@ -49,6 +57,21 @@ async fn connection(socket: TcpStream, replies: Replies) -> Result<()> {
                 eprintln!("upstream call: {error:#}");
             }
         });
+    }
+    Ok(())
+}
+
+/// Answers every head that comes, for as long as some do; none has a body.
+async fn plain(mut socket: TcpStream) -> Result<()> {
+    let body = Scenario::Plain.json_reply().to_string();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let mut head = Vec::with_capacity(4096);
+    while socket.read_buf(&mut head).await? > 0 {
+        if head.ends_with(b"\r\n\r\n") {
+            head.clear();
+            socket.write_all(answer.as_bytes()).await?;
+        }
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Keep-alive connections, one request at a time on each; of native calls, calls at a time.
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// Only these scenarios (get, post, list, stream, grpc).
+    /// Only these scenarios (get, post, list, stream, grpc, headers, plain).
     #[arg(long)]
     scenario: Vec<String>,
     /// Only compare the answers.
@@ -59,23 +59,33 @@ impl Args {
     }
 }
 
-const SCENARIOS: [(&str, &str); 5] = [
+const SCENARIOS: [(&str, &str); 7] = [
     ("get", "small GET"),
     ("post", "1 KiB POST"),
     ("list", "list of 100 objects"),
     ("stream", "stream of 100 messages"),
     (NATIVE, "native unary call"),
+    (HEADERS, "small GET with headers"),
+    (PLAIN, "plain GET over h1"),
 ];
 
 /// The scenario without translation.
 const NATIVE: &str = "grpc";
 
+/// The scenario for which a second one of ours has a canary and a header map switched on.
+const HEADERS: &str = "headers";
+
+/// The scenario without gRPC.
+const PLAIN: &str = "plain";
+
 /// Everything that a round needs.
 struct Rig {
     bench: PathBuf,
     subjects: Vec<Subject>,
-    /// Envoy without its transcoder, which takes the place of the first subject for native calls.
+    /// Envoy without its transcoder, which takes the place of the first subject for what is not translated.
     router: Subject,
+    /// Ours with plain routes, a canary and a header map.
+    traffic: Option<Subject>,
     scenarios: Vec<(&'static str, &'static str)>,
 }
 
@@ -106,18 +116,23 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     };
     let mut subjects = vec![start_envoy("envoy.yaml", Some(&descriptors))?];
     let router = start_envoy("envoy-router.yaml", None)?;
-    if let Some(ours) = &ours {
-        subjects.push(Subject::on_free_port("Tidegate", |address| {
-            let file = folder.join("tidegate.yaml");
-            std::fs::write(&file, config::ours(address, &upstream.address, &descriptors))?;
-            let mut command = Command::new(ours);
-            command.args(["run", "-c"]).arg(file);
-            Ok(command)
-        })?);
-    }
+    let start_ours = |name, file: &str, text: fn(&str, &str, &Path) -> String| {
+        let start = |ours: &PathBuf| {
+            Subject::on_free_port(name, |address| {
+                let file = folder.join(file);
+                std::fs::write(&file, text(address, &upstream.address, &descriptors))?;
+                let mut command = Command::new(ours);
+                command.args(["run", "-c"]).arg(file);
+                Ok(command)
+            })
+        };
+        ours.as_ref().map(start).transpose()
+    };
+    subjects.extend(start_ours("Tidegate", "tidegate.yaml", config::ours)?);
+    let traffic = start_ours("Tidegate, traffic", "tidegate-traffic.yaml", config::ours_with_traffic)?;
     subjects
         .push(Subject::reporting("floor", Command::new(&bench).arg("floor").args(["--upstream", &upstream.address]))?);
-    let mut rig = Rig { bench, subjects, router, scenarios: chosen(&args.scenario)? };
+    let mut rig = Rig { bench, subjects, router, traffic, scenarios: chosen(&args.scenario)? };
     rig.compare_answers()?;
     if args.check {
         return Ok(());
@@ -137,18 +152,28 @@ fn chosen(names: &[String]) -> Result<Vec<(&'static str, &'static str)>> {
 
 impl Rig {
     /// Envoy first.
-    fn subjects_of(&self, scenario: &str) -> impl Iterator<Item = &Subject> {
-        let native = scenario == NATIVE;
-        let first = if native { &self.router } else { &self.subjects[0] };
-        std::iter::once(first).chain(&self.subjects[1..])
+    fn subjects_of(&mut self, scenario: &str) -> Vec<&mut Subject> {
+        let Self { subjects, router, traffic, .. } = self;
+        if scenario == PLAIN {
+            return std::iter::once(router).chain(traffic).collect();
+        }
+        let mut of: Vec<&mut Subject> = subjects.iter_mut().collect();
+        if scenario == NATIVE {
+            of[0] = router;
+        }
+        if scenario == HEADERS {
+            of.extend(traffic);
+        }
+        of
     }
 
     /// Asks every subject the same and compares the answers as JSON.
     fn compare_answers(&mut self) -> Result<()> {
-        for (scenario, label) in &self.scenarios {
+        let bench = self.bench.clone();
+        for (scenario, label) in self.scenarios.clone() {
             let mut first: Option<(&str, Value)> = None;
             for subject in self.subjects_of(scenario) {
-                let body = proc::output(Command::new(&self.bench).arg("answer").args([
+                let body = proc::output(Command::new(&bench).arg("answer").args([
                     "--address",
                     &subject.address,
                     "--scenario",
@@ -175,12 +200,11 @@ impl Rig {
         for round in 1..=args.rounds {
             println!("round {round} of {}", args.rounds);
             for (scenario, label) in self.scenarios.clone() {
-                for index in 0..self.subjects.len() {
-                    let native = scenario == NATIVE && index == 0;
-                    let subject = if native { &mut self.router } else { &mut self.subjects[index] };
+                let bench = self.bench.clone();
+                for subject in self.subjects_of(scenario) {
                     subject.check_alive()?;
                     let line = proc::output(
-                        Command::new(&self.bench)
+                        Command::new(&bench)
                             .arg("load")
                             .args(["--address", &subject.address, "--scenario", scenario])
                             .args(["--connections", &args.connections.to_string()])

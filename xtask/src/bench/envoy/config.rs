@@ -47,6 +47,38 @@ telemetry:
     )
 }
 
+/// The same with what decides where a request goes, and what its headers are called.
+pub(super) fn ours_with_traffic(address: &str, upstream: &str, descriptors: &Path) -> String {
+    let descriptors = descriptors.display();
+    format!(
+        r#"workers: 1
+listeners:
+  - bind: {address}
+    identity_headers: [x-account]
+upstreams:
+  items:
+    endpoints: [{upstream}]
+    schema: {{ descriptor_set: {descriptors} }}
+  items-next:
+    endpoints: [{upstream}]
+    schema: {{ like: items }}
+  web:
+    endpoints: [{upstream}]
+routes:
+  - service: tidegate.bench.v1.Items
+    upstream: items
+    canary:
+      - {{ to: items-next, hash: {{ header: x-user-id, below: 10% }} }}
+  - {{ path: /plain/*, upstream: web }}
+metadata:
+  map: {{ x-request-id: request-id, x-env: env, x-user-id: user_id }}
+  set: {{ canary: "%CANARY%", edge: tidegate }}
+telemetry:
+  access_log: off
+"#
+    )
+}
+
 /// Envoy's.
 #[derive(Debug)]
 pub(super) struct Envoy<'a> {
@@ -81,6 +113,8 @@ impl Envoy<'_> {
             - name: all
               domains: ["*"]
               routes:
+              - match: {{ prefix: /plain/ }}
+                route: {{ cluster: web, timeout: 15s }}
               - match: {{ prefix: / }}
                 route: {{ cluster: items, timeout: 15s }}
           http_filters:
@@ -96,6 +130,14 @@ impl Envoy<'_> {
         explicit_http_config: {{ http2_protocol_options: {{}} }}
     load_assignment:
       cluster_name: items
+      endpoints:
+      - lb_endpoints:
+        - endpoint:
+            address: {{ socket_address: {{ address: {upstream_host}, port_value: {upstream_port} }} }}
+  - name: web
+    type: STATIC
+    load_assignment:
+      cluster_name: web
       endpoints:
       - lb_endpoints:
         - endpoint:
