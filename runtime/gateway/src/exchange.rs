@@ -81,8 +81,7 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Request id, trace, clock, and the config that holds for this request.
-    pub(crate) fn begin(gateway: &Arc<Gateway>, head: &request::Parts, peer: &Peer) -> Self {
-        let snapshot = gateway.snapshot();
+    pub(crate) fn begin(gateway: &Arc<Gateway>, snapshot: Arc<Snapshot>, head: &request::Parts, peer: &Peer) -> Self {
         let sent = Sent::of(&head.headers);
         let wall = clock::wall();
         let telemetry = gateway.telemetry();

@@ -63,8 +63,11 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (mut head, body) = request.into_parts();
+    let snapshot = gateway.snapshot();
+    let believed = snapshot.believes(peer);
+    let peer = believed.as_ref().unwrap_or(peer);
     trust::cleanse(&mut head.headers, peer);
-    let mut exchange = Exchange::begin(gateway, &head, peer);
+    let mut exchange = Exchange::begin(gateway, snapshot, &head, peer);
     let protocol = native::protocol(&head);
     if let Err(refusal) = native::check_protocol(protocol, &head) {
         return exchange.end_refused(refusal);

@@ -131,6 +131,8 @@ fn index(state: &State) -> String {
          /api/v1/config:reload        POST: read the source again\n\
          /api/v1/routes               which requests become which calls\n\
          /api/v1/upstreams            endpoints, schemas and figures\n\
+         /api/v1/canaries             plans of canaries, and how far they are\n\
+         /api/v1/canaries/NAME:DO     POST; DO is pause, resume, promote or abort\n\
          /api/v1/log-level            GET; POST {{\"level\": \"info,h2=debug\"}}\n",
         state.shown.version
     )
