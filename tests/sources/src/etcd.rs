@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
+
 /// etcd with a data folder of its own. Port and data stay when it is stopped and started again.
 #[derive(Debug)]
 pub struct Etcd {
@@ -14,6 +16,8 @@ pub struct Etcd {
     server: Option<Server>,
     /// What its client says of itself, for a cluster with users.
     root: Option<String>,
+    /// With them it speaks TLS, to clients that have a certificate of their own.
+    certificates: Option<Certificates>,
 }
 
 impl Etcd {
@@ -23,9 +27,22 @@ impl Etcd {
     /// As [`installed`](crate::installed), or if it does not start.
     #[must_use]
     pub fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    /// The same with TLS; clients need a certificate.
+    ///
+    /// # Panics
+    /// As [`Etcd::start`].
+    #[must_use]
+    pub fn start_with_tls() -> Option<Self> {
+        Self::start_with(Some(Certificates::new()))
+    }
+
+    fn start_with(certificates: Option<Certificates>) -> Option<Self> {
         let program = crate::installed("etcd/etcd")?;
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut etcd = Self { program, folder, address: "127.0.0.1:0".into(), server: None, root: None };
+        let mut etcd = Self { program, folder, address: "127.0.0.1:0".into(), server: None, root: None, certificates };
         etcd.run();
         Some(etcd)
     }
@@ -43,13 +60,19 @@ impl Etcd {
 
     /// Starts it again, where it was and with what it had.
     pub fn run(&mut self) {
-        let clients = format!("http://{}", self.address);
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
+        let clients = format!("{scheme}://{}", self.address);
         let peers = "http://127.0.0.1:0";
         let mut command = Command::new(&self.program);
         command.arg("--data-dir").arg(self.folder.path().join("data"));
         command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
         command.args(["--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers]);
         command.args(["--initial-cluster", &format!("default={peers}"), "--logger", "zap"]);
+        if let Some(certificates) = &self.certificates {
+            command.arg("--client-cert-auth").arg("--trusted-ca-file").arg(certificates.path("ca.pem"));
+            command.arg("--cert-file").arg(certificates.path("server.pem"));
+            command.arg("--key-file").arg(certificates.path("server.key"));
+        }
         let (server, address) = Server::start(&mut command, serving);
         self.address = address;
         self.server = Some(server);
@@ -61,6 +84,15 @@ impl Etcd {
     /// The data cannot be removed.
     pub fn wipe(&self) {
         std::fs::remove_dir_all(self.folder.path().join("data")).expect("the data goes");
+    }
+
+    /// The certificates, of one with TLS.
+    ///
+    /// # Panics
+    /// It has none.
+    #[must_use]
+    pub fn certificates(&self) -> &Certificates {
+        self.certificates.as_ref().expect("it was started with TLS")
     }
 
     /// The process.
@@ -81,6 +113,11 @@ impl Etcd {
         let mut command = Command::new(&self.program);
         command.args(["ctl", "--endpoints", &self.address]).args(arguments);
         command.env("ETCDCTL_API", "3");
+        if let Some(certificates) = &self.certificates {
+            command.arg("--cacert").arg(certificates.path("ca.pem"));
+            command.arg("--cert").arg(certificates.path("client.pem"));
+            command.arg("--key").arg(certificates.path("client.key"));
+        }
         if let Some(root) = &self.root {
             command.args(["--user", root]);
         }
@@ -129,7 +166,7 @@ impl Etcd {
     }
 }
 
-/// The address in the line that says that clients are served.
+/// The address in the line that says that clients are served, securely or not.
 fn serving(line: &str) -> Option<String> {
     let (_, fields) = line.split_once("\"msg\":\"serving client traffic")?;
     let (_, address) = fields.split_once("\"address\":\"")?;
