@@ -93,7 +93,7 @@ impl<'a> Client<'a> {
             if state.revision == 0 {
                 state.revision = answer.header.unwrap_or_default().revision;
             }
-            bytes += answer.kvs.iter().map(|pair| pair.value.len()).sum::<usize>();
+            bytes += answer.kvs.iter().map(|pair| pair.key.len() + pair.value.len()).sum::<usize>();
             if bytes > MAX_BYTES {
                 return Err(self.too_large());
             }
