@@ -15,7 +15,7 @@ use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};
 use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
-use crate::room::{Room, Taken};
+use crate::room::{Room, Taken, Turn, wait_for_room};
 use crate::sent::Sent;
 use crate::snapshot::{Routed, RoutedRpc, Snapshot};
 use bytes::Bytes;
@@ -118,13 +118,17 @@ impl Exchange {
     /// Waits for room for a large message of a reply, once; it has it until it ends.
     pub(crate) async fn make_room(&mut self, len: usize, compressed: bool) -> Result<(), Refusal> {
         if self.taken.is_none() {
+            let waiting = wait_for_room(&self.gateway, len)?;
             self.taken = Some(self.room.take(len, compressed, self.deadline).await?);
+            // From here on it counts as it is read.
+            drop(waiting);
         }
         Ok(())
     }
 
-    pub(crate) fn room(&self) -> Room {
-        self.room.clone()
+    /// Room for the large messages of a stream.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn::new(self.room.clone(), Arc::clone(&self.gateway))
     }
 
     /// What its client may take, by the config that holds for this request.

@@ -33,6 +33,7 @@ use std::task::Poll;
 use tidegate_transcode::Miss;
 use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
+pub(crate) use arrival::overloaded;
 pub(crate) use reply::LARGE_BYTES;
 pub use reply::{ReplyBody, ReplyError};
 
