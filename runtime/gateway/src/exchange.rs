@@ -18,7 +18,7 @@ use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};
 use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
-use crate::room::{Room, Taken};
+use crate::room::{Room, Taken, Turn, wait_for_room};
 use crate::sent::Sent;
 use crate::snapshot::{Routed, RoutedRpc, Snapshot};
 use bytes::Bytes;
@@ -133,13 +133,17 @@ impl Exchange {
     /// Waits for room for a large message of a reply, once; it has it until it ends.
     pub(crate) async fn make_room(&mut self, len: usize, compressed: bool) -> Result<(), Refusal> {
         if self.taken.is_none() {
+            let waiting = wait_for_room(&self.gateway, len)?;
             self.taken = Some(self.room.take(len, compressed, self.deadline).await?);
+            // From here on it counts as it is read.
+            drop(waiting);
         }
         Ok(())
     }
 
-    pub(crate) fn room(&self) -> Room {
-        self.room.clone()
+    /// Room for the large messages of a stream.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn::new(self.room.clone(), Arc::clone(&self.gateway))
     }
 
     /// What its client may take, by the config that holds for this request.
@@ -281,15 +285,11 @@ impl Exchange {
         Some(grpc_timeout_value(self.deadline?.saturating_duration_since(clock::now())))
     }
 
-    /// Request id and trace context, as metadata. No two requests have the same: marked so that HPACK
-    /// does not put them into its table, from which they would push what does repeat.
+    /// Request id and trace context, as metadata. No two requests have the same, see [`once`].
     pub(crate) fn write_ids(&self, metadata: &mut HeaderMap) {
-        let mut request_id = self.request_id.clone();
-        request_id.set_sensitive(true);
-        metadata.insert(REQUEST_ID, request_id);
-        if let Ok(mut traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
-            traceparent.set_sensitive(true);
-            metadata.insert(TRACEPARENT, traceparent);
+        metadata.insert(REQUEST_ID, self.request_id.clone());
+        if let Ok(traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
+            metadata.insert(TRACEPARENT, once(traceparent));
         }
     }
 
@@ -500,15 +500,22 @@ fn leave_out(body: &mut Bytes, headers: &mut HeaderMap) {
     *body = Bytes::new();
 }
 
-/// The client's request id if it is well-formed, else one of our own.
+/// Marks a value that no other request has, so that HPACK does not put it into its table: it would push out
+/// what does repeat, and each further value is compared with all that are there under the same name.
+fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// The client's request id if it is well-formed, else one of our own; in either direction.
 fn request_id(headers: Option<&HeaderMap>, wall: SystemTime) -> HeaderValue {
-    match headers.and_then(|headers| headers.get(&REQUEST_ID)) {
+    once(match headers.and_then(|headers| headers.get(&REQUEST_ID)) {
         Some(id) if request_id::is_well_formed(id.as_bytes()) => id.clone(),
         _ => {
             let id = RequestId::generate(clock::unix_ms(wall), random::u128());
             HeaderValue::from_bytes(id.as_str().as_bytes()).unwrap_or(HeaderValue::from_static("-"))
         }
-    }
+    })
 }
 
 /// The client's trace context if it sent a valid one, else a new trace that is not sampled.
