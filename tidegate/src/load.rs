@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::follow::{self, Told};
 use std::path::Path;
 use std::sync::Arc;
-use tidegate_control::config::AccessLog;
+use tidegate_control::config::Telemetry;
 use tidegate_control::{Diagnostic, Loaded, Report, Source, Sources};
 use tidegate_gateway::Snapshot;
 use tidegate_gateway::snapshot::Schemas;
@@ -21,7 +21,7 @@ pub(crate) struct Ready {
     pub(crate) snapshot: Snapshot,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) admin: Option<tidegate_control::config::Admin>,
-    pub(crate) access_log: Option<AccessLog>,
+    pub(crate) telemetry: Telemetry,
     pub(crate) source: Arc<Source>,
     /// Where schemas come from.
     pub(crate) sources: Arc<Sources>,
@@ -87,7 +87,7 @@ pub(crate) fn sources(path: &Path) -> Result<(Loaded, Sources), Failure> {
 
 /// Compiles a config that was loaded, with the schemas that upstreams `told`.
 fn compile(loaded: Loaded, sources: Sources, told: &Schemas) -> Result<Ready, Failure> {
-    let Loaded { admin, access_log, source, .. } = loaded;
+    let Loaded { admin, telemetry, source, .. } = loaded;
     let schemas = sources.with(told).map_err(Failure::config)?;
     let config = Arc::clone(sources.config());
     let workers = match config.workers {
@@ -97,5 +97,5 @@ fn compile(loaded: Loaded, sources: Sources, told: &Schemas) -> Result<Ready, Fa
     let metrics = Arc::new(Metrics::new(VERSION, workers));
     let snapshot = Snapshot::compile(config, &schemas, &metrics, GENERATION)
         .map_err(|problems| Failure::config(Report::from_problems(problems, &source)))?;
-    Ok(Ready { snapshot, metrics, admin, access_log, source, sources: Arc::new(sources), workers })
+    Ok(Ready { snapshot, metrics, admin, telemetry, source, sources: Arc::new(sources), workers })
 }

@@ -3,6 +3,7 @@
 use crate::cli::VERSION;
 use crate::follow;
 use crate::load::{Failure, Ready};
+use crate::otlp;
 use std::fs::OpenOptions;
 use std::future::Future;
 use std::io::{self, ErrorKind, Write};
@@ -17,6 +18,7 @@ use tidegate_gateway::server::{Heartbeat, Listeners, Server};
 use tidegate_gateway::{Gateway, Phase, Telemetry};
 use tidegate_telemetry::access_log::{self, QUEUE_LIMIT_BYTES};
 use tidegate_telemetry::clock;
+use tidegate_telemetry::export::Sender;
 use tokio::runtime::{Builder, Runtime};
 
 /// What whoever started the process gave it, or asks of it.
@@ -40,13 +42,15 @@ pub(crate) struct Serving {
     runtime: Runtime,
     /// Writes what is queued when it is dropped.
     _access_log: Option<access_log::Writer>,
+    /// Sends what is queued when it is dropped.
+    _otlp: Option<Sender>,
 }
 
 impl Serving {
     /// Binds the ports and starts the workers. Ports are bound before anything is served, so that a
     /// gateway that cannot have all of them serves nothing.
     pub(crate) fn start(ready: Ready, given: Given) -> Result<Self, Failure> {
-        let Ready { snapshot, metrics, admin, access_log, source, sources, workers } = ready;
+        let Ready { snapshot, metrics, admin, telemetry: told, source, sources, workers } = ready;
         let failed = |what: &str, error: &io::Error| Failure::runtime(Diagnostic::error(format!("{what}: {error}")));
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -65,13 +69,15 @@ impl Serving {
                     .map_err(|error| cannot_listen(admin.bind, &error, admin.place, &source))
             })
             .transpose()?;
-        let log = access_log.map(|log| start_access_log(&log, workers, &source)).transpose()?;
+        let log = told.access_log.map(|log| start_access_log(&log, workers, &source)).transpose()?;
         let (log, writer) = log.unzip();
         if let Some(log) = &log {
             metrics.register_access_log(log);
         }
+        let otlp = told.otlp.map(|otlp| otlp::start(&otlp, &metrics, &source)).transpose()?;
+        let (tracer, sender) = otlp.unzip();
         metrics.config().accepted(snapshot.generation, clock::wall());
-        let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log };
+        let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log, tracer };
         let gateway = Arc::new(Gateway::new(snapshot, telemetry));
         let schemas = follow::start(&runtime, &gateway, &sources);
         let (server, heartbeat) = Server::start_with_heartbeat(&gateway, listeners, given.heartbeat)
@@ -87,7 +93,17 @@ impl Serving {
             address
         });
         let heartbeat = given.heartbeat.is_some().then_some(heartbeat);
-        Ok(Self { gateway, server, heartbeat, addresses, admin, readiness, runtime, _access_log: writer })
+        Ok(Self {
+            gateway,
+            server,
+            heartbeat,
+            addresses,
+            admin,
+            readiness,
+            runtime,
+            _access_log: writer,
+            _otlp: sender,
+        })
     }
 
     /// Where clients connect, in the order of the config, with the ports that were taken for port 0.
@@ -126,7 +142,7 @@ impl Serving {
     /// and then says `false`.
     pub(crate) fn stop(self, draining: impl FnOnce(), hurry: impl Future<Output = ()>) -> bool {
         self.leave();
-        let Self { gateway, server, runtime, _access_log: access_log, .. } = self;
+        let Self { gateway, server, runtime, _access_log: access_log, _otlp: otlp, .. } = self;
         let delay = gateway.snapshot().config.drain_delay;
         let drained = runtime.block_on(async {
             let stopping = async {
@@ -144,6 +160,7 @@ impl Serving {
             }
         });
         drop(access_log);
+        drop(otlp);
         runtime.shutdown_background();
         drained
     }
@@ -165,7 +182,7 @@ fn start_access_log(
             Box::new(file)
         }
     };
-    access_log::AccessLog::start(log.format, output, workers, QUEUE_LIMIT_BYTES).map_err(|error| {
+    access_log::AccessLog::start(log.layout.clone(), output, workers, QUEUE_LIMIT_BYTES).map_err(|error| {
         Failure::runtime(Diagnostic::error(format!("cannot start the writer of the access log: {error}")))
     })
 }

@@ -1,6 +1,8 @@
 //! One request from begin to end: its ids, its deadline, and its single line in metrics and log.
 
 mod log;
+mod spans;
+mod trace;
 
 use crate::answer::{Answer, Refusal, limit_behind};
 use crate::canary::Chosen;
@@ -24,15 +26,16 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, request};
 use http_body::Body;
 use log::LogFields;
+use spans::End;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tidegate_telemetry::metrics::limits::Limit;
 use tidegate_telemetry::metrics::requests;
 use tidegate_telemetry::request_id::{self, RequestId};
-use tidegate_telemetry::trace_context::TraceContext;
 use tidegate_telemetry::{clock, random};
 use tidegate_transcode::{Code, Status};
 use tidegate_upstream::CallError;
+use trace::Trace;
 
 /// What is known of a request, and what must be told when it ends.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub(crate) struct Exchange {
     snapshot: Arc<Snapshot>,
     started: Instant,
     request_id: HeaderValue,
-    trace: TraceContext,
+    trace: Trace,
     sent: Sent,
     deadline: Option<Instant>,
     /// The answer has no body, but the headers that it would have with one.
@@ -51,6 +54,7 @@ pub(crate) struct Exchange {
     /// A side of the call may be a stream, which has no deadline by default but may not be silent for ever.
     streams: bool,
     series: Arc<requests::Route>,
+    /// What the access log and spans tell, if there is one or the other.
     log: Option<Box<LogFields>>,
     bytes_in: u64,
     /// Of a request that is a stream.
@@ -81,12 +85,14 @@ impl Exchange {
         let wall = clock::wall();
         let telemetry = gateway.telemetry();
         telemetry.metrics.in_flight().begin();
-        let log = telemetry.access_log.is_some().then(|| Box::new(LogFields::new(head, peer, wall)));
+        let tracer = telemetry.tracer.as_ref();
+        let told = telemetry.access_log.is_some() || tracer.is_some();
+        let log = told.then(|| Box::new(LogFields::new(head, peer, wall)));
         Self {
             gateway: Arc::clone(gateway),
             started: clock::now(),
             request_id: request_id(sent.request_id.then_some(&head.headers), wall),
-            trace: trace_context(sent.traceparent.then_some(&head.headers)),
+            trace: Trace::begin(tracer, sent.traceparent.then_some(&head.headers), peer.is_trusted()),
             sent,
             deadline: None,
             is_head: head.method == Method::HEAD,
@@ -194,6 +200,7 @@ impl Exchange {
                 Some(_) => Arc::clone(&routed.method.name),
                 None => routed.uri.path().into(),
             });
+            log.native = true;
             log.route = Some((&*routed.method.name).into());
             log.upstream = Some(self.snapshot.config.upstreams[routed.route.upstream].name.as_str().into());
         }
@@ -203,6 +210,7 @@ impl Exchange {
     pub(crate) fn routed_local(&mut self, method: &local::Method) {
         self.series = Arc::clone(&method.metrics);
         if let Some(log) = &mut self.log {
+            log.native = true;
             log.rpc = Some(Arc::clone(&method.path));
             log.route = Some((&*method.path).into());
         }
@@ -268,6 +276,11 @@ impl Exchange {
         self.sent.trace_context
     }
 
+    /// The trace begins here: a `tracestate` that came is of no trace (W3C Trace Context, section 3.3).
+    pub(crate) fn begins_trace(&self) -> bool {
+        self.trace.parent.is_none()
+    }
+
     /// What is left of the deadline, as the upstream is told.
     pub(crate) fn grpc_timeout(&self) -> Option<HeaderValue> {
         Some(grpc_timeout_value(self.deadline?.saturating_duration_since(clock::now())))
@@ -279,7 +292,7 @@ impl Exchange {
         let mut request_id = self.request_id.clone();
         request_id.set_sensitive(true);
         metadata.insert(REQUEST_ID, request_id);
-        if let Ok(mut traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
+        if let Ok(mut traceparent) = HeaderValue::from_bytes(&self.trace.onward().to_traceparent()) {
             traceparent.set_sensitive(true);
             metadata.insert(TRACEPARENT, traceparent);
         }
@@ -454,9 +467,25 @@ impl Exchange {
             // A stream is as long as it likes: what counts is when it began.
             canary.count(failed, if self.streams { answered } else { took });
         }
-        if let (Some(log), Some(access_log)) = (&self.log, &telemetry.access_log) {
+        let Some(log) = &self.log else { return };
+        if let Some(access_log) = &telemetry.access_log {
             access_log.write(&log.record(self, status, code, reason, took));
         }
+        self.trace_out(log, End { status, code, reason, took });
+    }
+
+    /// Hands out the spans of a request that is kept, or that ends in an error.
+    fn trace_out(&self, log: &LogFields, end: End) {
+        let telemetry = self.gateway.telemetry();
+        let Some(tracer) = &telemetry.tracer else { return };
+        let context = self.trace.context;
+        let kept = context.sampled || (tracer.sampler().errors && end.is_error());
+        if !kept {
+            return;
+        }
+        let (of, at) = ((context.trace_id, context.span_id), log.began + end.took);
+        self.series.exemplify(end.status.as_u16(), end.code as u8, end.took, of, at);
+        tracer.offer(spans::of(self, log, end));
     }
 }
 
@@ -502,11 +531,4 @@ fn request_id(headers: Option<&HeaderMap>, wall: SystemTime) -> HeaderValue {
             HeaderValue::from_bytes(id.as_str().as_bytes()).unwrap_or(HeaderValue::from_static("-"))
         }
     }
-}
-
-/// The client's trace context if it sent a valid one, else a new trace that is not sampled.
-fn trace_context(headers: Option<&HeaderMap>) -> TraceContext {
-    let sent = headers.and_then(|headers| headers.get(&TRACEPARENT));
-    let sent = sent.and_then(|value| TraceContext::parse(value.as_bytes()).ok());
-    sent.unwrap_or_else(|| TraceContext::generate(random::u128(), random::u64()))
 }

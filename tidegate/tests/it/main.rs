@@ -1,6 +1,9 @@
 //! The program as a user runs it.
 
 mod check;
+#[expect(dead_code, reason = "what it may answer is for the tests of the exporter")]
+#[path = "../../../adapters/otlp/tests/it/collector.rs"]
+mod collector;
 #[cfg(feature = "demo")]
 mod demo;
 mod drain;
@@ -14,8 +17,10 @@ mod run;
 mod running;
 mod schema;
 mod slow_upstream;
+mod spanned;
 mod supervisor;
 mod told;
+mod traces;
 
 use std::fs;
 use std::path::Path;

@@ -2,11 +2,11 @@
 
 use super::{Phase, State};
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use std::net::IpAddr;
-use tidegate_telemetry::metrics;
+use tidegate_telemetry::metrics::TextFormat;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -27,7 +27,7 @@ pub(super) fn answer<B>(state: &State, request: &Request<B>) -> Answer {
         return answer;
     }
     match path {
-        "/metrics" => exposition(state),
+        "/metrics" => exposition(state, request.headers()),
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" => readyz(state, is_verbose(request.uri().query())),
         _ => text(StatusCode::OK, index(state)),
@@ -101,10 +101,13 @@ fn readyz(state: &State, verbose: bool) -> Answer {
     text(status, body + "readyz: " + word + "\n")
 }
 
-fn exposition(state: &State) -> Answer {
+/// In the form that the scraper asks for: exemplars are in OpenMetrics alone.
+fn exposition(state: &State, headers: &HeaderMap) -> Answer {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = TextFormat::for_accept(accept);
     let mut body = String::with_capacity(16 * 1024);
-    match state.shown.metrics.encode(&mut body) {
-        Ok(()) => respond(StatusCode::OK, metrics::CONTENT_TYPE, body),
+    match state.shown.metrics.encode_as(format, &mut body) {
+        Ok(()) => respond(StatusCode::OK, format.content_type(), body),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("metrics cannot be written: {error}\n")),
     }
 }

@@ -132,6 +132,9 @@ fn metadata(head: &mut http_request::Parts, peer: &Peer, exchange: &Exchange) ->
         Some(timeout) => metadata.insert(GRPC_TIMEOUT, timeout),
         None => metadata.remove(GRPC_TIMEOUT),
     };
+    if exchange.begins_trace() {
+        metadata.remove(open::TRACESTATE);
+    }
     exchange.write_ids(&mut metadata);
     open::write_origin(host, &head.uri, peer, &mut metadata);
     metadata

@@ -72,7 +72,7 @@ fn compile(metrics: &Metrics, rules: Vec<CanaryRule>) -> Snapshot {
 fn gateway(rules: Vec<CanaryRule>) -> Arc<Gateway> {
     let metrics = Arc::new(Metrics::new("0", 1));
     let snapshot = compile(&metrics, rules);
-    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
+    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }))
 }
 
 async fn get(gateway: &Arc<Gateway>, up: &Both, headers: &[(&str, &str)]) -> u16 {

@@ -235,7 +235,8 @@ async fn what_the_parser_refuses_is_in_the_access_log() {
             near.read_to_string(&mut answer).await.expect("an end");
             answer.split(' ').nth(1).unwrap_or_default().to_owned()
         };
-        let limits = Arc::new(Limits { headers: Headers { max_bytes: 80_000, ..Headers::default() }, ..Limits::default() });
+        let limits =
+            Arc::new(Limits { headers: Headers { max_bytes: 80_000, ..Headers::default() }, ..Limits::default() });
         let peer = Peer::new("192.0.2.1:5".parse().expect("an address")).with_limits(&limits);
         let ((), answered) = tokio::join!(serve(far, peer, &shared), client);
         drop((shared, writer));

@@ -1,0 +1,68 @@
+//! What a collector of telemetry is told by.
+
+use super::Wrong;
+use http::Uri;
+
+/// `http://127.0.0.1:4317`.
+pub(crate) fn collector(text: &str) -> Result<String, Wrong> {
+    let wrong = |hint: &str| Wrong::new("the URL of a collector", hint);
+    let uri: Uri = text.parse().map_err(|_| wrong("for example `http://127.0.0.1:4317`"))?;
+    match uri.scheme_str() {
+        Some("http") => {}
+        Some("https") => return Err(wrong("TLS to a collector is not supported yet: use one on this machine")),
+        _ => return Err(wrong("it begins with `http://`")),
+    }
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    if authority.contains('@') {
+        return Err(wrong("leave the user away: what authenticates belongs into `headers`"));
+    }
+    if uri.query().is_some() {
+        return Err(wrong("it has no query"));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// `1%`, `0.1%`, `100%`, `0%`, as a share of 1.
+pub(crate) fn percentage(text: &str) -> Result<f64, Wrong> {
+    let number = text.strip_suffix('%').filter(|number| number.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+    match number.and_then(|number| number.parse::<f64>().ok()) {
+        Some(percent) if percent <= 100.0 => Ok(percent / 100.0),
+        _ => Err(Wrong::new("a percentage", "from `0%` to `100%`, for example `0.1%`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{collector, percentage};
+
+    #[test]
+    fn a_collector_is_a_url_without_tls() {
+        for (text, want) in [
+            ("http://127.0.0.1:4317", "http://127.0.0.1:4317"),
+            ("http://collector:4318/base/", "http://collector:4318/base"),
+        ] {
+            assert_eq!(collector(text), Ok(want.to_owned()), "{text}");
+        }
+        for (text, hint) in [
+            ("127.0.0.1:4317", "it begins with `http://`"),
+            ("http://a b", "for example `http://127.0.0.1:4317`"),
+            ("collector", "it begins with `http://`"),
+            ("/v1", "it begins with `http://`"),
+            ("https://c:4317", "TLS to a collector is not supported yet: use one on this machine"),
+            ("http://me:secret@c:4317", "leave the user away: what authenticates belongs into `headers`"),
+            ("http://c:4317/?a=b", "it has no query"),
+        ] {
+            assert_eq!(collector(text).map_err(|wrong| wrong.hint), Err(hint.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_a_percentage_with_or_without_decimals() {
+        for (text, want) in [("0%", 0.0), ("0.1%", 0.001), ("1%", 0.01), ("100%", 1.0)] {
+            assert_eq!(percentage(text), Ok(want), "{text}");
+        }
+        for text in ["101%", "1", "-1%", "%", "1e1%", "inf%", "NaN%", "1.2.3%"] {
+            assert!(percentage(text).is_err(), "{text}");
+        }
+    }
+}
