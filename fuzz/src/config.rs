@@ -15,7 +15,7 @@ pub fn config(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let environment = |name: &str| (name == "SET").then(|| "127.0.0.1:1\n- x: {".to_owned());
     let read = || {
-        let source = Source { name: "tidegate.yaml".to_owned(), text: text.to_owned() };
+        let source = Source::new("tidegate.yaml", text);
         parse(source, Path::new("/nowhere"), &environment)
     };
     match (read(), read()) {

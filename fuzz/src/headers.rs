@@ -36,7 +36,7 @@ routes: [{ service: fuzz.Modern, upstream: up }]
 ";
 
 static GATEWAY: LazyLock<Arc<Gateway>> = LazyLock::new(|| {
-    let source = Source { name: "tidegate.yaml".to_owned(), text: CONFIG.to_owned() };
+    let source = Source::new("tidegate.yaml", CONFIG);
     let loaded =
         tidegate_control::parse(source, Path::new(env!("CARGO_MANIFEST_DIR")), &|_| None).expect("the config is good");
     let metrics = Arc::new(Metrics::new("0", 1));

@@ -39,7 +39,7 @@ fn unchecked(ready: &Ready) -> Report {
     let warning = |upstream: &Upstream| {
         let message = format!("the schema of `{}` is not checked: the upstream tells it itself", upstream.name);
         Diagnostic::warning(message)
-            .at(&ready.source, upstream.schema.place.into())
+            .at(ready.source(), upstream.schema.place.into())
             .help("`check --online` asks the upstream")
     };
     let upstreams = ready.snapshot.config.upstreams.iter();

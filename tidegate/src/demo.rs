@@ -8,11 +8,13 @@ mod stage;
 mod tour;
 
 use crate::exit::{Exit, print};
-use crate::load;
 use crate::run::Signals;
-use crate::serve::{Given, Serving};
+use crate::serve::{self, Given, Serving};
+use crate::start;
 use stage::Stage;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use tidegate_control::admin::LogLevel;
 use tidegate_shop::tour::STEPS;
 
 /// The command is shown in the help.
@@ -42,7 +44,7 @@ pub(crate) struct Arguments {
 }
 
 /// Starts shop and gateway; then makes the tour, or serves until a signal.
-pub(crate) fn run(arguments: &Arguments) -> Exit {
+pub(crate) fn run(arguments: &Arguments, log: Arc<dyn LogLevel>) -> Exit {
     let gateway = loopback(arguments.port.unwrap_or_else(|| if arguments.once { 0 } else { default_port() }));
     let stage = match Stage::set(loopback(arguments.shop_port), gateway, loopback(arguments.admin_port), arguments.once)
     {
@@ -52,7 +54,12 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
             return Exit::Failure;
         }
     };
-    let serving = match load::file(stage.config()).and_then(|ready| Serving::start(ready, Given::default())) {
+    let given = Given { log: Some(log), ..Given::default() };
+    let started = serve::runtime().and_then(|runtime| {
+        let started = start::file(stage.config(), &runtime)?;
+        Serving::start(runtime, started, given)
+    });
+    let serving = match started {
         Ok(serving) => serving,
         Err(failure) => return failure.tell(),
     };

@@ -1,26 +1,15 @@
-//! Upstreams that tell their schema themselves: followed while serving, asked once by other commands.
+//! Upstreams that tell their schema themselves, asked once by commands that do not serve.
 
 use crate::exit::Exit;
 use crate::load::Failure;
 use std::sync::Arc;
-use tidegate_control::{Diagnostic, FetchError, Fetched, Fetcher, Follower, Report, SchemaStates, Sources};
-use tidegate_gateway::Gateway;
+use tidegate_control::{Diagnostic, FetchError, Fetched, Fetcher, Report, Sources};
 use tidegate_gateway::config::{SchemaSource, Upstream};
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_schema::reflection::Asker;
 use tidegate_transcode::ports::Reflector;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-
-/// Asks every upstream of the gateway that tells its schema once, which takes as long as they take, and
-/// then follows them on `runtime`. One that does not answer is followed all the same.
-pub(crate) fn start(runtime: &Runtime, gateway: &Arc<Gateway>, sources: &Arc<Sources>) -> Arc<SchemaStates> {
-    let mut follower = Follower::new(gateway, Arc::clone(sources), &reflector());
-    let states = follower.states();
-    runtime.block_on(follower.first());
-    runtime.spawn(follower.run());
-    states
-}
 
 /// What an upstream told, and what that is to the gateway.
 pub(crate) struct Told {

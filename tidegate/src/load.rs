@@ -1,15 +1,16 @@
-//! From a config file to something that can be served, or to what is wrong with it.
+//! From a config to something that can be served, or to what is wrong with it.
 
 use crate::cli::VERSION;
 use crate::exit::Exit;
 use crate::follow::{self, Told};
 use std::path::Path;
 use std::sync::Arc;
-use tidegate_control::config::Telemetry;
-use tidegate_control::{Diagnostic, Loaded, Report, Source, Sources};
+use tidegate_control::generations::{Candidate, Loader};
+use tidegate_control::{Diagnostic, Report, Source, Sources, files, not_read};
 use tidegate_gateway::Snapshot;
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_schema::Compiler;
+use tidegate_source::Document;
 use tidegate_telemetry::metrics::Metrics;
 
 /// The first config of a process.
@@ -20,11 +21,11 @@ const GENERATION: u64 = 1;
 pub(crate) struct Ready {
     pub(crate) snapshot: Snapshot,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) admin: Option<tidegate_control::config::Admin>,
-    pub(crate) telemetry: Telemetry,
-    pub(crate) source: Arc<Source>,
-    /// Where schemas come from.
-    pub(crate) sources: Arc<Sources>,
+    /// What it was compiled from.
+    pub(crate) candidate: Candidate,
+    pub(crate) document: Document,
+    /// How further documents are read.
+    pub(crate) loader: Arc<Loader>,
     /// Threads of the data plane.
     pub(crate) workers: usize,
 }
@@ -55,47 +56,64 @@ impl Failure {
     }
 }
 
+// === impl Ready ===
+
+impl Ready {
+    /// The file, for diagnostics.
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        self.candidate.sources.source()
+    }
+}
+
 /// Loads the config file and compiles it, without the schemas that upstreams tell themselves. Warnings are
 /// told on standard error.
 pub(crate) fn file(path: &Path) -> Result<Ready, Failure> {
-    let (loaded, sources) = sources(path)?;
-    compile(loaded, sources, &Schemas::new())
+    let document = files::read(path).map_err(|error| Failure::config(not_read(&error)))?;
+    document_in(document, files::folder_of(path))
 }
 
-/// The same, with the schemas that upstreams tell themselves.
+/// The same for a config that comes from elsewhere; paths in it are relative to `folder`.
+pub(crate) fn document_in(document: Document, folder: &Path) -> Result<Ready, Failure> {
+    let (candidate, loader) = candidate(&document, folder)?;
+    compile(document, candidate, loader, &Schemas::new())
+}
+
+/// The same as [`file`], with the schemas that upstreams tell themselves.
 pub(crate) fn file_online(path: &Path) -> Result<Ready, Failure> {
-    let (loaded, sources) = sources(path)?;
-    let Told { schemas, .. } = follow::ask_all(&sources)?;
-    compile(loaded, sources, &schemas)
+    let document = files::read(path).map_err(|error| Failure::config(not_read(&error)))?;
+    let (candidate, loader) = candidate(&document, files::folder_of(path))?;
+    let Told { schemas, .. } = follow::ask_all(&candidate.sources)?;
+    compile(document, candidate, loader, &schemas)
 }
 
 /// Loads the config file, and the schemas that it names by files. Warnings are told on standard error.
-pub(crate) fn sources(path: &Path) -> Result<(Loaded, Sources), Failure> {
+pub(crate) fn sources(path: &Path) -> Result<Arc<Sources>, Failure> {
+    let document = files::read(path).map_err(|error| Failure::config(not_read(&error)))?;
+    Ok(candidate(&document, files::folder_of(path))?.0.sources)
+}
+
+fn candidate(document: &Document, folder: &Path) -> Result<(Candidate, Arc<Loader>), Failure> {
     // Values that are no UTF-8 count as not set.
-    let environment = |name: &str| std::env::var_os(name)?.into_string().ok();
-    let loaded = tidegate_control::load(path, &environment).map_err(Failure::config)?;
-    eprint!("{}", loaded.warnings);
-    let compiler = Compiler::with_protoc_from(std::env::var_os("PATH").as_deref());
-    let config = Arc::new(loaded.config.clone());
-    let sources = Sources::load(config, &loaded.source, &compiler).map_err(|report| {
+    let variables = Arc::new(|name: &str| std::env::var_os(name)?.into_string().ok());
+    let compiler = Arc::new(Compiler::with_protoc_from(std::env::var_os("PATH").as_deref()));
+    let loader = Arc::new(Loader::new(folder.to_owned(), variables, Arc::<Compiler>::clone(&compiler)));
+    let candidate = loader.load(document).map_err(|report| {
         // If other things are wrong too, they have to be mended first.
         let exit = if compiler.lacked_protoc() && report.errors() == 1 { Exit::Unavailable } else { Exit::Config };
         Failure { report, exit }
     })?;
-    Ok((loaded, sources))
+    eprint!("{}", candidate.loaded.warnings);
+    Ok((candidate, loader))
 }
 
 /// Compiles a config that was loaded, with the schemas that upstreams `told`.
-fn compile(loaded: Loaded, sources: Sources, told: &Schemas) -> Result<Ready, Failure> {
-    let Loaded { admin, telemetry, source, .. } = loaded;
-    let schemas = sources.with(told).map_err(Failure::config)?;
-    let config = Arc::clone(sources.config());
-    let workers = match config.workers {
+fn compile(document: Document, candidate: Candidate, loader: Arc<Loader>, told: &Schemas) -> Result<Ready, Failure> {
+    let workers = match candidate.loaded.config.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
     let metrics = Arc::new(Metrics::new(VERSION, workers));
-    let snapshot = Snapshot::compile(config, &schemas, &metrics, GENERATION)
-        .map_err(|problems| Failure::config(Report::from_problems(problems, &source)))?;
-    Ok(Ready { snapshot, metrics, admin, telemetry, source, sources: Arc::new(sources), workers })
+    let mut snapshot = candidate.compile(told, &metrics).map_err(Failure::config)?;
+    snapshot.generation = GENERATION;
+    Ok(Ready { snapshot, metrics, candidate, document, loader, workers })
 }

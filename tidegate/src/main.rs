@@ -8,6 +8,8 @@
 //! exit code.
 #![forbid(unsafe_code)]
 
+mod admin;
+mod change;
 mod check;
 mod cli;
 mod exit;
@@ -19,6 +21,8 @@ mod routes;
 mod run;
 mod schema;
 mod serve;
+mod source;
+mod start;
 mod supervisor;
 
 #[cfg(feature = "demo")]
@@ -45,13 +49,15 @@ fn main() -> ExitCode {
             return if message.use_stderr() { Exit::Usage } else { Exit::Success }.into();
         }
     };
-    logging::start(&cli.log());
+    let log = logging::start(&cli.log());
     let exit = match cli.command {
-        Command::Run(config) => run::run(&config.config),
+        Command::Run(arguments) => run::run(&arguments, log),
         Command::Check(check) => check::check(&check.config.config, check.online),
+        Command::Diff(running) => change::diff(&running),
+        Command::Reload(running) => change::reload(&running),
         Command::Routes(config) => routes::routes(&config.config),
         Command::Schema(arguments) => schema::schema(&arguments),
-        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments, log),
         Command::Version => exit::print(&format!("tidegate {}\n", cli::VERSION)),
     };
     exit.into()

@@ -34,7 +34,7 @@ pub(crate) fn start(config: &Otlp, metrics: &Arc<Metrics>, source: &Arc<Source>)
         resource: resource(config),
         version: VERSION,
     };
-    let tracer = Tracer::new(Sampler::new(config.sample, config.errors), config.queue);
+    let tracer = Tracer::new(Sampler::new(config.sample.ratio(), config.errors), config.queue);
     metrics.register_tracer(&tracer);
     let exporter = move || tidegate_otlp::Otlp::new(&settings).map(|otlp| Box::new(otlp) as Box<dyn Exporter>);
     let sender = Sender::start(tracer.clone(), Arc::clone(metrics), config.interval, exporter);

@@ -1,24 +1,30 @@
 //! `tidegate run`.
 
+use crate::cli;
 use crate::exit::Exit;
-use crate::load;
-use crate::serve::{Given, Serving};
+use crate::serve::{self, Given, Serving};
+use crate::start;
 use crate::supervisor::{self, Supervisor};
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
+use tidegate_control::admin::LogLevel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Serves a config file until SIGTERM or SIGINT. A second signal ends the drain at once.
-pub(crate) fn run(path: &Path) -> Exit {
+/// Serves until SIGTERM or SIGINT. A second signal ends the drain at once. SIGHUP reads the config again.
+pub(crate) fn run(arguments: &cli::Run, log: Arc<dyn LogLevel>) -> Exit {
     let sockets = supervisor::inherited_sockets();
     let supervisor = Arc::new(Supervisor::of_process());
-    let given = Given { sockets, heartbeat: supervisor.heartbeat() };
-    let mut serving = match load::file(path).and_then(|ready| Serving::start(ready, given)) {
+    let given = Given { sockets, heartbeat: supervisor.heartbeat(), log: Some(log) };
+    let started = serve::runtime().and_then(|runtime| {
+        let started = start::first(arguments, &runtime)?;
+        Serving::start(runtime, started, given)
+    });
+    let mut serving = match started {
         Ok(serving) => serving,
         Err(failure) => return failure.tell(),
     };
-    let mut signals = match serving.run(async { Signals::new() }) {
+    let signals = serving.reload_on_hangup().and_then(|()| serving.run(async { Signals::new() }));
+    let mut signals = match signals {
         Ok(signals) => signals,
         Err(error) => {
             eprintln!("error: cannot wait for signals: {error}");

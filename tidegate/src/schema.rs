@@ -79,7 +79,7 @@ fn show(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// The schemas of a config, or of one of its upstreams.
 fn of_config(arguments: &Arguments) -> Result<Vec<Shown>, Failure> {
-    let (_, sources) = load::sources(&arguments.config)?;
+    let sources = load::sources(&arguments.config)?;
     let told = follow::ask_all(&sources)?;
     let mut shown = list::of_config(&sources, &told)?;
     if let Some(name) = &arguments.upstream {

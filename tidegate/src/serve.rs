@@ -4,15 +4,17 @@ use crate::cli::VERSION;
 use crate::follow;
 use crate::load::{Failure, Ready};
 use crate::otlp;
+use crate::start::{Feed, Started};
 use std::fs::OpenOptions;
 use std::future::Future;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_control::admin::{self, Bound, Readiness, Shown};
+use tidegate_control::admin::{self, Bound, LogLevel, Readiness, Shown};
 use tidegate_control::config::{AccessLog, AccessLogTarget};
-use tidegate_control::{Diagnostic, Source, canary, machine};
+use tidegate_control::generations::{self, Following, Handle, Keeper};
+use tidegate_control::{Diagnostic, Source, canary, diagnostics, machine};
 use tidegate_gateway::config::Place;
 use tidegate_gateway::server::{Heartbeat, Listeners, Server};
 use tidegate_gateway::{Gateway, Phase, Telemetry};
@@ -20,6 +22,7 @@ use tidegate_telemetry::access_log::{self, QUEUE_LIMIT_BYTES};
 use tidegate_telemetry::clock;
 use tidegate_telemetry::export::Sender;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What whoever started the process gave it, or asks of it.
 #[derive(Debug, Default)]
@@ -28,6 +31,18 @@ pub(crate) struct Given {
     pub(crate) sockets: Vec<TcpListener>,
     /// How often the workers have to show that they run.
     pub(crate) heartbeat: Option<Duration>,
+    /// What the program logs.
+    pub(crate) log: Option<Arc<dyn LogLevel>>,
+}
+
+/// The runtime of all that is not the data plane: the admin port, the config and its source.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| failed("cannot start the control runtime", &error))
+}
+
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::runtime(Diagnostic::error(format!("{what}: {error}")))
 }
 
 /// A gateway that serves. Call [`Serving::stop`] to end it well.
@@ -36,6 +51,7 @@ pub(crate) struct Serving {
     gateway: Arc<Gateway>,
     server: Server,
     heartbeat: Option<Heartbeat>,
+    handle: Handle,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
     readiness: Arc<Readiness>,
@@ -49,13 +65,11 @@ pub(crate) struct Serving {
 impl Serving {
     /// Binds the ports and starts the workers. Ports are bound before anything is served, so that a
     /// gateway that cannot have all of them serves nothing.
-    pub(crate) fn start(ready: Ready, given: Given) -> Result<Self, Failure> {
-        let Ready { snapshot, metrics, admin, telemetry: told, source, sources, workers } = ready;
-        let failed = |what: &str, error: &io::Error| Failure::runtime(Diagnostic::error(format!("{what}: {error}")));
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| failed("cannot start the control runtime", &error))?;
+    pub(crate) fn start(runtime: Runtime, started: Started, given: Given) -> Result<Self, Failure> {
+        let Started { ready, feed } = started;
+        let source = Arc::clone(ready.source());
+        let Ready { snapshot, metrics, candidate, document, loader, workers } = ready;
+        let (admin, told) = (candidate.loaded.admin.clone(), candidate.loaded.telemetry.clone());
         let listeners = Listeners::bind_or_inherit(&snapshot.config, given.sockets)
             .map_err(|error| cannot_listen(error.address, &error.source, error.place, &source))?;
         let addresses = listeners.addresses().to_vec();
@@ -79,16 +93,38 @@ impl Serving {
         metrics.config().accepted(snapshot.generation, clock::wall());
         let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log, tracer };
         let gateway = Arc::new(Gateway::new(snapshot, telemetry));
-        let schemas = follow::start(&runtime, &gateway, &sources);
+        let following = runtime.block_on(Following::start(&gateway, &candidate.sources, follow::reflector()));
+        let schemas = Arc::clone(following.states());
         let (server, heartbeat) = Server::start_with_heartbeat(&gateway, listeners, given.heartbeat)
             .map_err(|error| failed("cannot start the workers", &error))?;
         runtime.spawn(machine::watch(Arc::clone(&gateway)));
+        let Feed { source, state, origin, from_source } = feed;
+        let (keeper, handle) = runtime.block_on(Keeper::new(generations::Given {
+            gateway: Arc::clone(&gateway),
+            ports: Arc::clone(server.ports()),
+            loader,
+            following,
+            source,
+            state,
+            candidate,
+            document,
+            origin,
+            from_source,
+        }));
+        runtime.spawn(keeper.run());
         runtime.spawn(canary::walk(Arc::clone(&gateway)));
         let readiness = Arc::new(Readiness::default());
         readiness.set(admin::Phase::Serving);
         let admin = bound.map(|bound| {
             let address = bound.address();
-            let shown = Shown { metrics, readiness: Arc::clone(&readiness), schemas, version: VERSION };
+            let shown = Shown {
+                metrics,
+                readiness: Arc::clone(&readiness),
+                schemas,
+                handle: Some(handle.clone()),
+                log: given.log,
+                version: VERSION,
+            };
             runtime.spawn(bound.serve(shown, std::future::pending()));
             address
         });
@@ -97,6 +133,7 @@ impl Serving {
             gateway,
             server,
             heartbeat,
+            handle,
             addresses,
             admin,
             readiness,
@@ -126,6 +163,19 @@ impl Serving {
         if let Some(heartbeat) = self.heartbeat.take() {
             self.runtime.spawn(watch(heartbeat));
         }
+    }
+
+    /// Reads the config again at every SIGHUP. What comes of it is logged.
+    pub(crate) fn reload_on_hangup(&self) -> io::Result<()> {
+        let mut hangup = self.runtime.block_on(async { signal(SignalKind::hangup()) })?;
+        let handle = self.handle.clone();
+        self.runtime.spawn(async move {
+            while hangup.recv().await.is_some() {
+                tracing::info!("SIGHUP: reading the config again");
+                let _ = handle.reload().await;
+            }
+        });
+        Ok(())
     }
 
     /// Says on the admin port that it will stop, and gives how long it will take at the most.
@@ -166,6 +216,10 @@ impl Serving {
     }
 }
 
+fn cannot_listen(address: SocketAddr, error: &io::Error, place: Place, source: &Arc<Source>) -> Failure {
+    Failure::runtime(diagnostics::cannot_listen(address, error, place, source))
+}
+
 fn start_access_log(
     log: &AccessLog,
     workers: usize,
@@ -184,29 +238,5 @@ fn start_access_log(
     };
     access_log::AccessLog::start(log.layout.clone(), output, workers, QUEUE_LIMIT_BYTES).map_err(|error| {
         Failure::runtime(Diagnostic::error(format!("cannot start the writer of the access log: {error}")))
-    })
-}
-
-/// A port that cannot be had: why, as far as it can be told, and where the config asks for it.
-fn cannot_listen(address: SocketAddr, error: &io::Error, place: Place, source: &Arc<Source>) -> Failure {
-    let (why, help) = match error.kind() {
-        ErrorKind::AddrInUse => (
-            "the port is in use".to_owned(),
-            Some(format!("another process listens there; `ss -ltnp 'sport = :{}'` shows which", address.port())),
-        ),
-        ErrorKind::AddrNotAvailable => (
-            "this machine does not have the address".to_owned(),
-            Some("0.0.0.0 or [::] stand for all that it has".to_owned()),
-        ),
-        ErrorKind::PermissionDenied => (
-            "permission denied".to_owned(),
-            Some("ports below 1024 need the capability CAP_NET_BIND_SERVICE".to_owned()),
-        ),
-        _ => (error.to_string(), None),
-    };
-    let diagnostic = Diagnostic::error(format!("cannot listen on {address}: {why}")).at(source, place.into());
-    Failure::runtime(match help {
-        Some(help) => diagnostic.help(help),
-        None => diagnostic,
     })
 }

@@ -1,8 +1,9 @@
 //! `cargo xtask faults`: the gateway while it is stopped, while its upstream dies, and before clients
-//! that hardly read. Each run has goals; one that is missed fails the task.
+//! that hardly read, and while its config changes. Each run has goals; one that is missed fails the task.
 
 mod drain;
 mod memory;
+mod reload;
 mod report;
 mod restart;
 mod rig;
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// Stops of the gateway, for each protocol.
     #[arg(long, default_value_t = 20)]
     drains: u64,
+    /// Changes of the config, for each protocol.
+    #[arg(long, default_value_t = 100)]
+    reloads: u32,
     /// Idle connections.
     #[arg(long, default_value_t = 10_000)]
     connections: u32,
@@ -43,6 +47,8 @@ pub(crate) struct Args {
 pub(crate) enum Fault {
     /// SIGTERM under 2 000 requests a second, on HTTP/1.1 and on HTTP/2.
     Drain,
+    /// The config changes 100 times under 2 000 requests a second, broken ones in between.
+    Reload,
     /// The upstream is killed and started again under 2 000 requests a second.
     Restart,
     /// 10 000 idle keep-alive connections.
@@ -53,7 +59,7 @@ pub(crate) enum Fault {
     Stalled,
 }
 
-const ALL: [Fault; 5] = [Fault::Drain, Fault::Restart, Fault::Idle, Fault::SlowReader, Fault::Stalled];
+const ALL: [Fault; 6] = [Fault::Drain, Fault::Reload, Fault::Restart, Fault::Idle, Fault::SlowReader, Fault::Stalled];
 
 /// Makes the runs and prints what was found beside what was to be found.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
@@ -65,6 +71,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     for fault in if args.run.is_empty() { &ALL[..] } else { &args.run } {
         match fault {
             Fault::Drain => drain::run(&rig, args.drains, &mut report)?,
+            Fault::Reload => reload::run(&rig, args.reloads, &mut report)?,
             Fault::Restart => restart::run(&rig, &mut report)?,
             Fault::Idle => memory::idle(&rig, args.connections, &mut report)?,
             Fault::SlowReader => memory::slow_reader(&rig, &mut report)?,

@@ -12,7 +12,8 @@ use crate::proc::{self, Workspace};
 
 /// All of them.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
-    etcd(workspace)
+    etcd(workspace)?;
+    apollo(workspace)
 }
 
 /// etcd and its client in one program: `etcd/etcd` in the cache folder.
@@ -22,6 +23,22 @@ pub(crate) fn etcd(workspace: &Workspace) -> Result<()> {
         let go = golang::go(workspace)?;
         let program = folder.join("etcd");
         proc::output(Command::new(go).current_dir(&source).args(["build", "-o"]).arg(program).arg("."))?;
+        Ok(())
+    })
+}
+
+/// Apollo's own server for tests: classes in `apollo/` in the cache folder, what they need in `apollo/lib/`.
+pub(crate) fn apollo(workspace: &Workspace) -> Result<()> {
+    let source = workspace.root.join("tests/sources/apollo");
+    build(workspace, "apollo", &source, &["pom.xml", "ApolloServer.java"], |folder| {
+        let libraries = folder.join("lib");
+        let mut maven = Command::new("mvn");
+        maven.args(["--batch-mode", "--quiet", "--file"]).arg(source.join("pom.xml"));
+        maven.arg("dependency:copy-dependencies").arg(format!("-DoutputDirectory={}", libraries.display()));
+        proc::output(&mut maven).context("a JDK of version 17 or later and Maven are needed")?;
+        let mut javac = Command::new("javac");
+        javac.args(["--release", "17", "-d"]).arg(folder).arg("-cp").arg(libraries.join("*"));
+        proc::output(javac.arg(source.join("ApolloServer.java")))?;
         Ok(())
     })
 }

@@ -5,7 +5,14 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::known::Known;
 use crate::watching::{Heard, Watching};
+use std::pin::Pin;
+use std::time::Duration;
 use tidegate_source::{ConfigSource, Document, MAX_BYTES, Next, SourceError};
+use tokio::time::{Sleep, sleep};
+
+/// How long to wait after a change for those that belong to it, written one after the other. Later changes do
+/// not extend it.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// A config in etcd.
 ///
@@ -19,6 +26,8 @@ pub struct Etcd {
     /// Whose turn it is, of the endpoints.
     turn: usize,
     watching: Option<Watching>,
+    /// Runs since a change that was not told yet.
+    settle: Option<Pin<Box<Sleep>>>,
     known: Known,
 }
 
@@ -29,7 +38,7 @@ impl Etcd {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let name = config.name();
-        Self { config, name, turn: 0, watching: None, known: Known::default() }
+        Self { config, name, turn: 0, watching: None, settle: None, known: Known::default() }
     }
 
     async fn wait(&mut self) -> Result<Document, SourceError> {
@@ -40,11 +49,27 @@ impl Etcd {
                 }
                 continue;
             };
-            if let Some(document) = self.known.news() {
+            if self.settle.is_none()
+                && let Some(document) = self.known.news()
+            {
                 return self.given(document);
             }
-            match watching.next().await {
+            let settled = async {
+                match &mut self.settle {
+                    Some(settle) => settle.as_mut().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let heard = tokio::select! {
+                heard = watching.next() => heard,
+                () = settled => {
+                    self.settle = None;
+                    continue;
+                }
+            };
+            match heard {
                 Ok(Heard::Changes { events, revision }) => {
+                    self.settle.get_or_insert_with(|| Box::pin(sleep(SETTLE)));
                     if self.known.change(events, revision).is_err() {
                         let failure = Failure::TooLarge { key: self.config.key.clone(), most: MAX_BYTES };
                         return Err(self.lost(&failure));
@@ -64,6 +89,7 @@ impl Etcd {
         let watching = client.watch(state.revision).await?;
         self.known.replace(state.values, state.revision);
         self.watching = Some(watching);
+        self.settle = None;
         Ok(())
     }
 
@@ -97,6 +123,8 @@ impl ConfigSource for Etcd {
     }
 
     fn again(&mut self) {
+        // Read anew, whatever the watch has told so far.
+        self.watching = None;
         self.known.tell_again();
     }
 

@@ -30,6 +30,9 @@ enum Role {
         /// The file that ids of unary calls are appended to.
         #[arg(long)]
         journal: Option<PathBuf>,
+        /// What answers say of it, and of the metadata `x-probe` of their call.
+        #[arg(long)]
+        name: Option<String>,
     },
     /// Send requests at a fixed rate; prints one line of JSON.
     Traffic {
@@ -54,6 +57,9 @@ enum Role {
         /// What every id begins with.
         #[arg(long, default_value = "r")]
         ids: String,
+        /// How an answer may end; any other is wrong. Without any, all are right.
+        #[arg(long)]
+        ends: Vec<String>,
     },
     /// Hold idle connections; prints `ready`, ends with the standard input.
     Idle {
@@ -78,16 +84,16 @@ fn main() -> Result<()> {
 
 async fn run(role: Role) -> Result<()> {
     match role {
-        Role::Upstream { listen, delay, journal } => {
+        Role::Upstream { listen, delay, journal, name } => {
             let listener = TcpListener::bind(listen).await?;
             println!("{}", listener.local_addr()?);
             let open = |path| OpenOptions::new().create(true).append(true).open(path);
             let journal = journal.map(open).transpose()?;
-            upstream::serve(listener, upstream::Plan { delay: Duration::from_millis(delay), journal }).await
+            upstream::serve(listener, upstream::Plan { delay: Duration::from_millis(delay), journal, name }).await
         }
-        Role::Traffic { address, protocol, connections, rate, streams, seconds, until_refused, ids } => {
+        Role::Traffic { address, protocol, connections, rate, streams, seconds, until_refused, ids, ends } => {
             let time = Duration::from_secs_f64(seconds.clamp(0.0, 600.0));
-            let plan = Plan { address, protocol, connections, rate, streams, time, until_refused, ids };
+            let plan = Plan { address, protocol, connections, rate, streams, time, until_refused, ids, ends };
             println!("{}", traffic::run(plan).await?.to_json());
             Ok(())
         }

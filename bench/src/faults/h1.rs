@@ -10,7 +10,8 @@ use super::traffic::{Plan, target, within};
 use crate::load::connection::Connection;
 
 fn request(target: &str) -> Vec<u8> {
-    format!("GET {target} HTTP/1.1\r\nhost: bench.local\r\naccept: application/x-ndjson\r\n\r\n").into_bytes()
+    format!("GET {target} HTTP/1.1\r\nhost: bench.local\r\naccept: application/x-ndjson\r\nx-probe: 1\r\n\r\n")
+        .into_bytes()
 }
 
 /// One connection, opened again whenever it ends, until there is nothing more to send or nobody listens.

@@ -28,7 +28,7 @@ async fn connect(plan: &Plan) -> Option<SendRequest<Bytes>> {
 
 fn request(target: &str) -> Result<Request<()>> {
     let request = Request::builder().uri(format!("http://bench.local{target}"));
-    Ok(request.header("accept", "application/x-ndjson").body(())?)
+    Ok(request.header("accept", "application/x-ndjson").header("x-probe", "1").body(())?)
 }
 
 /// One connection, opened again whenever it ends, until there is nothing more to send or nobody listens.

@@ -16,6 +16,8 @@ pub struct Ledger {
     epoch: Instant,
     /// When that was, in microseconds since the Unix epoch.
     epoch_us: u64,
+    /// How an answer may end, and how often one did.
+    ends: Vec<(String, Cell<u64>)>,
     queue: RefCell<VecDeque<u64>>,
     filled: Notify,
     closed: Cell<bool>,
@@ -58,6 +60,7 @@ impl Default for Ledger {
         Self {
             epoch: Instant::now(),
             epoch_us: micros(since_unix),
+            ends: Vec::new(),
             queue: RefCell::default(),
             filled: Notify::new(),
             closed: Cell::new(false),
@@ -73,6 +76,12 @@ impl Default for Ledger {
 }
 
 impl Ledger {
+    /// A ledger for answers that end in one of these ways; without any, as they like.
+    #[must_use]
+    pub fn expecting(ends: &[String]) -> Self {
+        Self { ends: ends.iter().map(|end| (end.clone(), Cell::new(0))).collect(), ..Self::default() }
+    }
+
     /// Lets a request wait for a connection.
     pub(super) fn push(&self, number: u64) {
         self.queue.borrow_mut().push_back(number);
@@ -111,7 +120,11 @@ impl Ledger {
 
     /// A request that was sent at this moment was answered now.
     pub(super) fn answered(&self, sent: Instant, status: u16, body: &[u8]) {
-        if !well_formed(status, body) {
+        let end = self.ends.iter().find(|(end, _)| body.ends_with(end.as_bytes()));
+        if let Some((_, seen)) = end {
+            increment(seen);
+        }
+        if !well_formed(status, body) || (status == 200 && end.is_none() && !self.ends.is_empty()) {
             self.wrong.add(format!("{status}: {}", String::from_utf8_lossy(&body[..body.len().min(200)])));
         }
         let at = self.epoch_us + micros(sent.duration_since(self.epoch));
@@ -145,6 +158,7 @@ impl Ledger {
         json!({
             "samples": *self.samples.borrow(),
             "not_sent": self.queue.borrow().len(),
+            "ends": self.ends.iter().map(|(_, seen)| seen.get()).collect::<Vec<_>>(),
             "turned_away": self.turned_away.get(),
             "unanswered": self.unanswered.to_json(),
             "wrong": self.wrong.to_json(),
@@ -174,6 +188,16 @@ fn micros(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_ends_otherwise_is_wrong_and_the_others_are_counted() {
+        let ledger = Ledger::expecting(&[r#""a"}"#.to_owned(), r#""b"}"#.to_owned()]);
+        for body in [r#"{"id":"a"}"#, r#"{"id":"b"}"#, r#"{"id":"b"}"#, r#"{"id":"c"}"#] {
+            ledger.answered(ledger.epoch, 200, body.as_bytes());
+        }
+        let found = ledger.to_json();
+        assert_eq!((&found["ends"], &found["wrong"]["count"]), (&json!([1, 2]), &json!(1)));
+    }
 
     #[test]
     fn answers_and_ends_are_told_apart() {

@@ -49,6 +49,8 @@ pub struct Plan {
     pub until_refused: bool,
     /// What every id begins with.
     pub ids: String,
+    /// How an answer may end; if there are none, as it likes.
+    pub ends: Vec<String>,
 }
 
 /// The path of the request with this number.
@@ -83,7 +85,7 @@ pub async fn run(plan: Plan) -> Result<Rc<Ledger>> {
 }
 
 async fn drive(plan: Rc<Plan>) -> Result<Rc<Ledger>> {
-    let ledger = Rc::new(Ledger::default());
+    let ledger = Rc::new(Ledger::expecting(&plan.ends));
     let mut clients = JoinSet::new();
     for _ in 0..plan.connections {
         let (plan, ledger) = (Rc::clone(&plan), Rc::clone(&ledger));

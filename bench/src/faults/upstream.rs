@@ -30,6 +30,8 @@ pub struct Plan {
     /// Where the id of every unary call goes, one a line, before anything else happens. A line that
     /// was written stays, however the process ends.
     pub journal: Option<File>,
+    /// Stands in the title of every unary answer, with `+probe` if the call has the metadata `x-probe`.
+    pub name: Option<String>,
 }
 
 /// Serves h2c until the listener fails. Must run in a [`tokio::task::LocalSet`].
@@ -62,6 +64,7 @@ async fn answer(
     plan: Rc<Plan>,
 ) -> Result<()> {
     let path = request.uri().path().to_owned();
+    let probed = request.headers().contains_key("x-probe");
     let body = collect(&mut request.into_body()).await?;
     let message = body.get(5..).context("a message")?;
     let mut response = Response::new(());
@@ -78,7 +81,12 @@ async fn answer(
         }
         tokio::time::sleep(plan.delay).await;
         let mut send = respond.send_response(response, false)?;
-        send.send_data(frame(&Item { id, ..Item::default() }), false)?;
+        let mut item = Item { id, ..Item::default() };
+        if let Some(name) = &plan.name {
+            item.title = format!("{name}{}", if probed { "+probe" } else { "" });
+            item.price_cents = 1;
+        }
+        send.send_data(frame(&item), false)?;
         send
     };
     let mut trailers = HeaderMap::with_capacity(1);

@@ -1,13 +1,19 @@
-//! The admin port: `/metrics`, `/livez`, `/readyz`.
+//! The admin port: `/metrics`, `/livez`, `/readyz`, and `/api/v1/…`, which shows and changes what is in force.
 //!
-//! It only reads: `GET` and `HEAD`, nothing changes anything. On a loopback address it takes requests
-//! whose `Host` is an IP address or `localhost`, so that no web page can reach it under a name of its
-//! own; elsewhere it asks for the token, except for the two health endpoints.
+//! Nothing changes but by `POST`. On a loopback address it takes requests whose `Host` is an IP address or
+//! `localhost`, so that no web page can reach it under a name of its own; elsewhere it asks for the token,
+//! except for the two health endpoints. A request that a web page of another origin makes is refused: its
+//! browser says so in `Origin` or `Sec-Fetch-Site`.
 
 mod answer;
+mod api;
+mod guard;
+mod reply;
+mod shown;
 
 use crate::config;
 use crate::follow::SchemaStates;
+use crate::generations::Handle;
 use answer::answer;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -64,8 +70,24 @@ pub struct Shown {
     pub readiness: Arc<Readiness>,
     /// For `/readyz?verbose`.
     pub schemas: Arc<SchemaStates>,
+    /// For `/api/v1/config…`; `None` where the config cannot change.
+    pub handle: Option<Handle>,
+    /// For `/api/v1/log-level`; `None` where it cannot change.
+    pub log: Option<Arc<dyn LogLevel>>,
     /// For `/`.
     pub version: &'static str,
+}
+
+/// What the program logs, to be read and changed while it runs.
+pub trait LogLevel: std::fmt::Debug + Send + Sync {
+    /// A level, or levels by module: `info,h2=debug`.
+    fn get(&self) -> String;
+
+    /// Changes it.
+    ///
+    /// # Errors
+    /// What was expected, in words.
+    fn set(&self, levels: &str) -> Result<(), String>;
 }
 
 /// What a request is answered from.
@@ -144,8 +166,8 @@ impl Bound {
 
 async fn connection(stream: TcpStream, state: Arc<State>) {
     let service = hyper::service::service_fn(move |request| {
-        let answer = answer(&state, &request);
-        async move { Ok::<_, Infallible>(answer) }
+        let state = Arc::clone(&state);
+        async move { Ok::<_, Infallible>(answer(&state, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

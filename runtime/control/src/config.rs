@@ -5,14 +5,17 @@
 
 mod access;
 mod canary;
+pub mod diff;
 mod grpc;
 mod http_rules;
 mod limits;
 mod listeners;
 mod matching;
 mod metadata;
+pub(crate) mod parts;
 mod plain;
 mod pool;
+pub(crate) mod redact;
 mod routes;
 mod telemetry;
 mod transcoding;
@@ -29,6 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_gateway::config::{self as gateway, DEFAULT_DRAIN};
+use tidegate_source::{Document, SourceError};
 
 /// Keys of later versions.
 const LATER: &[&str] = &["limits", "stores", "rate_limit_service", "transactions", "sagas"];
@@ -48,24 +52,24 @@ pub struct Loaded {
     pub warnings: Report,
 }
 
-/// Reads and checks the config file at `path`. Paths in it are relative to its folder.
+/// Reads and checks the config file at `path`, or the files of the folder at `path`. Paths in it are
+/// relative to its folder.
 ///
 /// # Errors
 /// Everything that is wrong with it, or that it could not be read.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Loaded, Report> {
-    let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(Source { name, text }, path.parent().unwrap_or(Path::new("")), environment),
-        Err(error) => {
-            let diagnostic = match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    Diagnostic::error(format!("there is no config file `{name}`")).help("name it with `-c FILE`")
-                }
-                _ => Diagnostic::error(format!("cannot read the config file `{name}`: {error}")),
-            };
-            Err(Report::new(vec![diagnostic]))
-        }
-    }
+    let document = crate::files::read(path).map_err(|error| not_read(&error))?;
+    parse_document(&document, crate::files::folder_of(path), environment)
+}
+
+/// A source that holds no config, as a report.
+#[must_use]
+pub fn not_read(error: &SourceError) -> Report {
+    let diagnostic = Diagnostic::error(error.message.clone());
+    Report::new(vec![match error.absent {
+        true => diagnostic.help("name it with `-c FILE`"),
+        false => diagnostic,
+    }])
 }
 
 /// Checks the text of a config file. Paths in it are relative to `folder`.
@@ -74,18 +78,38 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Loaded, Report>
 /// Everything that is wrong with it.
 pub fn parse(source: Source, folder: &Path, environment: Environment<'_>) -> Result<Loaded, Report> {
     let source = Arc::new(source);
-    let mut root = yaml::parse(&source).map_err(Report::new)?;
-    let mut cx = Context::new(&source);
+    let root = yaml::parse(&source).map_err(Report::new)?;
+    read(root, &source, folder, environment)
+}
+
+/// The same for what a source gave: the parts are one config.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_document(document: &Document, folder: &Path, environment: Environment<'_>) -> Result<Loaded, Report> {
+    let (root, source) = parts::parse(document)?;
+    read(root, &source, folder, environment)
+}
+
+fn read(
+    mut root: yaml::Node,
+    source: &Arc<Source>,
+    folder: &Path,
+    environment: Environment<'_>,
+) -> Result<Loaded, Report> {
+    let mut cx = Context::new(source);
     if root.kind == yaml::Kind::Null {
-        let diagnostic = Diagnostic::error("the config file is empty").in_file(&source);
+        let diagnostic = Diagnostic::error("the config file is empty").in_file(source);
         return Err(Report::new(vec![diagnostic.help("it needs at least `listeners`, `upstreams` and `routes`")]));
     }
-    interpolate(&mut root, environment, &source, &mut cx.problems);
+    interpolate(&mut root, environment, source, &mut cx.problems);
     let loaded = sections(&root, folder, &mut cx);
     let (errors, warnings): (Vec<_>, Vec<_>) =
         cx.problems.into_iter().partition(|problem| problem.severity == Severity::Error);
     match loaded {
-        Some(loaded) if errors.is_empty() => Ok(Loaded { source, warnings: Report::new(warnings), ..loaded }),
+        Some(loaded) if errors.is_empty() => {
+            Ok(Loaded { source: Arc::clone(source), warnings: Report::new(warnings), ..loaded })
+        }
         _ => Err(Report::new(errors)),
     }
 }

@@ -1,6 +1,7 @@
 //! What is wrong, where, and what to do about it: one form and one rendering for every error that a
 //! config file, a `.proto` file or the compiled snapshot can have.
 
+mod listen;
 mod render;
 mod suggest;
 
@@ -9,15 +10,18 @@ use std::path::Path;
 use std::sync::Arc;
 use tidegate_gateway::config::{Place, Problem};
 
+pub use listen::cannot_listen;
 pub use suggest::nearest;
 
-/// A text file that diagnostics point into.
-#[derive(Debug, PartialEq, Eq)]
+/// A text that diagnostics point into: a file, or several that are read as one.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Source {
     /// As the user named it.
     pub name: String,
     /// Its content; empty if it could not be read, and then diagnostics show no lines.
     pub text: String,
+    /// Of a text that is made of several, each with its name and its first line in the whole, in order.
+    pub(crate) parts: Vec<(String, u32)>,
 }
 
 /// A stretch of one line; line and column count from 1, column and width in characters.
@@ -76,11 +80,24 @@ pub struct Report {
 // === impl Source ===
 
 impl Source {
+    /// A text by itself.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into(), parts: Vec::new() }
+    }
+
+    /// The file that a line of the text is from, and its number there.
+    pub(crate) fn locate(&self, line: u32) -> (&str, u32) {
+        match self.parts.iter().rev().find(|(_, first)| *first <= line) {
+            Some((name, first)) => (name, line - first + 1),
+            None => (&self.name, line),
+        }
+    }
+
     /// Reads `path`; a file that cannot be read, is no UTF-8, or is larger than `limit` bytes has no text.
     pub(crate) fn read_for_display(path: &Path, limit: u64) -> Arc<Self> {
         let readable = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= limit);
         let text = if readable { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
-        Arc::new(Self { name: path.display().to_string(), text })
+        Arc::new(Self::new(path.display().to_string(), text))
     }
 
     /// Where `word` stands for the first time with neither a letter, a digit nor a dot behind it.
@@ -174,6 +191,30 @@ impl Diagnostic {
     }
 }
 
+impl Site {
+    /// `file:line:column`, or the file's name alone.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.span {
+            Some(span) => {
+                let (name, line) = self.source.locate(span.line);
+                format!("{name}:{line}:{}", span.column)
+            }
+            None => self.source.name.clone(),
+        }
+    }
+}
+
+impl Diagnostic {
+    /// `file:line:column: message`, without what would end a line or move a cursor.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let place = self.site.as_ref().map(|site| site.place() + ": ").unwrap_or_default();
+        let label = self.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
+        render::printable(&(place + &self.message + &label))
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         render::diagnostic(self, f)
@@ -194,6 +235,20 @@ impl Report {
     #[must_use]
     pub fn from_problems(problems: Vec<Problem>, source: &Arc<Source>) -> Self {
         Self::new(problems.into_iter().map(|problem| Diagnostic::from_problem(problem, source)).collect())
+    }
+
+    /// The errors in one line, for a log: the first few, each with its place.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        /// More than these are counted.
+        const TOLD: usize = 3;
+        let errors = || self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        let mut line: Vec<String> = errors().take(TOLD).map(Diagnostic::in_one_line).collect();
+        match errors().count().saturating_sub(TOLD) {
+            0 => {}
+            more => line.push(format!("and {more} more")),
+        }
+        line.join("; ")
     }
 
     /// How many errors it has, warnings not counted.

@@ -27,10 +27,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub(crate) use state::Told;
 pub use state::{SchemaState, SchemaStates};
 
 /// How long the start waits for upstreams. What has not come then comes while others are served.
-const START: Duration = Duration::from_secs(10);
+pub(crate) const START: Duration = Duration::from_secs(10);
 /// Problems of a schema that are told one by one.
 const TOLD_MAX: usize = 5;
 
@@ -74,8 +75,8 @@ struct Compiled {
     snapshot: Snapshot,
     /// All that were told.
     told: Schemas,
-    /// How many services that schema has.
-    services: usize,
+    /// That schema.
+    schema: Arc<Schema>,
 }
 
 // === impl Follower ===
@@ -103,9 +104,40 @@ impl Follower {
                 logged: None,
             });
         }
-        let states = Arc::new(SchemaStates::new(followed.iter().map(|followed| followed.name.clone())));
+        let states = Arc::new(SchemaStates::default());
+        states.reset(followed.iter().map(|followed| followed.name.clone()));
         let hints = Arc::clone(gateway.snapshot().schema_hints());
         Self { gateway: Arc::clone(gateway), sources, hints, states, told: Schemas::new(), followed }
+    }
+
+    /// For a gateway whose config in force is another one now, in place of the follower that tells `states`
+    /// how things stand. What upstreams `told` is in force with it and is not asked for at once.
+    pub(crate) fn resume(
+        gateway: &Arc<Gateway>,
+        sources: Arc<Sources>,
+        reflector: &Arc<dyn Reflector>,
+        states: &Arc<SchemaStates>,
+        told: Vec<(String, Told)>,
+    ) -> Self {
+        let mut follower = Self::new(gateway, sources, reflector);
+        follower.states = Arc::clone(states);
+        states.reset(follower.followed.iter().map(|followed| followed.name.clone()));
+        for (name, told) in told {
+            let Some(at) = follower.followed.iter().position(|followed| followed.name == name) else { continue };
+            let followed = &mut follower.followed[at];
+            followed.pace.note(&Ok(told.fetched.clone()));
+            followed.last = Some(Last { fetched: told.fetched.clone(), refused: None });
+            follower.told.insert(name, Arc::clone(&told.schema));
+            states.in_force(at, told);
+        }
+        for followed in &mut follower.followed {
+            if followed.last.is_none() {
+                // Asked soon, not after a whole interval.
+                let attempts = Vec::new();
+                followed.pace.note(&Err(FetchError { upstream: followed.name.clone(), attempts }));
+            }
+        }
+        follower
     }
 
     /// How each upstream stands, for `/readyz?verbose`.
@@ -201,7 +233,8 @@ impl Follower {
     }
 
     fn accept(&mut self, at: usize, fetched: Fetched, compiled: Compiled) {
-        let Compiled { snapshot, told, services } = compiled;
+        let Compiled { snapshot, told, schema } = compiled;
+        let services = schema.services().len();
         let followed = &mut self.followed[at];
         let silent = self.sources.without_rules(followed.index, &told);
         // A config that has come into force meanwhile has a follower of its own.
@@ -224,7 +257,7 @@ impl Follower {
         }
         followed.figures.fetched(Fetch::Accepted, true, clock::wall());
         self.gateway.telemetry().metrics.config().schemas_changed(generation);
-        self.states.in_force(at, &fetched.endpoint, services);
+        self.states.in_force(at, Told { fetched: fetched.clone(), schema });
         followed.last = Some(Last { fetched, refused: None });
         followed.logged = None;
     }
@@ -299,15 +332,14 @@ fn compile(
     set: &[u8],
     mut told: Schemas,
 ) -> Result<Compiled, String> {
-    let schema: Schema = sources.compile(set).map_err(|error| printable(&error.to_string()))?;
-    let services = schema.services().len();
-    told.insert(name, Arc::new(schema));
+    let schema: Arc<Schema> = Arc::new(sources.compile(set).map_err(|error| printable(&error.to_string()))?);
+    told.insert(name, Arc::clone(&schema));
     let schemas = sources.with(&told).map_err(|report| in_one_line(&report))?;
     let generation = gateway.snapshot().generation + 1;
     let metrics = &gateway.telemetry().metrics;
     let snapshot = Snapshot::compile(Arc::clone(sources.config()), &schemas, metrics, generation)
         .map_err(|problems| in_one_line(&Report::from_problems(problems, sources.source())))?;
-    Ok(Compiled { snapshot, told, services })
+    Ok(Compiled { snapshot, told, schema })
 }
 
 /// What is wrong, for a log and for `/readyz?verbose`: the first few problems. Names in it are the server's.

@@ -20,14 +20,16 @@ pub mod diagnostics;
 pub mod machine;
 
 mod fields;
+pub mod files;
 mod follow;
+pub mod generations;
 mod interpolate;
 mod reflection;
 mod schemas;
 mod value;
 mod yaml;
 
-pub use config::{Loaded, load, parse};
+pub use config::{Loaded, load, not_read, parse, parse_document};
 pub use diagnostics::{Diagnostic, Report, Severity, Source};
 pub use follow::{Follower, SchemaState, SchemaStates};
 pub use interpolate::Environment;

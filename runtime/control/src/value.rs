@@ -4,7 +4,7 @@ mod collector;
 mod quantity;
 mod traffic;
 
-pub(crate) use collector::{collector, percentage};
+pub(crate) use collector::collector;
 pub(crate) use quantity::{buffer, byte_rate, count, header_bytes, header_count, percent, size, window};
 pub(crate) use traffic::{cookie_name, method, path_pattern, plain_header_name, ratio, share};
 

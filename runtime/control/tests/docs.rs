@@ -51,7 +51,7 @@ fn folder() -> TempDir {
 
 fn parse(folder: &Path, text: &str) -> Result<Loaded, Report> {
     let environment = |name: &str| (name == "TIDEGATE_ADMIN_TOKEN").then(|| "secret".to_owned());
-    tidegate_control::parse(Source { name: "tidegate.yaml".to_owned(), text: text.to_owned() }, folder, &environment)
+    tidegate_control::parse(Source::new("tidegate.yaml", text), folder, &environment)
 }
 
 #[test]

@@ -336,6 +336,13 @@ impl Exchange {
         }
     }
 
+    /// The upstream sent the request again so many times before it was answered.
+    pub(crate) fn resent(&mut self, times: u32) {
+        if let Some(log) = &mut self.log {
+            log.resent = times;
+        }
+    }
+
     pub(crate) fn upstream_answered(&mut self) {
         if let Some(log) = &mut self.log {
             log.upstream_took = log.upstream_started.map(|started| clock::now().saturating_duration_since(started));

@@ -25,7 +25,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle, Thread},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use parking_lot::Mutex;
@@ -35,7 +35,15 @@ pub use self::{
     layout::{Field, Layout, Template},
     record::{FIELD_MAX_BYTES, Record},
 };
-use crate::shard;
+use crate::{clock, shard};
+
+/// A wall time as `2026-11-23T04:05:06.789Z` (RFC 3339), as access logs and the admin port write it.
+#[must_use]
+pub fn rfc3339(at: SystemTime) -> String {
+    let mut text = Vec::with_capacity(24);
+    timestamp::push(clock::unix_ms(at), &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
 
 /// How long a line may wait before it is written: long enough to write hundreds at once under
 /// load, short enough that nobody who follows the log notices.

@@ -136,6 +136,12 @@ impl Metrics {
         self.upstreams.register(source);
     }
 
+    /// The figures of each upstream that is registered, workers added up.
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<(String, upstreams::Figures)> {
+        self.upstreams.sums()
+    }
+
     /// Where the outcome of a config load is told.
     #[must_use]
     pub fn config(&self) -> &config::Config {

@@ -3,6 +3,7 @@
 //! A worker makes spans only for what is kept, and hands them over without waiting; what finds the queue
 //! full is dropped and counted.
 
+mod reload;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -1,12 +1,14 @@
 //! A server in a process of its own.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A running server; ends with this value.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -16,9 +18,12 @@ impl Server {
     /// # Panics
     /// It does not start, or ends before that line.
     pub fn start<T>(command: &mut Command, find: impl Fn(&str) -> Option<T>) -> (Self, T) {
-        let child = command.stdout(Stdio::null()).stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
-        let mut server = Self { child: child.expect("the server starts") };
-        let mut log = BufReader::new(server.child.stderr.take().expect("stderr is piped"));
+        let child = command.stdout(Stdio::piped()).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the server starts");
+        let mut log = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let input = child.stdin.take().expect("stdin is piped");
+        let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let server = Self { child, input, output };
         let mut said = String::new();
         loop {
             let mut line = String::new();
@@ -30,6 +35,17 @@ impl Server {
                 return (server, found);
             }
         }
+    }
+
+    /// Writes a line to its standard input and reads the answer from its standard output.
+    ///
+    /// # Panics
+    /// It is gone.
+    pub fn say(&mut self, line: &str) -> String {
+        writeln!(self.input, "{line}").expect("the server reads");
+        let mut answer = String::new();
+        self.output.read_line(&mut answer).expect("the server answers");
+        answer.trim_end().to_owned()
     }
 
     /// Stops the process where it is, as a machine that hangs.

@@ -14,7 +14,7 @@ fn the_help_documents_the_exit_codes() {
              \x20 1   failed while running, or a port could not be had\n\
              \x20 2   wrong usage\n\
              \x20 69  something that is needed is not there (protoc for files of protobuf editions, or\n\
-             \x20     an upstream that was asked for its schema)\n\
+             \x20     an upstream that was asked for its schema, or the admin port of a running gateway)\n\
              \x20 78  the config, or a schema that it names, is wrong\n",
             ""
         )

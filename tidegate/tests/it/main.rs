@@ -9,9 +9,12 @@ mod demo;
 mod drain;
 mod drain_h2;
 mod exit_codes;
+mod from;
+mod generations;
 mod limits;
 #[path = "../../../runtime/control/tests/it/reflecting.rs"]
 mod reflecting;
+mod reload;
 mod routes;
 mod run;
 mod running;
@@ -21,6 +24,7 @@ mod spanned;
 mod supervisor;
 mod told;
 mod traces;
+mod wrong;
 
 use std::fs;
 use std::path::Path;

@@ -78,13 +78,26 @@ impl Running {
         stream
     }
 
-    /// Reads the log until a line has `text`.
-    pub(crate) fn wait_for_log(&mut self, text: &str) {
+    /// Reads the log until a line has `text`, and gives that line.
+    pub(crate) fn wait_for_log(&mut self, text: &str) -> String {
         let mut line = String::new();
         while !line.contains(text) {
             line.clear();
             assert!(self.log.read_line(&mut line).expect("a log of text") > 0, "it ended without logging {text}");
         }
+        line
+    }
+
+    /// The answer to a POST: status and body. `headers` are whole lines.
+    pub(crate) fn post(&self, address: usize, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.addresses[address]).expect("it listens");
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}");
+        write!(stream, "{head}\r\n{headers}\r\n{body}").expect("send");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer of text");
+        let status = answer.split(' ').nth(1).expect("a status").parse().expect("a number");
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
 
     /// Waits for its end: exit code, standard output, rest of the log.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -38,6 +38,8 @@ pub(super) struct Traffic {
     pub(super) turned_away: u64,
     pub(super) streams_complete: u64,
     pub(super) streams_with_status: u64,
+    /// How often each of the expected ends was seen.
+    pub(super) ends: Vec<u64>,
     pub(super) unanswered: Tally,
     pub(super) wrong: Tally,
     pub(super) streams_cut: Tally,
@@ -77,25 +79,37 @@ impl Rig {
         Subject::reporting("upstream", &mut self.part("upstream"))
     }
 
+    /// The folder of the `.proto` files.
+    pub(super) fn proto(&self) -> &Path {
+        &self.proto
+    }
+
     /// A gateway before the upstream; `more` are lines of its config.
     pub(super) fn gateway(&self, upstream: &str, more: &str) -> Result<Gateway> {
+        let proto = self.proto.display();
+        self.gateway_with(&format!(
+            "upstreams: {{ items: {{ endpoints: [{upstream}], schema: {{ proto: [{proto}] }} }} }}\n\
+             routes: [{{ service: tidegate.bench.v1.Items, upstream: items }}]\n{more}\n"
+        ))
+    }
+
+    /// A gateway whose config is this, and where it listens.
+    pub(super) fn gateway_with(&self, config: &str) -> Result<Gateway> {
         let mut admin = String::new();
         let subject = Subject::on_free_port("Tidegate", |address| {
             admin = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-            let file = self.folder.join("tidegate.yaml");
-            let proto = self.proto.display();
-            let text = format!(
-                "listeners: [{{ bind: {address} }}]\nadmin: {{ bind: {admin} }}\n\
-                 upstreams: {{ items: {{ endpoints: [{upstream}], schema: {{ proto: [{proto}] }} }} }}\n\
-                 routes: [{{ service: tidegate.bench.v1.Items, upstream: items }}]\n\
-                 telemetry: {{ access_log: off }}\n{more}\n"
-            );
-            fs::write(&file, text)?;
+            let file = self.config();
+            fs::write(&file, config_text(address, &admin, config))?;
             let mut command = Command::new(&self.gateway);
             command.args(["--log", "error", "run", "-c"]).arg(file);
             Ok(command)
         })?;
         Ok(Gateway { subject, admin })
+    }
+
+    /// The config file.
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder.join("tidegate.yaml")
     }
 
     /// Starts clients that send at a fixed rate.
@@ -135,6 +149,13 @@ impl Drop for Quiet {
 impl Gateway {
     pub(super) fn address(&self) -> &str {
         &self.subject.address
+    }
+
+    /// Puts another config, beside where it listens, into its file, at once.
+    pub(super) fn configure(&self, rig: &Rig, config: &str) -> Result<()> {
+        let beside = rig.folder.join("tidegate.new");
+        fs::write(&beside, config_text(self.address(), &self.admin, config))?;
+        Ok(fs::rename(beside, rig.config())?)
     }
 
     /// SIGTERM.
@@ -201,11 +222,16 @@ impl Traffic {
             turned_away: found["turned_away"].as_u64()?,
             streams_complete: found["streams_complete"].as_u64()?,
             streams_with_status: found["streams_with_status"].as_u64()?,
+            ends: found["ends"].as_array()?.iter().map(Value::as_u64).collect::<Option<_>>()?,
             unanswered: tally("unanswered")?,
             wrong: tally("wrong")?,
             streams_cut: tally("streams_cut")?,
         })
     }
+}
+
+fn config_text(address: &str, admin: &str, more: &str) -> String {
+    format!("listeners: [{{ bind: {address} }}]\nadmin: {{ bind: {admin} }}\ntelemetry: {{ access_log: off }}\n{more}")
 }
 
 /// The clock of [`Sample::at`].
@@ -242,13 +268,13 @@ mod tests {
     fn a_report_of_the_traffic_is_read_whole_or_not_at_all() {
         let tally = json!({"count": 2, "first": ["why"]});
         let mut report = json!({
-            "samples": [[7, 8, 200]], "turned_away": 3, "streams_complete": 4, "streams_with_status": 5,
+            "samples": [[7, 8, 200]], "turned_away": 3, "streams_complete": 4, "streams_with_status": 5, "ends": [1],
             "unanswered": tally, "wrong": tally, "streams_cut": tally,
         });
         let found = Traffic::read(&report).expect("it is whole");
         assert_eq!(found.samples, [Sample { at: 7, took: 8, status: 200 }]);
         assert_eq!((found.turned_away, found.streams_complete, found.streams_with_status), (3, 4, 5));
-        assert_eq!((found.wrong.count, found.wrong.first), (2, vec!["why".to_owned()]));
+        assert_eq!((found.wrong.count, found.wrong.first, found.ends), (2, vec!["why".to_owned()], vec![1]));
         report["samples"][0][2] = json!("200");
         assert!(Traffic::read(&report).is_none());
     }

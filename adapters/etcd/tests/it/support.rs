@@ -17,6 +17,7 @@ impl Folder {
 
 impl Fixture for Folder {
     const PREFIX: &str = "/tidegate/";
+    const MANY: bool = true;
 
     fn source(&self) -> Box<dyn ConfigSource> {
         Box::new(source(&[self.0.address()], None))

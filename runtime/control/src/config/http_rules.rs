@@ -20,7 +20,7 @@ pub(super) fn read_all(node: &Node, folder: &Path, cx: &mut Context) -> Vec<(Str
         let Some(path) = existing_file(&name, folder, cx) else { continue };
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let source = Arc::new(Source { name: path.display().to_string(), text });
+                let source = Arc::new(Source::new(path.display().to_string(), text));
                 let (rules, problems) = read(&source);
                 cx.problems.extend(problems);
                 files.push((source.name.clone(), rules));

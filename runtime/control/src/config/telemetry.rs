@@ -11,9 +11,10 @@ use std::time::Duration;
 use tidegate_gateway::config::Place;
 use tidegate_telemetry::access_log::{Field, Format, Layout, Template};
 use tidegate_telemetry::tracer::QUEUE_LIMIT;
+use tidegate_traffic::Share;
 
 /// What is told, and to whom.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Telemetry {
     /// The access log; `None` is off.
     pub access_log: Option<AccessLog>,
@@ -44,14 +45,14 @@ pub enum AccessLogTarget {
 }
 
 /// A collector that speaks OTLP.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Otlp {
     /// `http://host:port`, with a path before that of the protocol if it is HTTP and has one.
     pub endpoint: String,
     /// How it is spoken to.
     pub protocol: OtlpProtocol,
-    /// The share of traces that is kept, from 0 to 1, where the caller does not decide.
-    pub sample: f64,
+    /// The share of traces that is kept, where the caller does not decide.
+    pub sample: Share,
     /// Traces that end in an error are kept all the same.
     pub errors: bool,
     /// Headers of each call; their values are secret.
@@ -77,7 +78,7 @@ pub enum OtlpProtocol {
     Http,
 }
 
-const SAMPLE: f64 = 0.01;
+const SAMPLE: Share = Share::percent(1);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_secs(60);
 
@@ -207,7 +208,7 @@ fn otlp(node: &Node, cx: &mut Context) -> Option<Otlp> {
     let endpoint = fields.required("endpoint", cx, value::collector);
     let protocols = [("grpc", OtlpProtocol::Grpc), ("http", OtlpProtocol::Http)];
     let protocol = fields.word("protocol", cx, &protocols).unwrap_or(OtlpProtocol::Grpc);
-    let sample = fields.optional("sample", cx, value::percentage).map_or(SAMPLE, |share| share.value);
+    let sample = fields.optional("sample", cx, value::share).map_or(SAMPLE, |share| share.value);
     let errors = fields.optional("errors", cx, value::boolean).is_none_or(|errors| errors.value);
     let headers = fields.node("headers", cx).map(|node| headers(node, cx)).unwrap_or_default();
     let timeout = fields.optional("timeout", cx, value::duration).map_or(TIMEOUT, |timeout| timeout.value);

@@ -32,7 +32,8 @@ pub(super) fn diagnostic(diagnostic: &Diagnostic, f: &mut fmt::Formatter<'_>) ->
 /// Wide enough for the largest line number shown.
 fn gutter_width(diagnostic: &Diagnostic) -> usize {
     let sites = diagnostic.site.iter().chain(diagnostic.related.iter().map(|(site, _)| site));
-    sites.filter_map(|site| site.span).map(|span| span.line.to_string().len()).max().unwrap_or(1)
+    let lines = sites.filter_map(|site| Some(site.source.locate(site.span?.line).1));
+    lines.map(|line| line.to_string().len()).max().unwrap_or(1)
 }
 
 fn snippet(
@@ -43,19 +44,19 @@ fn snippet(
     mark: char,
     label: Option<&str>,
 ) -> fmt::Result {
-    let name = printable(&site.source.name);
     let Some(span) = site.span else {
-        writeln!(f, "{:gutter$}{arrow} {name}", "")?;
+        writeln!(f, "{:gutter$}{arrow} {}", "", printable(&site.source.name))?;
         return label.map_or(Ok(()), |label| writeln!(f, "{:gutter$} = {}", "", printable(label)));
     };
-    writeln!(f, "{:gutter$}{arrow} {name}:{}:{}", "", span.line, span.column)?;
+    let (name, number) = site.source.locate(span.line);
+    writeln!(f, "{:gutter$}{arrow} {}:{number}:{}", "", printable(name), span.column)?;
     let Some(line) = site.source.line(span.line) else {
         return label.map_or(Ok(()), |label| writeln!(f, "{:gutter$} = {}", "", printable(label)));
     };
     let (text, before, width) = cut(line, span);
     let label = label.map(|label| format!(" {}", printable(label))).unwrap_or_default();
     writeln!(f, "{:gutter$} |", "")?;
-    writeln!(f, "{:>gutter$} | {text}", span.line)?;
+    writeln!(f, "{number:>gutter$} | {text}")?;
     writeln!(f, "{:gutter$} | {before}{}{label}", "", mark.to_string().repeat(width))
 }
 
@@ -113,7 +114,7 @@ fn is_hidden(c: char) -> bool {
 }
 
 /// Text for one line of a terminal: what would move the cursor is replaced.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c == '\t' || c == '\n' {

@@ -1,7 +1,7 @@
 use super::*;
 
 fn source(text: &str) -> Arc<Source> {
-    Arc::new(Source { name: "a.yaml".to_owned(), text: text.to_owned() })
+    Arc::new(Source::new("a.yaml", text))
 }
 
 const fn span(line: u32, column: u32, width: u32) -> Span {
@@ -74,7 +74,7 @@ fn a_long_line_is_cut_around_the_caret() {
 
 #[test]
 fn a_report_is_in_the_order_of_files_and_places() {
-    let (a, b) = (source("x\ny\n"), Arc::new(Source { name: "b.proto".to_owned(), text: String::new() }));
+    let (a, b) = (source("x\ny\n"), Arc::new(Source::new("b.proto", "")));
     let report = Report::new(vec![
         Diagnostic::error("four").in_file(&b),
         Diagnostic::error("three").at(&a, span(2, 1, 1)),

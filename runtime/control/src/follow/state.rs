@@ -1,11 +1,29 @@
 //! How followed schemas stand, for people.
 
+use crate::reflection::Fetched;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use tidegate_protojson::Schema;
 use tokio::sync::watch;
 
 /// How each followed upstream stands; shared by the one who follows and the admin port.
 #[derive(Debug, Default)]
-pub struct SchemaStates(watch::Sender<Vec<SchemaState>>);
+pub struct SchemaStates {
+    states: watch::Sender<Vec<SchemaState>>,
+    /// By upstream.
+    told: Mutex<BTreeMap<String, Told>>,
+}
+
+/// A schema that is in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// As the upstream told it.
+    pub(crate) fetched: Fetched,
+    /// The same compiled.
+    pub(crate) schema: Arc<Schema>,
+}
 
 /// How one upstream stands. `Display` is a line of `/readyz?verbose`, without its mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,34 +39,42 @@ pub struct SchemaState {
 // === impl SchemaStates ===
 
 impl SchemaStates {
-    pub(super) fn new(upstreams: impl Iterator<Item = String>) -> Self {
+    /// From now on it is about these upstreams, of which nothing is known.
+    pub(super) fn reset(&self, upstreams: impl Iterator<Item = String>) {
         let state = |upstream| SchemaState { upstream, in_force: None, trouble: None };
-        Self(watch::Sender::new(upstreams.map(state).collect()))
+        self.told.lock().clear();
+        self.states.send_replace(upstreams.map(state).collect());
+    }
+
+    /// What this upstream told, if it is in force.
+    pub(crate) fn told(&self, upstream: &str) -> Option<Told> {
+        self.told.lock().get(upstream).cloned()
     }
 
     /// How all stand now, in the order of the config.
     #[must_use]
     pub fn all(&self) -> Vec<SchemaState> {
-        self.0.borrow().clone()
+        self.states.borrow().clone()
     }
 
     /// Tells of every change.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Vec<SchemaState>> {
-        self.0.subscribe()
+        self.states.subscribe()
     }
 
-    pub(super) fn in_force(&self, at: usize, endpoint: &str, services: usize) {
-        self.0.send_modify(|states| {
+    pub(super) fn in_force(&self, at: usize, told: Told) {
+        self.states.send_modify(|states| {
             if let Some(state) = states.get_mut(at) {
-                state.in_force = Some((endpoint.to_owned(), services));
+                state.in_force = Some((told.fetched.endpoint.clone(), told.schema.services().len()));
                 state.trouble = None;
+                self.told.lock().insert(state.upstream.clone(), told);
             }
         });
     }
 
     pub(super) fn in_trouble(&self, at: usize, trouble: Option<String>) {
-        self.0.send_modify(|states| {
+        self.states.send_modify(|states| {
             if let Some(state) = states.get_mut(at) {
                 state.trouble = trouble;
             }
@@ -57,7 +83,7 @@ impl SchemaStates {
 
     /// What a fetch that comes to nothing means for requests.
     pub(super) fn consequence(&self, at: usize) -> &'static str {
-        match self.0.borrow().get(at).and_then(|state| state.in_force.as_ref()) {
+        match self.states.borrow().get(at).and_then(|state| state.in_force.as_ref()) {
             Some(_) => "the one before it stays in force",
             None => "its routes answer 503",
         }

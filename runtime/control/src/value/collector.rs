@@ -22,18 +22,9 @@ pub(crate) fn collector(text: &str) -> Result<String, Wrong> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// `1%`, `0.1%`, `100%`, `0%`, as a share of 1.
-pub(crate) fn percentage(text: &str) -> Result<f64, Wrong> {
-    let number = text.strip_suffix('%').filter(|number| number.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-    match number.and_then(|number| number.parse::<f64>().ok()) {
-        Some(percent) if percent <= 100.0 => Ok(percent / 100.0),
-        _ => Err(Wrong::new("a percentage", "from `0%` to `100%`, for example `0.1%`")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{collector, percentage};
+    use super::collector;
 
     #[test]
     fn a_collector_is_a_url_without_tls() {
@@ -53,16 +44,6 @@ mod tests {
             ("http://c:4317/?a=b", "it has no query"),
         ] {
             assert_eq!(collector(text).map_err(|wrong| wrong.hint), Err(hint.to_owned()), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_share_is_a_percentage_with_or_without_decimals() {
-        for (text, want) in [("0%", 0.0), ("0.1%", 0.001), ("1%", 0.01), ("100%", 1.0)] {
-            assert_eq!(percentage(text), Ok(want), "{text}");
-        }
-        for text in ["101%", "1", "-1%", "%", "1e1%", "inf%", "NaN%", "1.2.3%"] {
-            assert!(percentage(text).is_err(), "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn parsed(text: &str) -> Node {
-    parse(&Arc::new(Source { name: "a.yaml".to_owned(), text: text.to_owned() })).expect("well-formed")
+    parse(&Arc::new(Source::new("a.yaml", text))).expect("well-formed")
 }
 
 /// `line:column+width text`, one per scalar, keys with a colon behind.

@@ -26,6 +26,8 @@ async fn port(token: Option<&str>) -> Port {
         metrics: Arc::new(Metrics::new("1.2.3", 1)),
         readiness: Arc::clone(&readiness),
         schemas: Arc::default(),
+        handle: None,
+        log: None,
         version: "1.2.3",
     };
     let (stop, stopped) = oneshot::channel::<()>();
@@ -106,7 +108,7 @@ async fn only_what_is_there_is_answered_and_only_to_get_and_head() {
     for head in [
         "GET / HTTP/1.1\r\nhost: localhost",
         "HEAD /metrics HTTP/1.1\r\nhost: localhost",
-        "GET /stats HTTP/1.1\r\nhost: localhost",
+        "GET /nothing HTTP/1.1\r\nhost: localhost",
         "POST /metrics HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0",
         "GET /metrics HTTP/1.1\r\nhost: evil.example",
         "GET /metrics HTTP/1.1\r\nhost: 127.0.0.1.evil.example:80",

@@ -42,7 +42,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 /// Parses a config that stands in `folder`, with the given environment.
 fn parse_in(folder: &Path, text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Report> {
     let environment = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-    let source = Source { name: "tidegate.yaml".to_owned(), text: text.to_owned() };
+    let source = Source::new("tidegate.yaml", text);
     tidegate_control::parse(source, folder, &environment)
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tidegate_control::config::{AccessLogTarget, Otlp, OtlpProtocol};
 use tidegate_gateway::config::Place;
 use tidegate_telemetry::access_log::{Field, Format, Layout, Template};
+use tidegate_traffic::Share;
 
 fn config(telemetry: &str) -> String {
     lines(&[LISTENERS, UPSTREAMS, ROUTES, telemetry])
@@ -16,7 +17,7 @@ fn a_collector_has_defaults() {
     let want = Otlp {
         endpoint: "http://127.0.0.1:4317".to_owned(),
         protocol: OtlpProtocol::Grpc,
-        sample: 0.01,
+        sample: Share::percent(1),
         errors: true,
         headers: vec![],
         timeout: Duration::from_secs(10),
@@ -50,7 +51,7 @@ fn all_that_is_said_of_a_collector_arrives_and_secrets_are_not_shown() {
     let want = Otlp {
         endpoint: "http://collector:4318/base".to_owned(),
         protocol: OtlpProtocol::Http,
-        sample: 0.005,
+        sample: Share::from_billionths(5_000_000),
         errors: false,
         headers: vec![pair("x-key", "s3cret")],
         timeout: Duration::from_secs(3),
@@ -96,7 +97,7 @@ error: `sample` must be a percentage, not `200%`
  --> tidegate.yaml:8:13
   |
 8 |     sample: 200%
-  |             ^^^^ from `0%` to `100%`, for example `0.1%`
+  |             ^^^^ it can be at most `100%`
 
 error: header `content-type` belongs to the protocol
  --> tidegate.yaml:9:16

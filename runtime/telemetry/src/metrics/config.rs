@@ -19,6 +19,7 @@ pub struct Config {
     rejected: AtomicU64,
     last_accepted: AtomicBool,
     last_accepted_ms: AtomicU64,
+    source_away: AtomicBool,
 }
 
 impl Config {
@@ -33,6 +34,11 @@ impl Config {
     /// The config is the same, but schemas that it names have changed: `generation` is in force.
     pub fn schemas_changed(&self, generation: u64) {
         self.generation.store(generation, Ordering::Relaxed);
+    }
+
+    /// Whether the source of the config could be read when it was last asked.
+    pub fn source_read(&self, read: bool) {
+        self.source_away.store(!read, Ordering::Relaxed);
     }
 
     /// A config was refused; the one before it stays.
@@ -65,6 +71,11 @@ impl Collector for Config {
             encoder,
             ("config_last_load_accepted", "Whether the last load was accepted."),
             i64::from(self.last_accepted.load(Ordering::Relaxed)),
+        )?;
+        family::gauge(
+            encoder,
+            ("config_source_up", "Whether the source of the config could be read when it was last asked."),
+            i64::from(!self.source_away.load(Ordering::Relaxed)),
         )?;
         family::gauge(
             encoder,

@@ -226,6 +226,7 @@ fn the_config_in_force_and_the_last_attempt_are_shown() {
     let metrics = Metrics::new("1.2.3", 1);
     metrics.config().accepted(7, SystemTime::UNIX_EPOCH + Duration::from_millis(1_500));
     metrics.config().rejected();
+    metrics.config().source_read(false);
     assert_eq!(
         samples(&metrics, "tidegate_config"),
         [
@@ -233,6 +234,7 @@ fn the_config_in_force_and_the_last_attempt_are_shown() {
             r#"tidegate_config_loads_total{result="accepted"} 1"#,
             r#"tidegate_config_loads_total{result="rejected"} 1"#,
             "tidegate_config_last_load_accepted 0",
+            "tidegate_config_source_up 0",
             "tidegate_config_last_accepted_timestamp_seconds 1",
         ]
     );

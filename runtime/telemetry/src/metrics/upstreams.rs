@@ -86,7 +86,7 @@ impl Upstreams {
     }
 
     /// The figures of each upstream, in the order of first registration.
-    fn sums(&self) -> Vec<(String, Figures)> {
+    pub(super) fn sums(&self) -> Vec<(String, Figures)> {
         let mut sums: Vec<(String, Figures)> = Vec::new();
         for source in self.sources.lock().iter().filter_map(Weak::upgrade) {
             match sums.iter_mut().find(|(name, _)| name == source.name()) {

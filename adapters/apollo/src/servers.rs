@@ -1,0 +1,52 @@
+//! Whose turn it is to be asked.
+
+use crate::address::Address;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::requests::Requests;
+use crate::source::WallClock;
+
+/// The servers that are configured, and the config services that they named.
+#[derive(Debug, Default)]
+pub(crate) struct Servers {
+    /// Of the configured ones.
+    turn: usize,
+    /// Those that are left to be asked, the present one last.
+    services: Vec<Address>,
+}
+
+// === impl Servers ===
+
+impl Servers {
+    /// The one to ask; finds out if that is not known.
+    pub(crate) async fn present(&mut self, config: &Config, clock: WallClock) -> Result<Address, Failure> {
+        if let Some(service) = self.services.last() {
+            return Ok(service.clone());
+        }
+        let server = self.configured(config);
+        let found = if config.discover { Requests { config, server: &server, clock }.services().await? } else { None };
+        let mut services = found.unwrap_or_else(|| vec![server]);
+        services.reverse();
+        let first = services.last().cloned().ok_or(Failure::NoService)?;
+        self.services = services;
+        Ok(first)
+    }
+
+    /// The one that was asked failed. After the last config service the next configured server is asked anew.
+    pub(crate) fn failed(&mut self) {
+        self.services.pop();
+        if self.services.is_empty() {
+            self.turn = self.turn.wrapping_add(1);
+        }
+    }
+
+    /// Who is meant when something failed.
+    pub(crate) fn shown(&self, config: &Config) -> String {
+        self.services.last().cloned().unwrap_or_else(|| self.configured(config)).authority
+    }
+
+    fn configured(&self, config: &Config) -> Address {
+        let servers = &config.servers;
+        Address::new(servers.get(self.turn % servers.len().max(1)).map_or("", String::as_str))
+    }
+}

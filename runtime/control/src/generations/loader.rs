@@ -1,0 +1,124 @@
+//! From a document to something that can be put in force, or to what is wrong with it.
+
+use crate::config::{self, Admin, Loaded, Telemetry};
+use crate::diagnostics::Report;
+use crate::files::named;
+use crate::schemas::Sources;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tidegate_gateway::Snapshot;
+use tidegate_gateway::snapshot::Schemas;
+use tidegate_source::Document;
+use tidegate_telemetry::metrics::Metrics;
+use tidegate_transcode::ports::SchemaCompiler;
+
+/// Gives the value of an environment variable, for as long as the process runs.
+pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Parses and checks documents, always in the same surroundings.
+pub struct Loader {
+    folder: PathBuf,
+    variables: Variables,
+    compiler: Arc<dyn SchemaCompiler>,
+}
+
+/// A config that holds together by itself; upstreams that tell their schema have not been asked.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What the file says.
+    pub loaded: Loaded,
+    /// Its schemas.
+    pub sources: Arc<Sources>,
+    /// The content of the files that it names.
+    pub(crate) named: u64,
+}
+
+/// What a process keeps as it was at its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    admin: Option<Admin>,
+    telemetry: Telemetry,
+    workers: usize,
+}
+
+// === impl Loader ===
+
+impl Loader {
+    /// Paths in documents are relative to `folder`.
+    #[must_use]
+    pub fn new(folder: PathBuf, variables: Variables, compiler: Arc<dyn SchemaCompiler>) -> Self {
+        Self { folder, variables, compiler }
+    }
+
+    /// Parses and checks a document, and compiles the schemas that it names by files. Blocks on both.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn load(&self, document: &Document) -> Result<Candidate, Report> {
+        let variables = &self.variables;
+        let loaded = config::parse_document(document, &self.folder, &|name| variables(name))?;
+        // Taken before they are read, so that a change after that is noticed.
+        let named = named::fingerprint(&loaded.config);
+        let config = Arc::new(loaded.config.clone());
+        let sources = Arc::new(Sources::load(config, &loaded.source, &*self.compiler)?);
+        Ok(Candidate { loaded, sources, named })
+    }
+}
+
+impl std::fmt::Debug for Loader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+// === impl Candidate ===
+
+impl Candidate {
+    /// Compiles it, with the schemas that upstreams `told`.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn compile(&self, told: &Schemas, metrics: &Metrics) -> Result<Snapshot, Report> {
+        let schemas = self.sources.with(told)?;
+        let config = Arc::clone(self.sources.config());
+        Snapshot::compile(config, &schemas, metrics, 0)
+            .map_err(|problems| Report::from_problems(problems, self.sources.source()))
+    }
+}
+
+// === impl Fixed ===
+
+impl Fixed {
+    /// What `loaded` says of it.
+    #[must_use]
+    pub fn of(loaded: &Loaded) -> Self {
+        let Loaded { admin, telemetry, config, .. } = loaded;
+        Self { admin: admin.clone(), telemetry: telemetry.clone(), workers: config.workers }.without_places()
+    }
+
+    /// The keys in which another config differs.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("admin", self.admin != other.admin),
+            ("telemetry.access_log", self.telemetry.access_log != other.telemetry.access_log),
+            ("telemetry.otlp", self.telemetry.otlp != other.telemetry.otlp),
+            ("workers", self.workers != other.workers),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
+    /// Where something stands in the file makes no difference.
+    fn without_places(mut self) -> Self {
+        if let Some(admin) = &mut self.admin {
+            admin.place = Default::default();
+        }
+        if let Some(log) = &mut self.telemetry.access_log {
+            log.place = Default::default();
+        }
+        if let Some(otlp) = &mut self.telemetry.otlp {
+            otlp.place = Default::default();
+        }
+        self
+    }
+}
