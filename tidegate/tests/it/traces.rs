@@ -241,6 +241,23 @@ fn spans_say_what_the_conventions_ask_for() {
 }
 
 #[test]
+fn a_bucket_names_a_trace_that_fell_into_it() {
+    let (collector, service) = (Collector::start(), Spanned::start());
+    let otlp = format!("{{ otlp: {{ endpoint: \"http://{}\", sample: 100% }} }}", collector.address);
+    let (_folder, running) = gateway(service.port.address(), &otlp);
+    rest(&running, 1, "/nowhere");
+    let accept =
+        "GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/openmetrics-text\r\nconnection: close\r\n\r\n";
+    let metrics = running.ask(1, accept);
+    let (traces, _) = end(running, &collector);
+    let span_id = hex(&traces[&trace_id(1)][0].span_id);
+    let exemplar = format!(" # {{trace_id=\"{}\",span_id=\"{span_id}\"}} ", trace_id(1));
+    let lines: Vec<_> = metrics.lines().filter(|line| line.contains(&exemplar)).collect();
+    assert_eq!(lines.len(), 1, "{exemplar}\n{metrics}");
+    assert!(lines[0].starts_with("tidegate_request_duration_seconds_bucket{le="), "{lines:?}");
+}
+
+#[test]
 fn what_is_not_sampled_is_kept_if_it_ends_in_an_error() {
     let collector = Collector::start();
     let otlp = format!("{{ otlp: {{ endpoint: \"http://{}\", sample: 0% }} }}", collector.address);
