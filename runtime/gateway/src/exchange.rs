@@ -3,6 +3,8 @@
 mod debug;
 mod log;
 mod plain;
+mod spans;
+mod trace;
 
 use crate::answer::{Answer, Refusal, limit_behind};
 use crate::canary::Chosen;
@@ -26,15 +28,16 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, request};
 use http_body::Body;
 use log::LogFields;
+use spans::End;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tidegate_telemetry::metrics::limits::Limit;
 use tidegate_telemetry::metrics::requests;
 use tidegate_telemetry::request_id::{self, RequestId};
-use tidegate_telemetry::trace_context::TraceContext;
 use tidegate_telemetry::{clock, random};
 use tidegate_transcode::{Code, Status};
 use tidegate_upstream::CallError;
+use trace::Trace;
 
 /// What is known of a request, and what must be told when it ends.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ pub(crate) struct Exchange {
     snapshot: Arc<Snapshot>,
     started: Instant,
     request_id: HeaderValue,
-    trace: TraceContext,
+    trace: Trace,
     sent: Sent,
     deadline: Option<Instant>,
     /// The answer has no body, but the headers that it would have with one.
@@ -53,6 +56,7 @@ pub(crate) struct Exchange {
     /// A side of the call may be a stream, which has no deadline by default but may not be silent for ever.
     streams: bool,
     series: Arc<requests::Route>,
+    /// What the access log and spans tell, if there is one or the other.
     log: Option<Box<LogFields>>,
     /// A trusted peer asked what became of its request.
     debug: bool,
@@ -87,12 +91,14 @@ impl Exchange {
         let telemetry = gateway.telemetry();
         telemetry.metrics.in_flight().begin();
         let debug = debug::asked(&head.headers, peer);
-        let log = (telemetry.access_log.is_some() || debug).then(|| Box::new(LogFields::new(head, peer, wall)));
+        let told = telemetry.access_log.is_some() || telemetry.tracer.is_some() || debug;
+        let tracer = telemetry.tracer.as_ref();
+        let log = told.then(|| Box::new(LogFields::new(head, peer, wall)));
         Self {
             gateway: Arc::clone(gateway),
             started: clock::now(),
             request_id: request_id(sent.request_id.then_some(&head.headers), wall),
-            trace: trace_context(sent.traceparent.then_some(&head.headers)),
+            trace: Trace::begin(tracer, sent.traceparent.then_some(&head.headers), peer.is_trusted()),
             sent,
             deadline: None,
             is_head: head.method == Method::HEAD,
@@ -202,6 +208,7 @@ impl Exchange {
                 Some(_) => Arc::clone(&routed.method.name),
                 None => routed.uri.path().into(),
             });
+            log.native = true;
             log.route = Some((&*routed.method.name).into());
             log.upstream = Some(self.snapshot.config.upstreams[routed.route.upstream].name.as_str().into());
         }
@@ -211,6 +218,7 @@ impl Exchange {
     pub(crate) fn routed_local(&mut self, method: &local::Method) {
         self.series = Arc::clone(&method.metrics);
         if let Some(log) = &mut self.log {
+            log.native = true;
             log.rpc = Some(Arc::clone(&method.path));
             log.route = Some((&*method.path).into());
         }
@@ -280,6 +288,11 @@ impl Exchange {
         self.sent.trace_context
     }
 
+    /// The trace begins here: a `tracestate` that came is of no trace (W3C Trace Context, section 3.3).
+    pub(crate) fn begins_trace(&self) -> bool {
+        self.trace.parent.is_none()
+    }
+
     /// What is left of the deadline, as the upstream is told.
     pub(crate) fn grpc_timeout(&self) -> Option<HeaderValue> {
         Some(grpc_timeout_value(self.deadline?.saturating_duration_since(clock::now())))
@@ -288,7 +301,7 @@ impl Exchange {
     /// Request id and trace context, as metadata. No two requests have the same, see [`once`].
     pub(crate) fn write_ids(&self, metadata: &mut HeaderMap) {
         metadata.insert(REQUEST_ID, self.request_id.clone());
-        if let Ok(traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
+        if let Ok(traceparent) = HeaderValue::from_bytes(&self.trace.onward().to_traceparent()) {
             metadata.insert(TRACEPARENT, once(traceparent));
         }
     }
@@ -329,6 +342,13 @@ impl Exchange {
         }
         if let Some(log) = &mut self.log {
             log.endpoint = endpoint.map(Box::from);
+        }
+    }
+
+    /// The upstream sent the request again so many times before it was answered.
+    pub(crate) fn resent(&mut self, times: u32) {
+        if let Some(log) = &mut self.log {
+            log.resent = times;
         }
     }
 
@@ -461,9 +481,25 @@ impl Exchange {
             // A stream is as long as it likes: what counts is when it began.
             canary.count(failed, self.answered.filter(|_| self.streams).unwrap_or(took));
         }
-        if let (Some(log), Some(access_log)) = (&self.log, &telemetry.access_log) {
+        let Some(log) = &self.log else { return };
+        if let Some(access_log) = &telemetry.access_log {
             access_log.write(&log.record(self, status, code, reason, took));
         }
+        self.trace_out(log, End { status, code, reason, took });
+    }
+
+    /// Hands out the spans of a request that is kept, or that ends in an error.
+    fn trace_out(&self, log: &LogFields, end: End) {
+        let telemetry = self.gateway.telemetry();
+        let Some(tracer) = &telemetry.tracer else { return };
+        let context = self.trace.context;
+        let kept = context.sampled || (tracer.sampler().errors && end.is_error());
+        if !kept {
+            return;
+        }
+        let (of, at) = ((context.trace_id, context.span_id), log.began + end.took);
+        self.series.exemplify(end.status.as_u16(), end.code as u8, end.took, of, at);
+        tracer.offer(spans::of(self, log, end));
     }
 }
 
@@ -516,11 +552,4 @@ fn request_id(headers: Option<&HeaderMap>, wall: SystemTime) -> HeaderValue {
             HeaderValue::from_bytes(id.as_str().as_bytes()).unwrap_or(HeaderValue::from_static("-"))
         }
     })
-}
-
-/// The client's trace context if it sent a valid one, else a new trace that is not sampled.
-fn trace_context(headers: Option<&HeaderMap>) -> TraceContext {
-    let sent = headers.and_then(|headers| headers.get(&TRACEPARENT));
-    let sent = sent.and_then(|value| TraceContext::parse(value.as_bytes()).ok());
-    sent.unwrap_or_else(|| TraceContext::generate(random::u128(), random::u64()))
 }

@@ -33,7 +33,7 @@ use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 use tidegate_transcode::Miss;
-use tidegate_upstream::{Call, CallError, Class, RequestBody};
+use tidegate_upstream::{Call, CallError, Class, RequestBody, Resent};
 
 pub(crate) use arrival::overloaded;
 pub(crate) use choose::view;
@@ -188,6 +188,9 @@ async fn call<C: Call>(
     match upstream.call(request, exchange.deadline()).await {
         Ok(reply) => {
             exchange.called(C::endpoint(reply.body()));
+            if let Some(Resent(times)) = reply.extensions().get() {
+                exchange.resent(*times);
+            }
             Ok(reply)
         }
         Err(error) => {

@@ -29,7 +29,7 @@ fn gateway(max: usize) -> (Arc<Gateway>, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::new("0", 1));
     let config = Config { memory: Memory { max: Some(max as u64), shed_percent: 100 }, ..Config::default() };
     let snapshot = Snapshot::compile(config, &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
-    let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: None };
+    let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: None, tracer: None };
     (Arc::new(Gateway::new(snapshot, telemetry)), metrics)
 }
 
