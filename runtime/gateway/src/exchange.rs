@@ -294,15 +294,11 @@ impl Exchange {
         Some(grpc_timeout_value(self.deadline?.saturating_duration_since(clock::now())))
     }
 
-    /// Request id and trace context, as metadata. No two requests have the same: marked so that HPACK
-    /// does not put them into its table, from which they would push what does repeat.
+    /// Request id and trace context, as metadata. No two requests have the same, see [`once`].
     pub(crate) fn write_ids(&self, metadata: &mut HeaderMap) {
-        let mut request_id = self.request_id.clone();
-        request_id.set_sensitive(true);
-        metadata.insert(REQUEST_ID, request_id);
-        if let Ok(mut traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
-            traceparent.set_sensitive(true);
-            metadata.insert(TRACEPARENT, traceparent);
+        metadata.insert(REQUEST_ID, self.request_id.clone());
+        if let Ok(traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
+            metadata.insert(TRACEPARENT, once(traceparent));
         }
     }
 
@@ -572,15 +568,22 @@ fn code_of(status: StatusCode) -> Code {
     if status.as_u16() < 400 { Code::Ok } else { Code::of_answer(status) }
 }
 
-/// The client's request id if it is well-formed, else one of our own.
+/// Marks a value that no other request has, so that HPACK does not put it into its table: it would push out
+/// what does repeat, and each further value is compared with all that are there under the same name.
+fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// The client's request id if it is well-formed, else one of our own; in either direction.
 fn request_id(headers: Option<&HeaderMap>, wall: SystemTime) -> HeaderValue {
-    match headers.and_then(|headers| headers.get(&REQUEST_ID)) {
+    once(match headers.and_then(|headers| headers.get(&REQUEST_ID)) {
         Some(id) if request_id::is_well_formed(id.as_bytes()) => id.clone(),
         _ => {
             let id = RequestId::generate(clock::unix_ms(wall), random::u128());
             HeaderValue::from_bytes(id.as_str().as_bytes()).unwrap_or(HeaderValue::from_static("-"))
         }
-    }
+    })
 }
 
 /// The client's trace context if it sent a valid one, else a new trace that is not sampled.
