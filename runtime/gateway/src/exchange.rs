@@ -10,14 +10,14 @@ use crate::gateway::Gateway;
 use crate::idle::{Upload, Watch};
 use crate::local;
 use crate::memory::Held;
-use crate::metadata::{REQUEST_ID, TRACEPARENT};
+use crate::metadata::{REQUEST_ID, TRACEPARENT, once};
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};
 use crate::pipeline::plain;
 use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
-use crate::room::{Room, Taken};
+use crate::room::{Room, Taken, Turn, wait_for_room};
 use crate::sent::Sent;
 use crate::snapshot::{Routed, RoutedPlain, RoutedRpc, Snapshot};
 use bytes::Bytes;
@@ -126,13 +126,17 @@ impl Exchange {
     /// Waits for room for a large message of a reply, once; it has it until it ends.
     pub(crate) async fn make_room(&mut self, len: usize, compressed: bool) -> Result<(), Refusal> {
         if self.taken.is_none() {
+            let waiting = wait_for_room(&self.gateway, len)?;
             self.taken = Some(self.room.take(len, compressed, self.deadline).await?);
+            // From here on it counts as it is read.
+            drop(waiting);
         }
         Ok(())
     }
 
-    pub(crate) fn room(&self) -> Room {
-        self.room.clone()
+    /// Room for the large messages of a stream.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn::new(self.room.clone(), Arc::clone(&self.gateway))
     }
 
     /// What its client may take, by the config that holds for this request.
@@ -566,13 +570,6 @@ fn leave_out(body: &mut Bytes, headers: &mut HeaderMap) {
 /// The code under which metrics count a reply of plain HTTP: that of an answer of our own with its status.
 fn code_of(status: StatusCode) -> Code {
     if status.as_u16() < 400 { Code::Ok } else { Code::of_answer(status) }
-}
-
-/// Marks a value that no other request has, so that HPACK does not put it into its table: it would push out
-/// what does repeat, and each further value is compared with all that are there under the same name.
-fn once(mut value: HeaderValue) -> HeaderValue {
-    value.set_sensitive(true);
-    value
 }
 
 /// The client's request id if it is well-formed, else one of our own; in either direction.

@@ -35,6 +35,7 @@ use std::task::Poll;
 use tidegate_transcode::Miss;
 use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
+pub(crate) use arrival::overloaded;
 pub(crate) use choose::view;
 pub(crate) use native::is_call as is_native_call;
 pub(crate) use reply::LARGE_BYTES;
