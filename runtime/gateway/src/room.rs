@@ -135,23 +135,4 @@ fn too_late() -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Room, TIMES, TOTAL_KIB};
-    use std::time::Duration;
-    use tidegate_telemetry::clock;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_has_no_room_waits_until_there_is_or_its_deadline() {
-        let room = Room::new();
-        let half = TOTAL_KIB as usize * 1024 / 2 / TIMES;
-        let first = room.take(half, false, None).await.expect("room");
-        let second = room.take(half, false, None).await.expect("room");
-        let began = clock::now();
-        let late = room.take(half, false, Some(began + Duration::from_secs(5))).await;
-        assert_eq!(late.expect_err("no room").http_status, 504);
-        assert_eq!((clock::now() - began).as_secs(), 5);
-        drop((first, second));
-        // However large a message is, there is room for it alone.
-        room.take(1 << 40, true, None).await.expect("room");
-    }
-}
+mod tests;
