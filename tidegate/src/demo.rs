@@ -57,11 +57,12 @@ pub(crate) fn run(arguments: &Arguments, log: Arc<dyn LogLevel>) -> Exit {
     };
     let given = Given { log: Some(log), ..Given::default() };
     let started = serve::runtime().and_then(|runtime| {
-        let started = start::file(stage.config(), &runtime)?;
-        Serving::start(runtime, started, given)
+        let mut signals = Signals::on(&runtime)?;
+        let started = start::file(stage.config(), &runtime, &mut signals)?;
+        Ok((Serving::start(runtime, started, given, &mut signals)?, signals))
     });
-    let serving = match started {
-        Ok(serving) => serving,
+    let (serving, mut signals) = match started {
+        Ok(started) => started,
         Err(failure) => return failure.tell(),
     };
     let Some(&address) = serving.addresses().first() else { return Exit::Failure };
@@ -70,13 +71,6 @@ pub(crate) fn run(arguments: &Arguments, log: Arc<dyn LogLevel>) -> Exit {
         serving.stop(|| {}, std::future::pending());
         return exit;
     }
-    let mut signals = match serving.run(async { Signals::new() }) {
-        Ok(signals) => signals,
-        Err(error) => {
-            eprintln!("error: cannot wait for signals: {error}");
-            return Exit::Failure;
-        }
-    };
     print(&introduction(&stage, address, serving.admin()));
     serving.run(signals.next());
     serving.stop(|| {}, async {

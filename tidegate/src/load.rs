@@ -49,6 +49,11 @@ impl Failure {
         Self { report: Report::new(vec![diagnostic]), exit: Exit::Failure }
     }
 
+    /// Nothing went wrong: it was told to stop.
+    pub(crate) fn stopped() -> Self {
+        Self { report: Report::new(Vec::new()), exit: Exit::Success }
+    }
+
     /// Tells it on standard error.
     pub(crate) fn tell(&self) -> Exit {
         eprint!("{}", self.report);

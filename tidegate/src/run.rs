@@ -2,12 +2,16 @@
 
 use crate::cli;
 use crate::exit::Exit;
+use crate::load::Failure;
 use crate::serve::{self, Given, Serving};
 use crate::start;
 use crate::supervisor::{self, Supervisor};
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use tidegate_control::Diagnostic;
 use tidegate_control::admin::LogLevel;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves until SIGTERM or SIGINT. A second signal ends the drain at once. SIGHUP reads the config again.
@@ -16,20 +20,15 @@ pub(crate) fn run(arguments: &cli::Run, log: Arc<dyn LogLevel>) -> Exit {
     let supervisor = Arc::new(Supervisor::of_process());
     let given = Given { sockets, heartbeat: supervisor.heartbeat(), log: Some(log) };
     let started = serve::runtime().and_then(|runtime| {
-        let started = start::first(arguments, &runtime)?;
-        Serving::start(runtime, started, given)
+        let mut signals = Signals::on(&runtime)?;
+        let started = start::first(arguments, &runtime, &mut signals)?;
+        let serving = Serving::start(runtime, started, given, &mut signals)?;
+        serving.reload_on_hangup().map_err(|error| cannot_wait(&error))?;
+        Ok((serving, signals))
     });
-    let mut serving = match started {
-        Ok(serving) => serving,
+    let (mut serving, mut signals) = match started {
+        Ok(started) => started,
         Err(failure) => return failure.tell(),
-    };
-    let signals = serving.reload_on_hangup().and_then(|()| serving.run(async { Signals::new() }));
-    let mut signals = match signals {
-        Ok(signals) => signals,
-        Err(error) => {
-            eprintln!("error: cannot wait for signals: {error}");
-            return Exit::Failure;
-        }
     };
     for address in serving.addresses() {
         tracing::info!(%address, "listening on http://{address}");
@@ -63,8 +62,24 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    /// From here on they are waited for, and do nothing else.
+    pub(crate) fn on(runtime: &Runtime) -> Result<Self, Failure> {
+        let _runtime = runtime.enter();
+        let both = signal(SignalKind::terminate())
+            .and_then(|terminate| Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? }));
+        both.map_err(|error| cannot_wait(&error))
+    }
+
+    /// What `work` comes to, unless one of them comes before: as long as nothing is served, nothing is to be
+    /// finished.
+    pub(crate) async fn unless_told<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => Ok(done),
+            name = self.next() => {
+                tracing::info!(signal = name, "stopped before anything was served");
+                Err(Failure::stopped())
+            }
+        }
     }
 
     /// Waits for one of them and gives its name.
@@ -74,4 +89,8 @@ impl Signals {
             _ = self.interrupt.recv() => "SIGINT",
         }
     }
+}
+
+fn cannot_wait(error: &io::Error) -> Failure {
+    Failure::runtime(Diagnostic::error(format!("cannot wait for signals: {error}")))
 }

@@ -4,6 +4,7 @@ use crate::cli::VERSION;
 use crate::follow;
 use crate::load::{Failure, Ready};
 use crate::otlp;
+use crate::run::Signals;
 use crate::start::{Feed, Started};
 use std::fs::OpenOptions;
 use std::future::Future;
@@ -65,7 +66,12 @@ pub(crate) struct Serving {
 impl Serving {
     /// Binds the ports and starts the workers. Ports are bound before anything is served, so that a
     /// gateway that cannot have all of them serves nothing.
-    pub(crate) fn start(runtime: Runtime, started: Started, given: Given) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        runtime: Runtime,
+        started: Started,
+        given: Given,
+        signals: &mut Signals,
+    ) -> Result<Self, Failure> {
         let Started { ready, feed } = started;
         let source = Arc::clone(ready.source());
         let Ready { snapshot, metrics, candidate, document, loader, workers } = ready;
@@ -93,7 +99,9 @@ impl Serving {
         metrics.config().accepted(snapshot.generation, clock::wall());
         let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log, tracer };
         let gateway = Arc::new(Gateway::new(snapshot, telemetry));
-        let following = runtime.block_on(Following::start(&gateway, &candidate.sources, follow::reflector()));
+        // As long as the slowest upstream takes to tell its schema.
+        let following = Following::start(&gateway, &candidate.sources, follow::reflector());
+        let following = runtime.block_on(signals.unless_told(following))?;
         let schemas = Arc::clone(following.states());
         let (server, heartbeat) = Server::start_with_heartbeat(&gateway, listeners, given.heartbeat)
             .map_err(|error| failed("cannot start the workers", &error))?;

@@ -3,6 +3,7 @@
 use crate::cli::{From, Run};
 use crate::exit::Exit;
 use crate::load::{self, Failure, Ready};
+use crate::run::Signals;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidegate_control::files::{self, FileSource};
@@ -33,12 +34,13 @@ pub(crate) struct Feed {
 }
 
 /// Reads the first config from where the command line says. `runtime` is where the source lives from now on.
-pub(crate) fn first(arguments: &Run, runtime: &Runtime) -> Result<Started, Failure> {
+pub(crate) fn first(arguments: &Run, runtime: &Runtime, signals: &mut Signals) -> Result<Started, Failure> {
     let state = arguments.state.as_deref().map(open_state).transpose()?;
     let from = arguments.from();
     let folder = folder(&from);
     let mut source = open(&from, runtime)?;
-    let said = match runtime.block_on(async { tokio::time::timeout(PATIENCE, source.next()).await }) {
+    let said = runtime.block_on(signals.unless_told(async { tokio::time::timeout(PATIENCE, source.next()).await }))?;
+    let said = match said {
         Ok(said) => said,
         Err(_) => Err(SourceError::away(format!("{} has not said anything within {PATIENCE:?}", source.name()))),
     };
@@ -66,9 +68,9 @@ pub(crate) fn first(arguments: &Run, runtime: &Runtime) -> Result<Started, Failu
 
 /// The config file at `path`, for a process that keeps no state.
 #[cfg(feature = "demo")]
-pub(crate) fn file(path: &Path, runtime: &Runtime) -> Result<Started, Failure> {
+pub(crate) fn file(path: &Path, runtime: &Runtime, signals: &mut Signals) -> Result<Started, Failure> {
     let arguments = Run { config: Some(path.to_owned()), from: None, state: None };
-    first(&arguments, runtime)
+    first(&arguments, runtime, signals)
 }
 
 fn open(from: &From, runtime: &Runtime) -> Result<Box<dyn ConfigSource>, Failure> {

@@ -14,7 +14,7 @@ use crate::gateway::Gateway;
 use crate::idle::{Upload, Watch};
 use crate::local;
 use crate::memory::Held;
-use crate::metadata::{REQUEST_ID, TRACEPARENT};
+use crate::metadata::{REQUEST_ID, TRACEPARENT, once};
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};

@@ -48,6 +48,13 @@ pub(crate) fn set(metadata: &mut HeaderMap, name: HeaderName, value: Option<Head
     }
 }
 
+/// Marks a value that no other request has, so that HPACK does not put it into its table: it would push out
+/// what does repeat, and each further value is compared with all that are there under the same name.
+pub(crate) fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Base, FORWARDED_HOST, GRPC_TIMEOUT, REQUEST_ID, TRACEPARENT, set};

@@ -2,6 +2,7 @@
 use crate::reflecting::{self, Port, Versions, tonic};
 use crate::running::Running;
 use crate::{folder, program, tidegate};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tower_service::Service as _;
@@ -81,6 +82,29 @@ fn a_gateway_starts_without_its_upstream_and_follows_it() {
 }
 
 /// The server changes what it tells without a restart, as one behind a name does.
+/// Before anything is served there is nothing to finish, and nobody need wait for an upstream that says nothing.
+#[test]
+fn a_signal_during_the_first_question_ends_the_program_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let config = format!(
+        "\
+listeners: [{{ bind: 127.0.0.1:0 }}]
+upstreams:
+  echo: {{ endpoints: ['{}'], connect_timeout: 60s, schema: {{ reflection: {{ timeout: 60s }} }} }}
+routes:
+  - {{ service: demo.v1.Echo, upstream: echo }}
+",
+        silent.local_addr().expect("an address")
+    );
+    let folder = folder(&[("tidegate.yaml", &config)]);
+    let running = Running::start_with(&mut program(folder.path(), &["run"]), 0);
+    let _asked = silent.accept().expect("the gateway asks");
+    running.signal("TERM");
+    let (code, _, log) = running.end();
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("stopped before anything was served") && !log.contains("listening"), "{log}");
+}
+
 #[test]
 fn a_new_schema_leaves_connections_alone() {
     let port = Port::new();
