@@ -11,8 +11,8 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tidegate_gateway::Gateway;
 use tidegate_gateway::server::Ports;
+use tidegate_gateway::{Gateway, Phase};
 use tidegate_source::{ConfigSource, Document, Part, SourceError};
 use tidegate_telemetry::clock;
 use tokio::sync::{mpsc, oneshot};
@@ -127,7 +127,7 @@ impl Keeper {
         (keeper, handle)
     }
 
-    /// Keeps the gateway up to date, for ever.
+    /// Keeps the gateway up to date until it drains: then nothing is changed any more, and nothing new is opened.
     pub async fn run(mut self) {
         loop {
             let event = tokio::select! {
@@ -136,6 +136,9 @@ impl Keeper {
                 () = self.named.changed() => Event::NamedFiles,
                 said = after(self.pause, self.source.next()) => Event::Source(said),
             };
+            if self.gateway.phase() >= Phase::Draining {
+                return;
+            }
             match event {
                 Event::Command(Command::Reload { answer }) => {
                     self.reloads.push(answer);
