@@ -42,7 +42,7 @@ static GATEWAY: LazyLock<Arc<Gateway>> = LazyLock::new(|| {
     let metrics = Arc::new(Metrics::new("0", 1));
     let schemas = Schemas::from([("up".to_owned(), Arc::clone(&SCHEMA))]);
     let snapshot = Snapshot::compile(loaded.config, &schemas, &metrics, 1).expect("the schema has the service");
-    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
+    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }))
 });
 
 thread_local! {

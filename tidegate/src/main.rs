@@ -16,6 +16,7 @@ mod exit;
 mod follow;
 mod load;
 mod logging;
+mod otlp;
 mod routes;
 mod run;
 mod schema;

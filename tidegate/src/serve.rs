@@ -3,6 +3,7 @@
 use crate::cli::VERSION;
 use crate::follow;
 use crate::load::{Failure, Ready};
+use crate::otlp;
 use crate::start::{Feed, Started};
 use std::fs::OpenOptions;
 use std::future::Future;
@@ -19,6 +20,7 @@ use tidegate_gateway::server::{Heartbeat, Listeners, Server};
 use tidegate_gateway::{Gateway, Phase, Telemetry};
 use tidegate_telemetry::access_log::{self, QUEUE_LIMIT_BYTES};
 use tidegate_telemetry::clock;
+use tidegate_telemetry::export::Sender;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -56,6 +58,8 @@ pub(crate) struct Serving {
     runtime: Runtime,
     /// Writes what is queued when it is dropped.
     _access_log: Option<access_log::Writer>,
+    /// Sends what is queued when it is dropped.
+    _otlp: Option<Sender>,
 }
 
 impl Serving {
@@ -65,7 +69,7 @@ impl Serving {
         let Started { ready, feed } = started;
         let source = Arc::clone(ready.source());
         let Ready { snapshot, metrics, candidate, document, loader, workers } = ready;
-        let (admin, access_log) = (candidate.loaded.admin.clone(), candidate.loaded.access_log.clone());
+        let (admin, told) = (candidate.loaded.admin.clone(), candidate.loaded.telemetry.clone());
         let listeners = Listeners::bind_or_inherit(&snapshot.config, given.sockets)
             .map_err(|error| cannot_listen(error.address, &error.source, error.place, &source))?;
         let addresses = listeners.addresses().to_vec();
@@ -79,13 +83,15 @@ impl Serving {
                     .map_err(|error| cannot_listen(admin.bind, &error, admin.place, &source))
             })
             .transpose()?;
-        let log = access_log.map(|log| start_access_log(&log, workers, &source)).transpose()?;
+        let log = told.access_log.map(|log| start_access_log(&log, workers, &source)).transpose()?;
         let (log, writer) = log.unzip();
         if let Some(log) = &log {
             metrics.register_access_log(log);
         }
+        let otlp = told.otlp.map(|otlp| otlp::start(&otlp, &metrics, &source)).transpose()?;
+        let (tracer, sender) = otlp.unzip();
         metrics.config().accepted(snapshot.generation, clock::wall());
-        let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log };
+        let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log, tracer };
         let gateway = Arc::new(Gateway::new(snapshot, telemetry));
         let following = runtime.block_on(Following::start(&gateway, &candidate.sources, follow::reflector()));
         let schemas = Arc::clone(following.states());
@@ -123,7 +129,18 @@ impl Serving {
             address
         });
         let heartbeat = given.heartbeat.is_some().then_some(heartbeat);
-        Ok(Self { gateway, server, heartbeat, handle, addresses, admin, readiness, runtime, _access_log: writer })
+        Ok(Self {
+            gateway,
+            server,
+            heartbeat,
+            handle,
+            addresses,
+            admin,
+            readiness,
+            runtime,
+            _access_log: writer,
+            _otlp: sender,
+        })
     }
 
     /// Where clients connect, in the order of the config, with the ports that were taken for port 0.
@@ -181,7 +198,7 @@ impl Serving {
     /// and then says `false`.
     pub(crate) fn stop(self, draining: impl FnOnce(), hurry: impl Future<Output = ()>) -> bool {
         self.leave();
-        let Self { gateway, server, runtime, _access_log: access_log, .. } = self;
+        let Self { gateway, server, runtime, _access_log: access_log, _otlp: otlp, .. } = self;
         let delay = gateway.snapshot().config.drain_delay;
         let drained = runtime.block_on(async {
             let stopping = async {
@@ -199,6 +216,7 @@ impl Serving {
             }
         });
         drop(access_log);
+        drop(otlp);
         runtime.shutdown_background();
         drained
     }
@@ -224,7 +242,7 @@ fn start_access_log(
             Box::new(file)
         }
     };
-    access_log::AccessLog::start(log.format, output, workers, QUEUE_LIMIT_BYTES).map_err(|error| {
+    access_log::AccessLog::start(log.layout.clone(), output, workers, QUEUE_LIMIT_BYTES).map_err(|error| {
         Failure::runtime(Diagnostic::error(format!("cannot start the writer of the access log: {error}")))
     })
 }

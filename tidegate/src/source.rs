@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use std::str::FromStr;
 use std::time::Duration;
 use tidegate_apollo::{Apollo, Secret};
-use tidegate_etcd::{Credentials, Etcd};
+use tidegate_etcd::{Credentials, Etcd, Tls};
 use tidegate_source::ConfigSource;
 use tidegate_telemetry::clock;
 
@@ -12,6 +12,11 @@ use tidegate_telemetry::clock;
 const ETCD_USER: &str = "TIDEGATE_ETCD_USER";
 /// Its password.
 const ETCD_PASSWORD: &str = "TIDEGATE_ETCD_PASSWORD";
+/// The file with the certificates that sign those of etcd.
+const ETCD_CA: &str = "TIDEGATE_ETCD_CA";
+/// The files with our own certificate and its key.
+const ETCD_CERTIFICATE: &str = "TIDEGATE_ETCD_CERT";
+const ETCD_KEY: &str = "TIDEGATE_ETCD_KEY";
 /// The access key of the app in Apollo.
 const APOLLO_SECRET: &str = "TIDEGATE_APOLLO_SECRET";
 /// The ports of servers whose port is not given.
@@ -20,7 +25,7 @@ const APOLLO_PORT: u16 = 8080;
 /// Formats of Apollo's namespaces that are one text.
 const FORMATS: [&str; 4] = [".yaml", ".yml", ".json", ".txt"];
 
-const EXPECTED: &str = "expected `etcd://HOST:PORT/KEY` or `apollo://HOST:PORT/APP/NAMESPACE`";
+const EXPECTED: &str = "expected `etcd://HOST:PORT/KEY`, `etcds://…` for TLS, or `apollo://HOST:PORT/APP/NAMESPACE`";
 
 /// Where a config is kept, without what opens it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,20 +39,17 @@ pub(crate) enum Place {
 // === impl Place ===
 
 impl Place {
-    /// The source, with the credentials that the environment has for it. Nothing is asked yet.
+    /// The source, with the credentials and certificates that the environment has for it. Nothing is asked yet.
     ///
     /// # Errors
-    /// Half of the credentials.
+    /// Half of the credentials, or files that cannot be read.
     pub(crate) fn open(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Box<dyn ConfigSource>, String> {
         Ok(match self.clone() {
             Self::Etcd(config) => {
-                let credentials = match (variable(ETCD_USER), variable(ETCD_PASSWORD)) {
-                    (Some(user), Some(password)) => Some(Credentials { user, password }),
-                    (None, None) => None,
-                    (Some(_), None) => return Err(format!("{ETCD_USER} is set, but {ETCD_PASSWORD} is not")),
-                    (None, Some(_)) => return Err(format!("{ETCD_PASSWORD} is set, but {ETCD_USER} is not")),
-                };
-                Box::new(Etcd::new(tidegate_etcd::Config { credentials, ..config }))
+                let credentials = both(&variable, ETCD_USER, ETCD_PASSWORD)?;
+                let credentials = credentials.map(|(user, password)| Credentials { user, password });
+                let tls = config.tls.map(|_| tls(&variable)).transpose()?;
+                Box::new(Etcd::new(tidegate_etcd::Config { credentials, tls, ..config }))
             }
             Self::Apollo(config) => {
                 let secret = variable(APOLLO_SECRET).map(Secret);
@@ -58,6 +60,35 @@ impl Place {
     }
 }
 
+/// Both variables, or neither.
+fn both(
+    variable: &impl Fn(&str) -> Option<String>,
+    one: &str,
+    other: &str,
+) -> Result<Option<(String, String)>, String> {
+    match (variable(one), variable(other)) {
+        (Some(one), Some(other)) => Ok(Some((one, other))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(format!("{one} is set, but {other} is not")),
+        (None, Some(_)) => Err(format!("{other} is set, but {one} is not")),
+    }
+}
+
+fn tls(variable: &impl Fn(&str) -> Option<String>) -> Result<Tls, String> {
+    let read = |name: &str, path: &str| {
+        let text = std::fs::read(path).map_err(|error| format!("{name}: cannot read `{path}`: {error}"))?;
+        let is_pem = text.windows(11).any(|window| window == b"-----BEGIN ");
+        if is_pem { Ok(text) } else { Err(format!("{name}: `{path}` is no PEM file")) }
+    };
+    let needed = || format!("{ETCD_CA} is not set: it names the file with the certificates that sign those of etcd");
+    let ca = read(ETCD_CA, &variable(ETCD_CA).ok_or_else(needed)?)?;
+    let identity = both(variable, ETCD_CERTIFICATE, ETCD_KEY)?;
+    let identity = identity
+        .map(|(certificate, key)| Ok::<_, String>((read(ETCD_CERTIFICATE, &certificate)?, read(ETCD_KEY, &key)?)))
+        .transpose()?;
+    Ok(Tls { ca, identity })
+}
+
 impl FromStr for Place {
     type Err = String;
 
@@ -65,25 +96,29 @@ impl FromStr for Place {
         let (scheme, rest) = text.split_once("://").ok_or(EXPECTED)?;
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
         let credentials = match scheme {
-            "etcd" => format!("{ETCD_USER} and {ETCD_PASSWORD}"),
+            "etcd" | "etcds" => format!("{ETCD_USER} and {ETCD_PASSWORD}"),
             "apollo" => APOLLO_SECRET.to_owned(),
-            "etcds" | "https" => return Err(format!("TLS is not supported here yet; {EXPECTED}")),
             _ => return Err(EXPECTED.to_owned()),
         };
         if hosts.contains('@') {
             // Arguments are seen by all users of the machine.
             return Err(format!("credentials do not belong into arguments: set {credentials} in the environment"));
         }
-        if scheme == "etcd" { etcd(hosts, path).map(Self::Etcd) } else { apollo(hosts, path).map(Self::Apollo) }
+        match scheme {
+            "etcd" => etcd(hosts, path, None).map(Self::Etcd),
+            // Files are read when the source is opened.
+            "etcds" => etcd(hosts, path, Some(Tls::default())).map(Self::Etcd),
+            _ => apollo(hosts, path).map(Self::Apollo),
+        }
     }
 }
 
-fn etcd(hosts: &str, path: &str) -> Result<tidegate_etcd::Config, String> {
+fn etcd(hosts: &str, path: &str, tls: Option<Tls>) -> Result<tidegate_etcd::Config, String> {
     if path.is_empty() {
         return Err("the key is missing: `etcd://HOST:PORT/KEY`, or `etcd://HOST:PORT/FOLDER/` for all below it".into());
     }
     let key = decoded(&format!("/{path}"))?;
-    Ok(tidegate_etcd::Config { endpoints: addresses(hosts, ETCD_PORT)?, key, credentials: None })
+    Ok(tidegate_etcd::Config { endpoints: addresses(hosts, ETCD_PORT)?, key, credentials: None, tls })
 }
 
 fn apollo(hosts: &str, path: &str) -> Result<tidegate_apollo::Config, String> {

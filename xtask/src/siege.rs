@@ -1,7 +1,7 @@
 //! `cargo xtask siege`: each attack against a release build, with clients in good faith beside it.
 //!
 //! How each attack has to end is asserted by `tidegate/tests/siege.rs`; this measures what it costs: the memory that
-//! the gateway holds, and the latency of the others. Latencies mean something on a machine that does nothing else.
+//! the gateway holds, and the latency of the others. What the figures mean is in `tests/siege/README.md`.
 
 use std::fs;
 use std::process::Command;

@@ -13,6 +13,8 @@ pub(crate) struct Servers {
     turn: usize,
     /// Those that are left to be asked, the present one last.
     services: Vec<Address>,
+    /// Configured ones that failed, or all of whose config services did, since one could be used.
+    failed: usize,
 }
 
 // === impl Servers ===
@@ -33,11 +35,24 @@ impl Servers {
     }
 
     /// The one that was asked failed. After the last config service the next configured server is asked anew.
-    pub(crate) fn failed(&mut self) {
+    /// True if there is nobody left who was not asked since one could be used.
+    pub(crate) fn failed(&mut self, config: &Config) -> bool {
         self.services.pop();
-        if self.services.is_empty() {
-            self.turn = self.turn.wrapping_add(1);
+        if !self.services.is_empty() {
+            return false;
         }
+        self.turn = self.turn.wrapping_add(1);
+        self.failed += 1;
+        if self.failed < config.servers.len() {
+            return false;
+        }
+        self.failed = 0;
+        true
+    }
+
+    /// The present one can be used.
+    pub(crate) fn succeeded(&mut self) {
+        self.failed = 0;
     }
 
     /// Who is meant when something failed.

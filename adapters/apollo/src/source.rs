@@ -20,13 +20,16 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// A config in Apollo.
 ///
-/// After an error all namespaces are read anew, at the next server if there are several.
+/// When a server fails, all namespaces are read anew at the next one; it is an error only if none of them can be
+/// used.
 #[derive(Debug)]
 pub struct Apollo {
     config: Config,
     name: String,
     clock: WallClock,
     servers: Servers,
+    /// What went wrong, one server after the other, since one of them could be used.
+    failures: Vec<String>,
     namespaces: Vec<Namespace>,
     /// What was told last: the parts, or which namespaces there are not.
     told: Option<Result<Vec<Part>, Vec<String>>>,
@@ -42,23 +45,26 @@ impl Apollo {
     pub fn new(config: Config, clock: WallClock) -> Self {
         let name = config.name();
         let namespaces = config.namespaces.iter().cloned().map(Namespace::new).collect();
-        Self { config, name, clock, servers: Servers::default(), namespaces, told: None, in_vain: 0 }
+        let servers = Servers::default();
+        Self { config, name, clock, servers, failures: Vec::new(), namespaces, told: None, in_vain: 0 }
     }
 
     async fn wait(&mut self) -> Result<Document, SourceError> {
         loop {
             if let Err(failure) = self.read().await {
-                return Err(self.lost(&failure));
+                self.lost(&failure)?;
+                continue;
             }
             if let Some(news) = self.news() {
                 self.in_vain = 0;
+                self.can_be_used();
                 return news;
             }
             if self.in_vain > 0 {
                 sleep(PAUSE.saturating_mul(1 << (self.in_vain - 1).min(16)).min(PAUSE_MAX)).await;
             }
             if let Err(failure) = self.poll().await {
-                return Err(self.lost(&failure));
+                self.lost(&failure)?;
             }
             self.in_vain = self.in_vain.saturating_add(1);
         }
@@ -91,13 +97,21 @@ impl Apollo {
         let Self { config, servers, clock, namespaces, .. } = self;
         let server = servers.present(config, *clock).await?;
         let requests = Requests { config, server: &server, clock: *clock };
-        for notification in requests.notifications(namespaces).await? {
+        let notifications = requests.notifications(namespaces).await?;
+        for notification in notifications {
             let known = namespaces.iter_mut().find(|namespace| namespace.name == notification.namespace);
             if let Some(namespace) = known {
                 namespace.notice(notification.id, notification.messages);
             }
         }
+        self.can_be_used();
         Ok(())
+    }
+
+    /// Forgives what the server, and others before it, have failed at.
+    fn can_be_used(&mut self) {
+        self.failures.clear();
+        self.servers.succeeded();
     }
 
     /// What is known, if it differs from what was told last. Counts as told then.
@@ -126,15 +140,18 @@ impl Apollo {
         SourceError::absent(message)
     }
 
-    /// Whoever is asked next is another server, and its first answer is told.
-    fn lost(&mut self, failure: &Failure) -> SourceError {
-        let error = SourceError::away(format!("apollo at {}: {failure}", self.servers.shown(&self.config)));
-        self.servers.failed();
-        self.told = None;
+    /// Whoever is asked next is another server. An error if all of them failed, one after the other; what is
+    /// read after it is told.
+    fn lost(&mut self, failure: &Failure) -> Result<(), SourceError> {
+        self.failures.push(format!("apollo at {}: {failure}", self.servers.shown(&self.config)));
         for namespace in &mut self.namespaces {
             *namespace = Namespace::new(std::mem::take(&mut namespace.name));
         }
-        error
+        if !self.servers.failed(&self.config) {
+            return Ok(());
+        }
+        self.told = None;
+        Err(SourceError::away(std::mem::take(&mut self.failures).join("; ")))
     }
 }
 

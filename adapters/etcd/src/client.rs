@@ -1,13 +1,14 @@
 //! A connection to one member: login, reading, watching.
 
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Failure, innermost};
 use crate::messages::{
     AUTHENTICATE, AuthenticateRequest, AuthenticateResponse, KeyValue, RANGE, RangeRequest, RangeResponse, WATCH,
     WatchCreate, WatchKind, WatchRequest,
 };
 use crate::watching::Watching;
 use http::uri::PathAndQuery;
+use std::error::Error as _;
 use std::time::Duration;
 use tidegate_source::MAX_BYTES;
 use tokio::sync::mpsc;
@@ -15,7 +16,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::client::Grpc;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
@@ -52,8 +53,7 @@ pub(crate) struct State {
 impl<'a> Client<'a> {
     /// Connects, and logs in if there are credentials.
     pub(crate) async fn connect(config: &'a Config, endpoint: &str) -> Result<Self, Failure> {
-        let address = Endpoint::from_shared(format!("http://{endpoint}"));
-        let address = address.map_err(|error| Failure::Address(error.to_string()))?;
+        let address = address(config, endpoint)?;
         let connecting = timeout(CONNECT, address.connect()).await;
         let channel = connecting
             .map_err(|_| Failure::NoAnswer { asked: "the connection", within: CONNECT })?
@@ -93,7 +93,7 @@ impl<'a> Client<'a> {
             if state.revision == 0 {
                 state.revision = answer.header.unwrap_or_default().revision;
             }
-            bytes += answer.kvs.iter().map(|pair| pair.value.len()).sum::<usize>();
+            bytes += answer.kvs.iter().map(|pair| pair.key.len() + pair.value.len()).sum::<usize>();
             if bytes > MAX_BYTES {
                 return Err(self.too_large());
             }
@@ -151,12 +151,35 @@ impl<'a> Client<'a> {
 
     fn failure(&self, status: &Status, asked: &'static str) -> Failure {
         let user = self.config.credentials.as_ref().map(|credentials| format!("user `{}`", credentials.user));
-        Failure::of(status, asked, user.as_deref().unwrap_or(NOBODY), &self.config.key)
+        let failure = Failure::of(status, asked, user.as_deref().unwrap_or(NOBODY), &self.config.key);
+        // In TLS 1.3 a server that lacks a certificate says so after the handshake, if the connection still stands.
+        let is_anonymous = self.config.tls.as_ref().is_some_and(|tls| tls.identity.is_none());
+        match failure {
+            Failure::Other { asked, reason } if is_anonymous && status.source().is_some() => {
+                Failure::Other { asked, reason: format!("{reason} (etcd may want a certificate of ours)") }
+            }
+            failure => failure,
+        }
     }
 
     fn too_large(&self) -> Failure {
         Failure::TooLarge { key: self.config.key.clone(), most: MAX_BYTES }
     }
+}
+
+fn address(config: &Config, endpoint: &str) -> Result<Endpoint, Failure> {
+    let wrong = |error: tonic::transport::Error| Failure::Address(innermost(&error));
+    let Some(tls) = &config.tls else { return Endpoint::from_shared(format!("http://{endpoint}")).map_err(wrong) };
+    // The name in the certificate: the host without its port, an address without its brackets.
+    let host = endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host);
+    let mut client = ClientTlsConfig::new()
+        .domain_name(host.trim_start_matches('[').trim_end_matches(']'))
+        .ca_certificate(Certificate::from_pem(&tls.ca));
+    if let Some((certificate, key)) = &tls.identity {
+        client = client.identity(Identity::from_pem(certificate, key));
+    }
+    let endpoint = Endpoint::from_shared(format!("https://{endpoint}")).map_err(wrong)?;
+    endpoint.tls_config(client).map_err(|error| Failure::Certificates(innermost(&error)))
 }
 
 /// Waits for an answer, but not for ever.

@@ -11,6 +11,8 @@ pub struct Config {
     pub key: String,
     /// As whom, if etcd asks.
     pub credentials: Option<Credentials>,
+    /// Over TLS. Without it everything is readable on the way, the password included.
+    pub tls: Option<Tls>,
 }
 
 /// A user of etcd's.
@@ -22,12 +24,22 @@ pub struct Credentials {
     pub password: String,
 }
 
+/// Whose certificates are believed, and our own.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificates that sign those of the members: PEM.
+    pub ca: Vec<u8>,
+    /// Our own certificate and its key, if etcd asks for one: PEM, PEM.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
 // === impl Config ===
 
 impl Config {
     /// As logs show it.
     pub(crate) fn name(&self) -> String {
-        format!("etcd://{}{}", self.endpoints.join(","), self.key)
+        let scheme = if self.tls.is_some() { "etcds" } else { "etcd" };
+        format!("{scheme}://{}{}", self.endpoints.join(","), self.key)
     }
 
     /// The keys to read: the first one, and the one behind the last one (empty: the first one alone).
@@ -51,13 +63,27 @@ impl fmt::Debug for Credentials {
     }
 }
 
+// === impl Tls ===
+
+/// Without the key.
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("identity", &self.identity.is_some()).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Config, Credentials};
+    use super::{Config, Credentials, Tls};
 
     fn config(key: &str) -> Config {
         let credentials = Credentials { user: "gateway".into(), password: "hush".into() };
-        Config { endpoints: vec!["a:1".into(), "b:2".into()], key: key.into(), credentials: Some(credentials) }
+        Config {
+            endpoints: vec!["a:1".into(), "b:2".into()],
+            key: key.into(),
+            credentials: Some(credentials),
+            tls: None,
+        }
     }
 
     #[test]
@@ -71,5 +97,9 @@ mod tests {
         let config = config("/t/");
         assert_eq!(config.name(), "etcd://a:1,b:2/t/");
         assert!(!format!("{config:?}").contains("hush"), "{config:?}");
+        let tls = Tls { ca: b"ca".into(), identity: Some((b"certificate".into(), b"hush".into())) };
+        let config = Config { tls: Some(tls), ..config };
+        assert_eq!(config.name(), "etcds://a:1,b:2/t/");
+        assert!(!format!("{config:?}").contains(&format!("{:?}", b"hush")), "{config:?}");
     }
 }

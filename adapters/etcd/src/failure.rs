@@ -10,6 +10,9 @@ pub(crate) enum Failure {
     /// The address is none.
     #[error("the address is wrong: {0}")]
     Address(String),
+    /// Certificate or key are none, or do not belong together.
+    #[error("the certificates are wrong: {0}")]
+    Certificates(String),
     /// No connection.
     #[error("no connection: {0}")]
     Unreachable(String),
@@ -80,7 +83,7 @@ pub(crate) fn reason(message: &str) -> String {
 }
 
 /// The cause at the end of the chain: `connection refused` rather than `transport error`.
-fn innermost(error: &dyn Error) -> String {
+pub(crate) fn innermost(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

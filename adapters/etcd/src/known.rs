@@ -40,7 +40,7 @@ impl Known {
             }
         }
         self.revision = revision;
-        let bytes: usize = self.values.values().map(Bytes::len).sum();
+        let bytes: usize = self.values.iter().map(|(key, value)| key.len() + value.len()).sum();
         if bytes > MAX_BYTES { Err(TooLarge) } else { Ok(()) }
     }
 

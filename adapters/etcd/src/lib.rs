@@ -16,5 +16,5 @@ mod messages;
 mod source;
 mod watching;
 
-pub use config::{Config, Credentials};
+pub use config::{Config, Credentials, Tls};
 pub use source::Etcd;

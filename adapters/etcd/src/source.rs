@@ -17,7 +17,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// A config in etcd.
 ///
 /// After a lost connection all keys are read anew and watched from there, at the next member if there are
-/// several. So nothing is lost, whatever happened meanwhile: writes, a compaction, a restored backup or a
+/// several; it is an error only if none of them can be used. So nothing is lost, whatever happened meanwhile: writes, a compaction, a restored backup or a
 /// cluster that was made anew and counts from 1 again.
 #[derive(Debug)]
 pub struct Etcd {
@@ -25,6 +25,8 @@ pub struct Etcd {
     name: String,
     /// Whose turn it is, of the endpoints.
     turn: usize,
+    /// What went wrong, one endpoint after the other, since one of them could be used.
+    failures: Vec<String>,
     watching: Option<Watching>,
     /// Runs since a change that was not told yet.
     settle: Option<Pin<Box<Sleep>>>,
@@ -38,14 +40,14 @@ impl Etcd {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let name = config.name();
-        Self { config, name, turn: 0, watching: None, settle: None, known: Known::default() }
+        Self { config, name, turn: 0, failures: Vec::new(), watching: None, settle: None, known: Known::default() }
     }
 
     async fn wait(&mut self) -> Result<Document, SourceError> {
         loop {
             let Some(watching) = &mut self.watching else {
                 if let Err(failure) = self.connect().await {
-                    return Err(self.lost(&failure));
+                    self.lost(&failure)?;
                 }
                 continue;
             };
@@ -72,11 +74,12 @@ impl Etcd {
                     self.settle.get_or_insert_with(|| Box::pin(sleep(SETTLE)));
                     if self.known.change(events, revision).is_err() {
                         let failure = Failure::TooLarge { key: self.config.key.clone(), most: MAX_BYTES };
-                        return Err(self.lost(&failure));
+                        self.lost(&failure)?;
                     }
                 }
                 Ok(Heard::Compacted) => self.watching = None,
-                Err(failure) => return Err(self.lost(&failure)),
+                Ok(Heard::Alive) => self.failures.clear(),
+                Err(failure) => self.lost(&failure)?,
             }
         }
     }
@@ -93,16 +96,21 @@ impl Etcd {
         Ok(())
     }
 
-    /// Whoever is asked next is another member, and its first answer is told.
-    fn lost(&mut self, failure: &Failure) -> SourceError {
-        let error = SourceError::away(format!("etcd at {}: {failure}", self.endpoint()));
+    /// Whoever is asked next is another member. An error if all of them failed, one after the other; what is
+    /// read after it is told.
+    fn lost(&mut self, failure: &Failure) -> Result<(), SourceError> {
+        self.failures.push(format!("etcd at {}: {failure}", self.endpoint()));
         self.watching = None;
-        self.known.tell_again();
         self.turn = self.turn.wrapping_add(1);
-        error
+        if self.failures.len() < self.config.endpoints.len() {
+            return Ok(());
+        }
+        self.known.tell_again();
+        Err(SourceError::away(std::mem::take(&mut self.failures).join("; ")))
     }
 
-    fn given(&self, document: Document) -> Result<Document, SourceError> {
+    fn given(&mut self, document: Document) -> Result<Document, SourceError> {
+        self.failures.clear();
         if !document.parts.is_empty() {
             return Ok(document);
         }

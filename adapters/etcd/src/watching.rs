@@ -20,6 +20,8 @@ pub(crate) struct Watching {
     answers: Streaming<WatchResponse>,
     tick: Interval,
     unanswered: u32,
+    /// Questions so far. The first one is asked at once.
+    questions: u64,
 }
 
 /// What the stream says.
@@ -29,6 +31,8 @@ pub(crate) enum Heard {
     Changes { events: Vec<Event>, revision: i64 },
     /// What was asked for is not there any more: all has to be read again.
     Compacted,
+    /// A sign of life of a watch that has stood for a while.
+    Alive,
 }
 
 // === impl Watching ===
@@ -38,7 +42,7 @@ impl Watching {
         let mut tick = interval(ASK);
         // After a pause of our own the other side gets its full time to answer.
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { ask, answers, tick, unanswered: 0 }
+        Self { ask, answers, tick, unanswered: 0, questions: 0 }
     }
 
     /// Waits until etcd says that it watches.
@@ -58,8 +62,9 @@ impl Watching {
                 biased;
                 answer = self.answers.message() => {
                     self.unanswered = 0;
-                    if let Some(heard) = heard(answer)? {
-                        return Ok(heard);
+                    match heard(answer)? {
+                        Heard::Alive if self.questions < 2 => {}
+                        heard => return Ok(heard),
                     }
                 }
                 _ = self.tick.tick() => {
@@ -67,6 +72,7 @@ impl Watching {
                         return Err(Failure::Silent(ASK * UNANSWERED));
                     }
                     self.unanswered += 1;
+                    self.questions += 1;
                     // If there is no room, earlier questions have not left yet: the silence will tell.
                     let _ = self.ask.try_send(WatchRequest { kind: Some(WatchKind::Progress(WatchProgress {})) });
                 }
@@ -76,13 +82,13 @@ impl Watching {
 }
 
 /// What an answer means. Signs of life mean nothing else: in some versions of etcd they overtake changes.
-fn heard(answer: Result<Option<WatchResponse>, Status>) -> Result<Option<Heard>, Failure> {
+fn heard(answer: Result<Option<WatchResponse>, Status>) -> Result<Heard, Failure> {
     let answer = match answer {
-        Ok(Some(WatchResponse { compact_revision: 1.., .. })) => return Ok(Some(Heard::Compacted)),
+        Ok(Some(WatchResponse { compact_revision: 1.., .. })) => return Ok(Heard::Compacted),
         other => read(other)?,
     };
     let revision = answer.header.unwrap_or_default().revision;
-    Ok((!answer.events.is_empty()).then_some(Heard::Changes { events: answer.events, revision }))
+    Ok(if answer.events.is_empty() { Heard::Alive } else { Heard::Changes { events: answer.events, revision } })
 }
 
 /// An answer that does not end the stream.

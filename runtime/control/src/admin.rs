@@ -7,6 +7,7 @@
 
 mod answer;
 mod api;
+mod canaries;
 mod guard;
 mod reply;
 mod shown;

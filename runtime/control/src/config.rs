@@ -18,10 +18,12 @@ mod plain;
 mod pool;
 pub(crate) mod redact;
 mod routes;
+mod telemetry;
 mod transcoding;
 mod upstreams;
 
-pub use access::{AccessLog, AccessLogTarget, Admin};
+pub use access::Admin;
+pub use telemetry::{AccessLog, AccessLogTarget, Otlp, OtlpProtocol, Telemetry};
 
 use crate::diagnostics::{Diagnostic, Report, Severity, Source};
 use crate::fields::{Context, Fields};
@@ -43,8 +45,8 @@ pub struct Loaded {
     pub config: gateway::Config,
     /// The admin port, if there shall be one.
     pub admin: Option<Admin>,
-    /// The access log; `None` is off.
-    pub access_log: Option<AccessLog>,
+    /// The access log, and the collector of traces and metrics.
+    pub telemetry: Telemetry,
     /// The file, for diagnostics about it that come later.
     pub source: Arc<Source>,
     /// What is allowed but probably not meant.
@@ -127,7 +129,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let routes = routes::read(&mut fields, &upstreams, &listeners, cx);
     let metadata = metadata::read(&mut fields, cx);
     let grpc = grpc::read(&mut fields, cx);
-    let access_log = access::telemetry(&mut fields, folder, cx);
+    let telemetry = telemetry::read(&mut fields, folder, cx);
     fields.finish(cx);
     Some(Loaded {
         config: gateway::Config {
@@ -144,7 +146,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
             grpc,
         },
         admin,
-        access_log,
+        telemetry,
         source: Arc::clone(&cx.source),
         warnings: Report::default(),
     })

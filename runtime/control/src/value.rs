@@ -1,8 +1,10 @@
 //! Typed values: what a scalar may say and what it means.
 
+mod collector;
 mod quantity;
 mod traffic;
 
+pub(crate) use collector::collector;
 pub(crate) use quantity::{buffer, byte_rate, count, header_bytes, header_count, percent, size, window};
 pub(crate) use traffic::{cookie_name, method, path_pattern, plain_header_name, ratio, share};
 

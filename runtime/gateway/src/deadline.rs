@@ -115,8 +115,10 @@ pub(crate) fn grpc_timeout_value(left: Duration) -> HeaderValue {
         text.clear();
         grpc_timeout(left, text);
         if last.as_bytes() != text
-            && let Ok(value) = HeaderValue::from_bytes(text)
+            && let Ok(mut value) = HeaderValue::from_bytes(text)
         {
+            // Those in nanoseconds are all different: HPACK's table is not for them.
+            value.set_sensitive(left < Duration::from_secs(1));
             *last = value;
         }
         last.clone()

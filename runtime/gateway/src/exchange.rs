@@ -3,6 +3,8 @@
 mod debug;
 mod log;
 mod plain;
+mod spans;
+mod trace;
 
 use crate::answer::{Answer, Refusal, limit_behind};
 use crate::canary::Chosen;
@@ -18,7 +20,7 @@ use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};
 use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
-use crate::room::{Room, Taken};
+use crate::room::{Room, Taken, Turn, wait_for_room};
 use crate::sent::Sent;
 use crate::snapshot::{Routed, RoutedRpc, Snapshot};
 use bytes::Bytes;
@@ -26,15 +28,16 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, request};
 use http_body::Body;
 use log::LogFields;
+use spans::End;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tidegate_telemetry::metrics::limits::Limit;
 use tidegate_telemetry::metrics::requests;
 use tidegate_telemetry::request_id::{self, RequestId};
-use tidegate_telemetry::trace_context::TraceContext;
 use tidegate_telemetry::{clock, random};
 use tidegate_transcode::{Code, Status};
 use tidegate_upstream::CallError;
+use trace::Trace;
 
 /// What is known of a request, and what must be told when it ends.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ pub(crate) struct Exchange {
     snapshot: Arc<Snapshot>,
     started: Instant,
     request_id: HeaderValue,
-    trace: TraceContext,
+    trace: Trace,
     sent: Sent,
     deadline: Option<Instant>,
     /// The answer has no body, but the headers that it would have with one.
@@ -53,6 +56,7 @@ pub(crate) struct Exchange {
     /// A side of the call may be a stream, which has no deadline by default but may not be silent for ever.
     streams: bool,
     series: Arc<requests::Route>,
+    /// What the access log and spans tell, if there is one or the other.
     log: Option<Box<LogFields>>,
     /// A trusted peer asked what became of its request.
     debug: bool,
@@ -81,19 +85,20 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Request id, trace, clock, and the config that holds for this request.
-    pub(crate) fn begin(gateway: &Arc<Gateway>, head: &request::Parts, peer: &Peer) -> Self {
-        let snapshot = gateway.snapshot();
+    pub(crate) fn begin(gateway: &Arc<Gateway>, snapshot: Arc<Snapshot>, head: &request::Parts, peer: &Peer) -> Self {
         let sent = Sent::of(&head.headers);
         let wall = clock::wall();
         let telemetry = gateway.telemetry();
         telemetry.metrics.in_flight().begin();
         let debug = debug::asked(&head.headers, peer);
-        let log = (telemetry.access_log.is_some() || debug).then(|| Box::new(LogFields::new(head, peer, wall)));
+        let told = telemetry.access_log.is_some() || telemetry.tracer.is_some() || debug;
+        let tracer = telemetry.tracer.as_ref();
+        let log = told.then(|| Box::new(LogFields::new(head, peer, wall)));
         Self {
             gateway: Arc::clone(gateway),
             started: clock::now(),
             request_id: request_id(sent.request_id.then_some(&head.headers), wall),
-            trace: trace_context(sent.traceparent.then_some(&head.headers)),
+            trace: Trace::begin(tracer, sent.traceparent.then_some(&head.headers), peer.is_trusted()),
             sent,
             deadline: None,
             is_head: head.method == Method::HEAD,
@@ -134,13 +139,17 @@ impl Exchange {
     /// Waits for room for a large message of a reply, once; it has it until it ends.
     pub(crate) async fn make_room(&mut self, len: usize, compressed: bool) -> Result<(), Refusal> {
         if self.taken.is_none() {
+            let waiting = wait_for_room(&self.gateway, len)?;
             self.taken = Some(self.room.take(len, compressed, self.deadline).await?);
+            // From here on it counts as it is read.
+            drop(waiting);
         }
         Ok(())
     }
 
-    pub(crate) fn room(&self) -> Room {
-        self.room.clone()
+    /// Room for the large messages of a stream.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn::new(self.room.clone(), Arc::clone(&self.gateway))
     }
 
     /// What its client may take, by the config that holds for this request.
@@ -199,6 +208,7 @@ impl Exchange {
                 Some(_) => Arc::clone(&routed.method.name),
                 None => routed.uri.path().into(),
             });
+            log.native = true;
             log.route = Some((&*routed.method.name).into());
             log.upstream = Some(self.snapshot.config.upstreams[routed.route.upstream].name.as_str().into());
         }
@@ -208,6 +218,7 @@ impl Exchange {
     pub(crate) fn routed_local(&mut self, method: &local::Method) {
         self.series = Arc::clone(&method.metrics);
         if let Some(log) = &mut self.log {
+            log.native = true;
             log.rpc = Some(Arc::clone(&method.path));
             log.route = Some((&*method.path).into());
         }
@@ -277,20 +288,21 @@ impl Exchange {
         self.sent.trace_context
     }
 
+    /// The trace begins here: a `tracestate` that came is of no trace (W3C Trace Context, section 3.3).
+    pub(crate) fn begins_trace(&self) -> bool {
+        self.trace.parent.is_none()
+    }
+
     /// What is left of the deadline, as the upstream is told.
     pub(crate) fn grpc_timeout(&self) -> Option<HeaderValue> {
         Some(grpc_timeout_value(self.deadline?.saturating_duration_since(clock::now())))
     }
 
-    /// Request id and trace context, as metadata. No two requests have the same: marked so that HPACK
-    /// does not put them into its table, from which they would push what does repeat.
+    /// Request id and trace context, as metadata. No two requests have the same, see [`once`].
     pub(crate) fn write_ids(&self, metadata: &mut HeaderMap) {
-        let mut request_id = self.request_id.clone();
-        request_id.set_sensitive(true);
-        metadata.insert(REQUEST_ID, request_id);
-        if let Ok(mut traceparent) = HeaderValue::from_bytes(&self.trace.to_traceparent()) {
-            traceparent.set_sensitive(true);
-            metadata.insert(TRACEPARENT, traceparent);
+        metadata.insert(REQUEST_ID, self.request_id.clone());
+        if let Ok(traceparent) = HeaderValue::from_bytes(&self.trace.onward().to_traceparent()) {
+            metadata.insert(TRACEPARENT, once(traceparent));
         }
     }
 
@@ -330,6 +342,13 @@ impl Exchange {
         }
         if let Some(log) = &mut self.log {
             log.endpoint = endpoint.map(Box::from);
+        }
+    }
+
+    /// The upstream sent the request again so many times before it was answered.
+    pub(crate) fn resent(&mut self, times: u32) {
+        if let Some(log) = &mut self.log {
+            log.resent = times;
         }
     }
 
@@ -462,9 +481,25 @@ impl Exchange {
             // A stream is as long as it likes: what counts is when it began.
             canary.count(failed, self.answered.filter(|_| self.streams).unwrap_or(took));
         }
-        if let (Some(log), Some(access_log)) = (&self.log, &telemetry.access_log) {
+        let Some(log) = &self.log else { return };
+        if let Some(access_log) = &telemetry.access_log {
             access_log.write(&log.record(self, status, code, reason, took));
         }
+        self.trace_out(log, End { status, code, reason, took });
+    }
+
+    /// Hands out the spans of a request that is kept, or that ends in an error.
+    fn trace_out(&self, log: &LogFields, end: End) {
+        let telemetry = self.gateway.telemetry();
+        let Some(tracer) = &telemetry.tracer else { return };
+        let context = self.trace.context;
+        let kept = context.sampled || (tracer.sampler().errors && end.is_error());
+        if !kept {
+            return;
+        }
+        let (of, at) = ((context.trace_id, context.span_id), log.began + end.took);
+        self.series.exemplify(end.status.as_u16(), end.code as u8, end.took, of, at);
+        tracer.offer(spans::of(self, log, end));
     }
 }
 
@@ -501,20 +536,20 @@ fn leave_out(body: &mut Bytes, headers: &mut HeaderMap) {
     *body = Bytes::new();
 }
 
-/// The client's request id if it is well-formed, else one of our own.
+/// Marks a value that no other request has, so that HPACK does not put it into its table: it would push out
+/// what does repeat, and each further value is compared with all that are there under the same name.
+fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// The client's request id if it is well-formed, else one of our own; in either direction.
 fn request_id(headers: Option<&HeaderMap>, wall: SystemTime) -> HeaderValue {
-    match headers.and_then(|headers| headers.get(&REQUEST_ID)) {
+    once(match headers.and_then(|headers| headers.get(&REQUEST_ID)) {
         Some(id) if request_id::is_well_formed(id.as_bytes()) => id.clone(),
         _ => {
             let id = RequestId::generate(clock::unix_ms(wall), random::u128());
             HeaderValue::from_bytes(id.as_str().as_bytes()).unwrap_or(HeaderValue::from_static("-"))
         }
-    }
-}
-
-/// The client's trace context if it sent a valid one, else a new trace that is not sampled.
-fn trace_context(headers: Option<&HeaderMap>) -> TraceContext {
-    let sent = headers.and_then(|headers| headers.get(&TRACEPARENT));
-    let sent = sent.and_then(|value| TraceContext::parse(value.as_bytes()).ok());
-    sent.unwrap_or_else(|| TraceContext::generate(random::u128(), random::u64()))
+    })
 }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use tidegate_telemetry::access_log::AccessLog;
 use tidegate_telemetry::metrics::Metrics;
+use tidegate_telemetry::tracer::Tracer;
 use tokio::sync::watch;
 
 /// The data plane's shared state. One per process; share it by `Arc`.
@@ -33,6 +34,9 @@ pub struct Telemetry {
     pub metrics: Arc<Metrics>,
     /// One line per request; `None` is off and costs nothing.
     pub access_log: Option<AccessLog>,
+    /// Which requests are traced, and where their spans go; without one the gateway takes no part in
+    /// traces, and passes on what it is sent.
+    pub tracer: Option<Tracer>,
 }
 
 impl Gateway {

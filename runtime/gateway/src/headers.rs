@@ -28,13 +28,15 @@ pub(crate) fn is_nominated(headers: &HeaderMap, name: &HeaderName) -> bool {
 }
 
 /// Takes out of a native call's headers what is not for the upstream: what belongs to this hop, our
-/// own headers. All else is metadata, or gRPC's own, and passes as it is.
+/// own headers. All else is metadata, or gRPC's own, and passes as it is. `te` stays: whoever calls this says it
+/// anew, which is cheaper in the same place.
 pub(crate) fn strip_native_request(headers: &mut HeaderMap) {
     let nominated = headers.get(header::CONNECTION).map(|_| Nominated::new(headers));
     let stays = |name: &HeaderName| {
         let text = name.as_str();
         let ours = matches!(text, "host" | "expect" | "content-length") || text.starts_with("tidegate-");
-        !(ours || is_hop(text) || nominated.as_ref().is_some_and(|names| names.holds(name)))
+        let goes = ours || is_hop(text) && text != "te";
+        !(goes || nominated.as_ref().is_some_and(|names| names.holds(name)))
     };
     strip(headers, stays);
 }

@@ -75,6 +75,11 @@ impl Peer {
         self.trusted
     }
 
+    /// Whom its connection was told to believe.
+    pub(crate) fn trust(&self) -> &Arc<Trust> {
+        &self.trust
+    }
+
     /// Headers that are believed of trusted peers alone.
     pub(crate) fn identity_headers(&self) -> &[http::HeaderName] {
         &self.trust.identity_headers

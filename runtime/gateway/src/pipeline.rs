@@ -33,8 +33,9 @@ use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 use tidegate_transcode::Miss;
-use tidegate_upstream::{Call, CallError, Class, RequestBody};
+use tidegate_upstream::{Call, CallError, Class, RequestBody, Resent};
 
+pub(crate) use arrival::overloaded;
 pub(crate) use choose::view;
 pub(crate) use native::is_call as is_native_call;
 pub(crate) use reply::LARGE_BYTES;
@@ -63,8 +64,11 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (mut head, body) = request.into_parts();
+    let snapshot = gateway.snapshot();
+    let believed = snapshot.believes(peer);
+    let peer = believed.as_ref().unwrap_or(peer);
     trust::cleanse(&mut head.headers, peer);
-    let mut exchange = Exchange::begin(gateway, &head, peer);
+    let mut exchange = Exchange::begin(gateway, snapshot, &head, peer);
     let protocol = native::protocol(&head);
     if let Err(refusal) = native::check_protocol(protocol, &head) {
         return exchange.end_refused(refusal);
@@ -184,6 +188,9 @@ async fn call<C: Call>(
     match upstream.call(request, exchange.deadline()).await {
         Ok(reply) => {
             exchange.called(C::endpoint(reply.body()));
+            if let Some(Resent(times)) = reply.extensions().get() {
+                exchange.resent(*times);
+            }
             Ok(reply)
         }
         Err(error) => {

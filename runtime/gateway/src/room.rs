@@ -5,6 +5,9 @@
 //! for; what has no room waits there, where flow control bounds it.
 
 use crate::answer::{Answer, Refusal};
+use crate::gateway::Gateway;
+use crate::memory::Held;
+use crate::pipeline::overloaded;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +22,10 @@ const TOTAL_KIB: u32 = 2048;
 const TIMES: usize = 3;
 /// A compressed message is mostly that much larger.
 const TIMES_COMPRESSED: usize = 20;
+
+/// What comes of a message that has no room yet: as much as its stream's window, which the upstream has filled
+/// before anybody knows that it should not.
+const WAITING_BYTES: usize = tidegate_upstream::config::STREAM_WINDOW_BYTES as usize;
 
 /// The room of one connection. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -51,16 +58,30 @@ impl Room {
     }
 }
 
-/// The room for one message after the other of a stream.
+/// Counts what is in memory of a message that waits for room.
+///
+/// # Errors
+/// There is no memory for it: one that many clients ask for and do not take is refused before the process is
+/// too large, as requests are once it is.
+pub(crate) fn wait_for_room(gateway: &Gateway, len: usize) -> Result<Held, Refusal> {
+    let mut held = gateway.memory().hold();
+    held.add(len.min(WAITING_BYTES));
+    if gateway.memory().is_short() { Err(overloaded()) } else { Ok(held) }
+}
+
+/// The room for one message after the other of a stream, and the memory that it takes.
 pub(crate) struct Turn {
     room: Room,
+    gateway: Arc<Gateway>,
+    /// A stream that has begun waits where another would be refused.
+    begun: bool,
     waiting: Option<Pin<Box<dyn Future<Output = Result<Taken, Refusal>> + Send>>>,
-    taken: Option<Taken>,
+    taken: Option<(Taken, Held)>,
 }
 
 impl Turn {
-    pub(crate) fn new(room: Room) -> Self {
-        Self { room, waiting: None, taken: None }
+    pub(crate) fn new(room: Room, gateway: Arc<Gateway>) -> Self {
+        Self { room, gateway, begun: false, waiting: None, taken: None }
     }
 
     /// Ready when there is room for a message of so many bytes.
@@ -73,13 +94,27 @@ impl Turn {
         if self.taken.is_some() {
             return Poll::Ready(Ok(()));
         }
-        let waiting = self.waiting.get_or_insert_with(|| {
-            let room = self.room.clone();
-            Box::pin(async move { room.take(len, compressed, None).await })
-        });
+        let waiting = match &mut self.waiting {
+            Some(waiting) => waiting,
+            None => {
+                let held = wait_for_room(&self.gateway, len);
+                if !self.begun && held.is_err() {
+                    return Poll::Ready(held.map(drop));
+                }
+                let room = self.room.clone();
+                self.waiting.insert(Box::pin(async move {
+                    let taken = room.take(len, compressed, None).await;
+                    drop(held);
+                    taken
+                }))
+            }
+        };
         let taken = ready!(waiting.as_mut().poll(context));
         self.waiting = None;
-        Poll::Ready(taken.map(|taken| self.taken = Some(taken)))
+        self.begun = true;
+        let mut held = self.gateway.memory().hold();
+        held.add(len);
+        Poll::Ready(taken.map(|taken| self.taken = Some((taken, held))))
     }
 
     /// The message was taken by the client.
@@ -100,23 +135,4 @@ fn too_late() -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Room, TIMES, TOTAL_KIB};
-    use std::time::Duration;
-    use tidegate_telemetry::clock;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_has_no_room_waits_until_there_is_or_its_deadline() {
-        let room = Room::new();
-        let half = TOTAL_KIB as usize * 1024 / 2 / TIMES;
-        let first = room.take(half, false, None).await.expect("room");
-        let second = room.take(half, false, None).await.expect("room");
-        let began = clock::now();
-        let late = room.take(half, false, Some(began + Duration::from_secs(5))).await;
-        assert_eq!(late.expect_err("no room").http_status, 504);
-        assert_eq!((clock::now() - began).as_secs(), 5);
-        drop((first, second));
-        // However large a message is, there is room for it alone.
-        room.take(1 << 40, true, None).await.expect("room");
-    }
-}
+mod tests;

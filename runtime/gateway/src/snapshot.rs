@@ -7,7 +7,7 @@ mod services;
 
 use crate::canary::Rules;
 use crate::config::limits::Replies;
-use crate::config::{Config, HostPattern, Limits, Problem, Route, SchemaSource, Upstream};
+use crate::config::{Config, HostPattern, Limits, Listener, Problem, Route, SchemaSource, Upstream};
 use crate::headers::HeaderRules;
 use crate::hints::SchemaHints;
 use crate::local::{self, Catalog};
@@ -188,8 +188,19 @@ impl Snapshot {
 
     /// What may be taken of `peer`: as this config says of its listener, else as was agreed when it came.
     pub(crate) fn limits_of<'a>(&'a self, peer: &'a Peer) -> &'a Arc<Limits> {
-        let listener = peer.listener.and_then(|bind| self.config.listeners.iter().find(|known| known.bind == bind));
-        listener.map_or(peer.limits(), |listener| &listener.limits)
+        self.listener_of(peer).map_or(peer.limits(), |listener| &listener.limits)
+    }
+
+    /// The peer as this config believes it, if that is otherwise than when it came.
+    pub(crate) fn believes(&self, peer: &Peer) -> Option<Peer> {
+        let trust = &self.listener_of(peer)?.trust;
+        let same = Arc::ptr_eq(trust, peer.trust()) || trust == peer.trust();
+        (!same).then(|| peer.clone().with_trust(trust))
+    }
+
+    /// What this config says of the listener that a peer came by.
+    fn listener_of(&self, peer: &Peer) -> Option<&Listener> {
+        self.config.listeners.iter().find(|known| Some(known.bind) == peer.listener)
     }
 
     /// The value of `Allow` for a host as a whole.

@@ -1,4 +1,4 @@
-//! The access log: one line for each request, as JSON or as `key=value` text.
+//! The access log: one line for each request, as JSON, as `key=value` text, or as a template says.
 //!
 //! ```text
 //! workers ──format──▶ buffer per thread (bounded) ──swap──▶ writer thread ──▶ output
@@ -11,6 +11,7 @@
 //! Lines of different threads may be written out of order by up to [`FLUSH_EVERY`].
 
 mod format;
+mod layout;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use parking_lot::Mutex;
 
 pub use self::{
     format::Format,
+    layout::{Field, Layout, Template},
     record::{FIELD_MAX_BYTES, Record},
 };
 use crate::{clock, shard};
@@ -84,7 +86,7 @@ pub(crate) struct Watch(Weak<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    format: Format,
+    layout: Layout,
     /// What one shard may hold before it refuses a further line.
     shard_limit_bytes: usize,
     shards: Box<[Shard]>,
@@ -118,14 +120,14 @@ impl AccessLog {
     /// # Errors
     /// The thread could not be started.
     pub fn start(
-        format: Format,
+        layout: impl Into<Layout>,
         output: Box<dyn Write + Send>,
         threads: usize,
         limit_bytes: usize,
     ) -> io::Result<(Self, Writer)> {
         let shards = shard::count_for(threads);
         let shared = Arc::new(Shared {
-            format,
+            layout: layout.into(),
             shard_limit_bytes: limit_bytes / shards,
             shards: (0..shards).map(|_| Shard::default()).collect(),
             dropped: AtomicU64::new(0),
@@ -148,7 +150,7 @@ impl AccessLog {
             shared.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        record.format(shared.format, &mut buffer.bytes);
+        shared.layout.write(record, &mut buffer.bytes);
         buffer.lines += 1;
         buffer.taken += 1;
         let crossed = before < FLUSH_AT_BYTES && buffer.bytes.len() >= FLUSH_AT_BYTES;

@@ -1,4 +1,4 @@
-//! The Prometheus metrics of the process, and their text exposition.
+//! The Prometheus metrics of the process, and the forms in which others read them.
 //!
 //! One [`Metrics`] per process; nothing is global. Labels are bounded by construction: routes and
 //! methods come from the config and the schema, statuses from tables, listeners and upstreams from
@@ -9,6 +9,7 @@
 pub mod access_log;
 pub mod canaries;
 pub mod config;
+pub mod export;
 pub mod limits;
 pub mod listeners;
 pub mod process;
@@ -16,6 +17,7 @@ pub mod requests;
 pub mod schemas;
 pub mod upstreams;
 
+mod exposition;
 mod family;
 #[cfg(test)]
 mod tests;
@@ -23,11 +25,41 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 use prometheus_client::{encoding::text, registry::Registry};
+use tidegate_observe::metric::Family;
 
 use crate::shard;
 
-/// The content type of what [`Metrics::encode`] writes: OpenMetrics text, which Prometheus reads.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// A text in which a scraper reads metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextFormat {
+    /// OpenMetrics 1.0.0, the only one with exemplars.
+    OpenMetrics,
+    /// Prometheus' older format, 0.0.4.
+    Prometheus,
+}
+
+impl TextFormat {
+    /// The form for a scraper that sent this `Accept`: OpenMetrics for who names it and does not refuse it,
+    /// the older one, which everybody reads, for all others.
+    #[must_use]
+    pub fn for_accept(accept: &str) -> Self {
+        let wanted = |range: &str| {
+            let mut parts = range.split(';').map(str::trim);
+            parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/openmetrics-text"))
+                && !parts.any(|part| matches!(part.split_once('='), Some(("q", q)) if q.parse() == Ok(0.0)))
+        };
+        if accept.split(',').any(wanted) { Self::OpenMetrics } else { Self::Prometheus }
+    }
+
+    /// Its media type.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 /// The metrics of one process.
 #[derive(Debug)]
@@ -41,6 +73,7 @@ pub struct Metrics {
     access_log: Arc<access_log::AccessLog>,
     schemas: Arc<schemas::Schemas>,
     canaries: Arc<canaries::Canaries>,
+    export: Arc<export::Export>,
 }
 
 impl Metrics {
@@ -56,6 +89,7 @@ impl Metrics {
         let access_log = Arc::new(access_log::AccessLog::default());
         let schemas = Arc::new(schemas::Schemas::default());
         let canaries = Arc::new(canaries::Canaries::new(shards));
+        let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
         registry.register_collector(Box::new(process::Build { version }));
@@ -67,7 +101,8 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&access_log)));
         registry.register_collector(Box::new(Arc::clone(&schemas)));
         registry.register_collector(Box::new(Arc::clone(&canaries)));
-        Self { registry, requests, listeners, limits, upstreams, config, access_log, schemas, canaries }
+        registry.register_collector(Box::new(Arc::clone(&export)));
+        Self { registry, requests, listeners, limits, upstreams, config, access_log, schemas, canaries, export }
     }
 
     /// The handle to observe requests of `method` (an RPC as `pkg.Service/Method`, or an HTTP
@@ -136,11 +171,46 @@ impl Metrics {
         self.access_log.register(log);
     }
 
+    /// Adds the figures of the export of spans and metrics to the exposition.
+    pub fn register_tracer(&self, tracer: &crate::tracer::Tracer) {
+        self.export.register(tracer);
+    }
+
+    /// Where exports are counted.
+    #[must_use]
+    pub fn export(&self) -> &export::Export {
+        &self.export
+    }
+
     /// Writes everything as OpenMetrics text.
     ///
     /// # Errors
     /// Those of `out`; a `String` has none.
     pub fn encode(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        text::encode(out, &self.registry)
+        self.encode_as(TextFormat::OpenMetrics, out)
+    }
+
+    /// Writes everything in this form.
+    ///
+    /// # Errors
+    /// Those of `out`; a `String` has none.
+    pub fn encode_as(&self, format: TextFormat, out: &mut impl fmt::Write) -> fmt::Result {
+        let raw = self.raw()?;
+        match format {
+            TextFormat::OpenMetrics => exposition::openmetrics(&raw, &self.requests.exemplars(), out),
+            TextFormat::Prometheus => exposition::prometheus(&raw, out),
+        }
+    }
+
+    /// Everything as plain values.
+    #[must_use]
+    pub fn families(&self) -> Vec<Family> {
+        self.raw().map(|raw| exposition::families(&raw, &self.requests.exemplars())).unwrap_or_default()
+    }
+
+    fn raw(&self) -> Result<String, fmt::Error> {
+        let mut raw = String::with_capacity(16 * 1024);
+        text::encode(&mut raw, &self.registry)?;
+        Ok(raw)
     }
 }

@@ -52,6 +52,6 @@ pub use self::{
     in_process::{InProcess, InProcessBody},
     reply::ResponseBody,
     stats::Stats,
-    upstream::Upstream,
+    upstream::{Resent, Upstream},
 };
 pub use h2::Reason;

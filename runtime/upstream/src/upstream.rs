@@ -34,6 +34,11 @@ use crate::{
 /// answers within this, and its failure is told within 50 ms, with all that comes on top.
 const WAIT_WHILE_DOWN: Duration = Duration::from_millis(40);
 
+/// How often a request was sent again before this answer came, because it surely never reached the application.
+/// An extension of the answer; not there if it was sent once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resent(pub u32);
+
 /// How often a request is sent again that the peer refused (gRPC's transparent retry, A6: once).
 const RESENDS_AFTER_REFUSAL: u32 = 1;
 
@@ -183,7 +188,7 @@ impl Shared {
                     drop(stream);
                     let deadline = deadline.map(|at| self.deadlines.at(at));
                     match exchange::Head::new(response, None, deadline, slot).await {
-                        Ok(response) => return Ok(response),
+                        Ok(response) => return Ok(resent(response, moves + refusals)),
                         Err(failed) => failed,
                     }
                 }
@@ -213,10 +218,11 @@ impl Shared {
                     let upload = Some(Upload::start(body, stream));
                     let deadline = deadline.map(|at| self.deadlines.at(at));
                     let head = exchange::Head::new(response, upload, deadline, slot);
-                    return head.await.map_err(|(error, connection)| {
+                    let answered = head.await.map_err(|(error, connection)| {
                         retire_if_gone(&error, &connection);
                         error
                     });
+                    return answered.map(|response| resent(response, moves));
                 }
                 Err(error) => {
                     let error = refused_to_open(error, request.is_some());
@@ -367,6 +373,14 @@ impl Drop for Shared {
             target.endpoint.close();
         }
     }
+}
+
+/// The answer to a request that was sent again so many times.
+fn resent<B>(mut response: Response<B>, times: u32) -> Response<B> {
+    if times > 0 {
+        response.extensions_mut().insert(Resent(times));
+    }
+    response
 }
 
 /// The request as it is sent to `target`.

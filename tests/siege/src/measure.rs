@@ -32,6 +32,9 @@ pub const PER_CONNECTION: u64 = 2 * 100 * 128 * 1024;
 pub const PER_PROCESS: u64 = 16 * 1024 * 1024;
 /// How many times its value without the attack the 99th percentile may be.
 pub const SLOWER: f64 = 2.0;
+/// A percentile below this counts as this: on a loopback that does nothing else it is a fraction of a
+/// millisecond, and a multiple of that is the kernel's scheduler and no client's trouble.
+pub const RESOLUTION: Duration = Duration::from_millis(1);
 
 /// What was found of one attack.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ pub struct Round {
 
 impl Round {
     fn ratio(self) -> f64 {
-        self.beside.as_secs_f64() / self.without.as_secs_f64().max(1e-9)
+        self.beside.max(RESOLUTION).as_secs_f64() / self.without.max(RESOLUTION).as_secs_f64()
     }
 }
 
@@ -125,4 +128,28 @@ pub fn measure(plan: &Plan, attack: &Attack) -> io::Result<Row> {
         }
     }
     Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Round, Row};
+    use std::time::Duration;
+
+    #[test]
+    fn the_round_in_the_middle_counts() {
+        let round =
+            |without, beside| Round { without: Duration::from_micros(without), beside: Duration::from_micros(beside) };
+        let row = |rounds: &[Round]| Row {
+            name: "x",
+            rounds: rounds.to_vec(),
+            attacks: 1,
+            sent: 0,
+            held: 0,
+            allowed: 0,
+            ended: String::new(),
+        };
+        let (noise, fine, slow) = (round(2_000, 90_000), round(200, 1_900), round(2_000, 5_000));
+        assert_eq!(row(&[noise, fine, fine]).beyond(), Vec::<&str>::new());
+        assert_eq!(row(&[slow, fine, slow]).beyond(), ["slower"]);
+    }
 }

@@ -1,19 +1,28 @@
-//! A real etcd of one member, and its command-line client.
+//! A real etcd, of one member or of several, and its command-line client.
 
 use crate::process::Server;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 
-/// etcd with a data folder of its own. Port and data stay when it is stopped and started again.
+use crate::certificates::Certificates;
+
+/// A member of etcd with a data folder of its own. Port and data stay when it is stopped and started again.
 #[derive(Debug)]
 pub struct Etcd {
     program: PathBuf,
-    folder: TempDir,
+    /// Of the cluster: data, and the sockets by which members find each other.
+    folder: Arc<TempDir>,
+    /// From 1.
+    number: usize,
+    members: usize,
     address: String,
     server: Option<Server>,
     /// What its client says of itself, for a cluster with users.
     root: Option<String>,
+    /// With them it speaks TLS, to clients that have a certificate of their own.
+    certificates: Option<Certificates>,
 }
 
 impl Etcd {
@@ -23,11 +32,46 @@ impl Etcd {
     /// As [`installed`](crate::installed), or if it does not start.
     #[must_use]
     pub fn start() -> Option<Self> {
-        let program = crate::installed("etcd/etcd")?;
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut etcd = Self { program, folder, address: "127.0.0.1:0".into(), server: None, root: None };
+        Self::start_with(None)
+    }
+
+    /// The same with TLS; clients need a certificate.
+    ///
+    /// # Panics
+    /// As [`Etcd::start`].
+    #[must_use]
+    pub fn start_with_tls() -> Option<Self> {
+        Self::start_with(Some(Certificates::new()))
+    }
+
+    /// Starts a cluster of several members.
+    ///
+    /// # Panics
+    /// As [`Etcd::start`].
+    #[must_use]
+    pub fn start_cluster(members: usize) -> Option<Vec<Self>> {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let new = |number| Self::new(Arc::clone(&folder), number, members, None);
+        let mut cluster = (1..=members).map(new).collect::<Option<Vec<Self>>>()?;
+        // None of them serves before most of them run.
+        std::thread::scope(|scope| {
+            for member in &mut cluster {
+                scope.spawn(|| member.run());
+            }
+        });
+        Some(cluster)
+    }
+
+    fn start_with(certificates: Option<Certificates>) -> Option<Self> {
+        let mut etcd = Self::new(Arc::new(tempfile::tempdir().expect("a temporary folder")), 1, 1, certificates)?;
         etcd.run();
         Some(etcd)
+    }
+
+    fn new(folder: Arc<TempDir>, number: usize, members: usize, certificates: Option<Certificates>) -> Option<Self> {
+        let program = crate::installed("etcd/etcd")?;
+        let address = "127.0.0.1:0".to_owned();
+        Some(Self { program, folder, number, members, address, server: None, root: None, certificates })
     }
 
     /// `host:port` of its clients.
@@ -43,13 +87,25 @@ impl Etcd {
 
     /// Starts it again, where it was and with what it had.
     pub fn run(&mut self) {
-        let clients = format!("http://{}", self.address);
-        let peers = "http://127.0.0.1:0";
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
+        let clients = format!("{scheme}://{}", self.address);
+        let name = |number: usize| format!("member{number}");
+        // Files in the current folder, whatever they look like.
+        let socket = |number: usize| format!("unix://127.0.0.1:{number}");
+        let cluster: Vec<String> =
+            (1..=self.members).map(|number| format!("{}={}", name(number), socket(number))).collect();
         let mut command = Command::new(&self.program);
-        command.arg("--data-dir").arg(self.folder.path().join("data"));
+        command.current_dir(self.folder.path()).args(["--name", &name(self.number)]);
+        command.arg("--data-dir").arg(self.data());
         command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
-        command.args(["--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers]);
-        command.args(["--initial-cluster", &format!("default={peers}"), "--logger", "zap"]);
+        let socket = socket(self.number);
+        command.args(["--listen-peer-urls", &socket, "--initial-advertise-peer-urls", &socket]);
+        command.args(["--initial-cluster", &cluster.join(","), "--logger", "zap"]);
+        if let Some(certificates) = &self.certificates {
+            command.arg("--client-cert-auth").arg("--trusted-ca-file").arg(certificates.path("ca.pem"));
+            command.arg("--cert-file").arg(certificates.path("server.pem"));
+            command.arg("--key-file").arg(certificates.path("server.key"));
+        }
         let (server, address) = Server::start(&mut command, serving);
         self.address = address;
         self.server = Some(server);
@@ -60,7 +116,20 @@ impl Etcd {
     /// # Panics
     /// The data cannot be removed.
     pub fn wipe(&self) {
-        std::fs::remove_dir_all(self.folder.path().join("data")).expect("the data goes");
+        std::fs::remove_dir_all(self.data()).expect("the data goes");
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join(format!("data{}", self.number))
+    }
+
+    /// The certificates, of one with TLS.
+    ///
+    /// # Panics
+    /// It has none.
+    #[must_use]
+    pub fn certificates(&self) -> &Certificates {
+        self.certificates.as_ref().expect("it was started with TLS")
     }
 
     /// The process.
@@ -81,6 +150,11 @@ impl Etcd {
         let mut command = Command::new(&self.program);
         command.args(["ctl", "--endpoints", &self.address]).args(arguments);
         command.env("ETCDCTL_API", "3");
+        if let Some(certificates) = &self.certificates {
+            command.arg("--cacert").arg(certificates.path("ca.pem"));
+            command.arg("--cert").arg(certificates.path("client.pem"));
+            command.arg("--key").arg(certificates.path("client.key"));
+        }
         if let Some(root) = &self.root {
             command.args(["--user", root]);
         }
@@ -129,7 +203,7 @@ impl Etcd {
     }
 }
 
-/// The address in the line that says that clients are served.
+/// The address in the line that says that clients are served, securely or not.
 fn serving(line: &str) -> Option<String> {
     let (_, fields) = line.split_once("\"msg\":\"serving client traffic")?;
     let (_, address) = fields.split_once("\"address\":\"")?;

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod apollo;
+pub mod certificates;
 pub mod contract;
 pub mod etcd;
 pub mod process;

@@ -70,7 +70,7 @@ impl Stage {
         let metrics = Arc::new(Metrics::new("0", 1));
         let schemas = Schemas::from([("shop".to_owned(), schema())]);
         let snapshot = Snapshot::compile(config, &schemas, &metrics, 1).expect("the config compiles");
-        let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
+        let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }));
         Server::start(&gateway, listeners).expect("a worker");
         Self { address, gateway }
     }

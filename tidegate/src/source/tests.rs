@@ -6,7 +6,7 @@ fn strings(texts: &[&str]) -> Vec<String> {
 
 fn etcd(endpoints: &[&str], key: &str) -> Result<Place, String> {
     let (endpoints, key) = (strings(endpoints), key.to_owned());
-    Ok(Place::Etcd(tidegate_etcd::Config { endpoints, key, credentials: None }))
+    Ok(Place::Etcd(tidegate_etcd::Config { endpoints, key, credentials: None, tls: None }))
 }
 
 #[test]
@@ -38,12 +38,12 @@ fn a_place_in_apollo_is_read() {
 
 #[test]
 fn what_is_wrong_with_a_place_is_told() {
-    let expected = "expected `etcd://HOST:PORT/KEY` or `apollo://HOST:PORT/APP/NAMESPACE`";
+    let expected = "expected `etcd://HOST:PORT/KEY`, `etcds://…` for TLS, or `apollo://HOST:PORT/APP/NAMESPACE`";
     let form = "expected `apollo://HOST:PORT/APP/NAMESPACE`";
     for (text, message) in [
         ("tidegate.yaml", expected),
         ("consul://a/b", expected),
-        ("etcds://a/b", &format!("TLS is not supported here yet; {expected}")),
+        ("apollos://a/b/c.yaml", expected),
         ("etcd://a:1", "the key is missing: `etcd://HOST:PORT/KEY`, or `etcd://HOST:PORT/FOLDER/` for all below it"),
         ("etcd:///key", "`` is no HOST:PORT"),
         ("etcd://a:x/key", "`a:x` is no HOST:PORT"),
@@ -81,6 +81,24 @@ fn credentials_come_from_the_environment_and_are_whole_or_missing() {
     let (user, password) = ("TIDEGATE_ETCD_USER", "TIDEGATE_ETCD_PASSWORD");
     assert_eq!(open(&[]), Ok("etcd://a:2379/b".to_owned()));
     assert_eq!(open(&[user, password]), Ok("etcd://a:2379/b".to_owned()));
+    let tls: Place = "etcds://a/b".parse().expect("a place");
+    let open_tls = |known: &[(&str, &str)]| {
+        let variable = |name: &str| known.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
+        tls.open(variable).map(|source| source.name().to_owned())
+    };
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    assert_eq!(
+        open_tls(&[]),
+        Err("TIDEGATE_ETCD_CA is not set: it names the file with the certificates that sign those of etcd".to_owned())
+    );
+    assert_eq!(
+        open_tls(&[("TIDEGATE_ETCD_CA", "no/such/file")]),
+        Err("TIDEGATE_ETCD_CA: cannot read `no/such/file`: No such file or directory (os error 2)".to_owned())
+    );
+    assert_eq!(
+        open_tls(&[("TIDEGATE_ETCD_CA", manifest)]),
+        Err(format!("TIDEGATE_ETCD_CA: `{manifest}` is no PEM file"))
+    );
     assert_eq!(open(&[user]), Err("TIDEGATE_ETCD_USER is set, but TIDEGATE_ETCD_PASSWORD is not".to_owned()));
     assert_eq!(open(&[password]), Err("TIDEGATE_ETCD_PASSWORD is set, but TIDEGATE_ETCD_USER is not".to_owned()));
 }

@@ -232,3 +232,36 @@ fn a_gateway_that_is_not_there_is_69() {
         (78, "error: `tidegate.yaml` has no `admin`: a gateway with it cannot be asked\n")
     );
 }
+
+#[test]
+fn a_plan_is_shown_and_told_what_to_do() {
+    let admin = Admin::start();
+    let next = "upstreams:\n  next: { endpoints: [127.0.0.1:2], schema: { like: echo } }\n";
+    let canary = "canary: [{ to: next, hash: { header: x-user-id, plan: { steps: [5%, 50%] } } }]";
+    let config =
+        config().replace("upstreams:\n", next).replace("upstream: echo }", &format!("upstream: echo, {canary} }}"));
+    let (status, answer) = admin.post("/api/v1/config:apply", &config);
+    assert_eq!(status, 200, "{answer}");
+    let plans = admin.get("/api/v1/canaries");
+    let plan = &plans["canaries"][0];
+    assert_eq!((&plan["phase"], &plan["share"], &plan["step"]), (&json!("walking"), &json!("5%"), &json!(1)));
+    let path = format!("/api/v1/canaries/{}", plan["name"].as_str().expect("a name"));
+    let mut phases = Vec::new();
+    for word in ["pause", "resume", "promote", "abort", "abort"] {
+        let (status, answer) = admin.post(&format!("{path}:{word}"), "");
+        phases.push((status, answer["phase"].as_str().unwrap_or_default().to_owned(), answer["share"].clone()));
+    }
+    let phase = |status, phase: &str, share: Value| (status, phase.to_owned(), share);
+    let expected = [
+        phase(200, "paused", json!("5%")),
+        phase(200, "walking", json!("5%")),
+        phase(200, "promoted", json!("100%")),
+        phase(200, "aborted", json!("0%")),
+        phase(409, "", Value::Null),
+    ];
+    assert_eq!(phases, expected);
+    // A change of something else leaves the plan where it is.
+    let (status, _) = admin.post("/api/v1/config:apply", &format!("{config}drain: 3s\n"));
+    assert_eq!((status, &admin.get(&path)["phase"]), (200, &json!("aborted")));
+    assert_eq!(admin.post("/api/v1/canaries/other:pause", "").0, 404);
+}

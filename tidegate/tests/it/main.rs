@@ -1,6 +1,9 @@
 //! The program as a user runs it.
 
 mod check;
+#[expect(dead_code, reason = "what it may answer is for the tests of the exporter")]
+#[path = "../../../adapters/otlp/tests/it/collector.rs"]
+mod collector;
 #[cfg(feature = "demo")]
 mod demo;
 mod drain;
@@ -17,8 +20,10 @@ mod run;
 mod running;
 mod schema;
 mod slow_upstream;
+mod spanned;
 mod supervisor;
 mod told;
+mod traces;
 mod wrong;
 
 use std::fs;

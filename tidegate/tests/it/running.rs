@@ -51,6 +51,13 @@ impl Running {
         answer
     }
 
+    /// The answer to a request that asks for the end of the connection.
+    pub(crate) fn ask(&self, address: usize, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.addresses[address]).expect("it listens");
+        stream.write_all(request.as_bytes()).expect("send");
+        rest(stream)
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());

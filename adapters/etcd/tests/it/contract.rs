@@ -37,7 +37,8 @@ async fn one_key_is_read_without_those_that_begin_alike() {
     folder.0.put("/tidegate", "mine");
     folder.0.put("/tidegate-of-others", "theirs");
     let key = "/tidegate".to_owned();
-    let mut source = Etcd::new(Config { endpoints: vec![folder.0.address().to_owned()], key, credentials: None });
+    let mut source =
+        Etcd::new(Config { endpoints: vec![folder.0.address().to_owned()], key, credentials: None, tls: None });
     assert_eq!(source.name(), format!("etcd://{}/tidegate", folder.0.address()));
     let document = soon("the key", source.next()).await;
     assert_eq!(document, Ok(Document::whole(Revision::new("3"), "/tidegate", "mine")));

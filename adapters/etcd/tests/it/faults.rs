@@ -1,8 +1,10 @@
 //! etcd stops, hangs, forgets.
 
 use crate::support::{Folder, source};
-use tidegate_source::ConfigSource as _;
+use tidegate_etcd::Etcd;
+use tidegate_source::{ConfigSource as _, Part};
 use tidegate_source_rig::contract::{Fixture as _, soon, told};
+use tidegate_source_rig::etcd;
 use tidegate_source_rig::relay::Relay;
 
 #[tokio::test]
@@ -80,22 +82,50 @@ async fn an_etcd_that_hangs_is_noticed_and_followed_when_it_goes_on() {
 }
 
 #[tokio::test]
-async fn another_member_is_asked_when_one_fails() {
+async fn another_member_is_asked_when_one_fails_and_it_is_an_error_if_all_do() {
     let Some(mut folder) = Folder::new() else { return };
     folder.write("a.yaml", Some("one"));
-    let way = Relay::start(folder.0.address()).await;
-    let dead = Relay::start(folder.0.address()).await;
-    dead.lead(None);
-    let mut source = source(&[dead.address(), way.address()], None);
-    let error = soon("the first member's failure", source.next()).await.expect_err("nobody is behind it");
-    assert!(error.message.starts_with(&format!("etcd at {}: ", dead.address())), "{error}");
-    let document = soon("the second member", source.next()).await.expect("it is there");
-    assert_eq!(document.parts.len(), 1);
-    way.lead(None);
-    dead.lead(Some(folder.0.address()));
-    soon("the second member's failure", source.next()).await.expect_err("the way is cut");
+    let one = Relay::start(folder.0.address()).await;
+    let other = Relay::start(folder.0.address()).await;
+    one.lead(None);
+    let mut source = source(&[one.address(), other.address()], None);
+    told_next(&mut source, "one").await;
+    one.lead(Some(folder.0.address()));
+    other.lead(None);
     folder.write("a.yaml", Some("two"));
-    told::<Folder>(&mut source, "the change, by the first member", &[("a.yaml", "two")]).await;
+    told_next(&mut source, "two").await;
+    one.lead(None);
+    let error = soon("that nobody is left", source.next()).await.expect_err("nobody is left");
+    let (first, second) = error.message.split_once("; ").expect("both failures");
+    assert!(first.starts_with(&format!("etcd at {}: the watch ", one.address())), "{error}");
+    assert!(second.starts_with(&format!("etcd at {}: ", other.address())), "{error}");
+    other.lead(Some(folder.0.address()));
+    told_next(&mut source, "two").await;
+}
+
+/// The very next thing that is told: no error comes before.
+async fn told_next(source: &mut Etcd, text: &str) {
+    let document = soon(text, source.next()).await.expect("one of the members can be used");
+    assert_eq!(document.parts, [Part { name: "/tidegate/a.yaml".into(), text: text.into() }]);
+}
+
+#[tokio::test]
+async fn a_member_that_has_lost_the_others_is_no_source_until_they_are_back() {
+    let Some(mut cluster) = etcd::Etcd::start_cluster(3) else { return };
+    cluster[0].put("/tidegate/a.yaml", "one");
+    let mut source = source(&[cluster[0].address()], None);
+    told_next(&mut source, "one").await;
+    cluster[1].kill();
+    // Two of three go on.
+    cluster[0].put("/tidegate/a.yaml", "two");
+    told_next(&mut source, "two").await;
+    cluster[2].kill();
+    let address = cluster[0].address().to_owned();
+    let error = soon("that there is no leader", source.next()).await.expect_err("there is no leader");
+    assert_eq!(error.message, format!("etcd at {address}: the watch was cancelled: no leader"));
+    cluster[1].run();
+    cluster[1].put("/tidegate/a.yaml", "three");
+    told::<Folder>(&mut source, "what another member wrote", &[("a.yaml", "three")]).await;
 }
 
 #[tokio::test]

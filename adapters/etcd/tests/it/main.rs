@@ -4,3 +4,4 @@ mod auth;
 mod contract;
 mod faults;
 mod support;
+mod tls;

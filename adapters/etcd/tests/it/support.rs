@@ -36,5 +36,5 @@ impl Fixture for Folder {
 pub(crate) fn source(endpoints: &[&str], credentials: Option<(&str, &str)>) -> Etcd {
     let credentials = credentials.map(|(user, password)| Credentials { user: user.into(), password: password.into() });
     let endpoints = endpoints.iter().map(|endpoint| (*endpoint).to_owned()).collect();
-    Etcd::new(Config { endpoints, key: Folder::PREFIX.into(), credentials })
+    Etcd::new(Config { endpoints, key: Folder::PREFIX.into(), credentials, tls: None })
 }

@@ -3,12 +3,12 @@
 use super::reply::{Answer, respond, text};
 use super::{Phase, State, api, guard};
 use bytes::Bytes;
-use http::header::ALLOW;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::header::{ACCEPT, ALLOW};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
 use std::error::Error;
 use std::fmt::Write as _;
-use tidegate_telemetry::metrics;
+use tidegate_telemetry::metrics::TextFormat;
 
 /// Answers `request`.
 pub(super) async fn answer<B>(state: &State, request: Request<B>) -> Answer
@@ -31,8 +31,10 @@ where
         return answer;
     }
     match path {
-        "/metrics" => exposition(state, metrics::CONTENT_TYPE, |text| text),
-        "/stats" => exposition(state, "text/plain; charset=utf-8", |text| stats(&text, request.uri().query())),
+        "/metrics" => exposition(state, request.headers()),
+        "/stats" => encoded(state, TextFormat::Prometheus, "text/plain; charset=utf-8", |text| {
+            stats(&text, request.uri().query())
+        }),
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" => readyz(state, is_verbose(request.uri().query())),
         _ => text(StatusCode::OK, index(state)),
@@ -89,9 +91,21 @@ fn told(state: &State) -> Vec<String> {
     lines
 }
 
-fn exposition(state: &State, content_type: &'static str, form: impl FnOnce(String) -> String) -> Answer {
+/// In the form that the scraper asks for: exemplars are in OpenMetrics alone.
+fn exposition(state: &State, headers: &HeaderMap) -> Answer {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = TextFormat::for_accept(accept);
+    encoded(state, format, format.content_type(), |text| text)
+}
+
+fn encoded(
+    state: &State,
+    format: TextFormat,
+    content_type: &'static str,
+    form: impl FnOnce(String) -> String,
+) -> Answer {
     let mut body = String::with_capacity(16 * 1024);
-    match state.shown.metrics.encode(&mut body) {
+    match state.shown.metrics.encode_as(format, &mut body) {
         Ok(()) => respond(StatusCode::OK, content_type, form(body)),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("metrics cannot be written: {error}\n")),
     }
@@ -131,6 +145,8 @@ fn index(state: &State) -> String {
          /api/v1/config:reload        POST: read the source again\n\
          /api/v1/routes               which requests become which calls\n\
          /api/v1/upstreams            endpoints, schemas and figures\n\
+         /api/v1/canaries             plans of canaries, and how far they are\n\
+         /api/v1/canaries/NAME:DO     POST; DO is pause, resume, promote or abort\n\
          /api/v1/log-level            GET; POST {{\"level\": \"info,h2=debug\"}}\n",
         state.shown.version
     )

@@ -1,7 +1,7 @@
 //! `/api/v1/…`: JSON in and out, errors as `google.rpc.Status`.
 
 use super::reply::{self, Answer, error, ok};
-use super::{State, shown};
+use super::{State, canaries, shown};
 use crate::generations::{Handle, Refused};
 use bytes::Bytes;
 use http::header::ALLOW;
@@ -23,8 +23,11 @@ where
 {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let changes = path.starts_with("/api/v1/config:");
+    let canary = path.strip_prefix("/api/v1/canaries/");
+    let changes = path.starts_with("/api/v1/config:") || canary.and_then(canaries::command_of).is_some();
     let reads = matches!(path.as_str(), "/config_dump" | "/api/v1/config" | "/api/v1/routes" | "/api/v1/upstreams")
+        || path == "/api/v1/canaries"
+        || canary.is_some()
         || path.starts_with("/api/v1/config/");
     let allowed: &[Method] = match (changes, reads, path.as_str()) {
         (true, ..) => &[Method::POST],
@@ -51,10 +54,14 @@ where
         None => dump(handle, None),
         Some("config") => ok(&shown::generations(handle)),
         Some("routes") => ok(&shown::routes(handle)),
+        Some("canaries") => canaries::all(handle.gateway()),
         Some("upstreams") => ok(&shown::upstreams(handle, &state.shown.schemas, &state.shown.metrics)),
-        Some(rest) => match rest.strip_prefix("config/") {
-            Some(number) => dump(handle, Some(number)),
-            None => change(handle, rest, head.uri.query(), body).await,
+        Some(rest) => match (rest.strip_prefix("config/"), canary.map(|canary| (canary, canaries::command_of(canary))))
+        {
+            (_, Some((_, Some((name, command))))) => canaries::command(handle.gateway(), name, command),
+            (_, Some((name, None))) => canaries::one(handle.gateway(), name),
+            (Some(number), None) => dump(handle, Some(number)),
+            (None, None) => change(handle, rest, head.uri.query(), body).await,
         },
     }
 }

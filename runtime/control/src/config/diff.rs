@@ -80,7 +80,8 @@ fn collect(node: &Node, path: &str, secret: bool, leaves: &mut Leaves) {
         Kind::Map(entries) => {
             for entry in entries {
                 let dot = if path.is_empty() { "" } else { "." };
-                let secret = secret || redact::is_secret(&entry.key);
+                let parent = path.rsplit('.').next().unwrap_or_default();
+                let secret = secret || redact::is_secret_in(parent, &entry.key);
                 collect(&entry.value, &format!("{path}{dot}{}", entry.key), secret, leaves);
             }
         }

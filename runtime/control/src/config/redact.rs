@@ -14,6 +14,12 @@ pub(crate) fn is_secret(key: &str) -> bool {
         .any(|word| key.contains(word))
 }
 
+/// The same for a key of the mapping `parent`: what is sent to a collector of telemetry is what it knows us by,
+/// under whatever name.
+pub(crate) fn is_secret_in(parent: &str, key: &str) -> bool {
+    is_secret(key) || (key == "headers" && parent == "otlp")
+}
+
 /// `${NAME}` and nothing else: it names the secret and does not say it.
 pub(crate) fn is_reference(text: &str) -> bool {
     let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
@@ -32,18 +38,20 @@ pub(crate) fn url(text: &str) -> String {
 
 /// The tree as JSON, scalars as they are written, without what must not be shown.
 pub(crate) fn json(node: &Node) -> Value {
-    tree(node, false)
+    tree(node, "", false)
 }
 
-fn tree(node: &Node, secret: bool) -> Value {
+fn tree(node: &Node, parent: &str, secret: bool) -> Value {
     match &node.kind {
         Kind::Null | Kind::Unknown => Value::Null,
         Kind::Scalar(text) if secret && !is_reference(text) => HIDDEN.into(),
         Kind::Scalar(text) => url(text).into(),
-        Kind::List(items) => items.iter().map(|item| tree(item, secret)).collect(),
+        Kind::List(items) => items.iter().map(|item| tree(item, parent, secret)).collect(),
         Kind::Map(entries) => {
-            let entry =
-                |entry: &crate::yaml::Entry| (entry.key.clone(), tree(&entry.value, secret || is_secret(&entry.key)));
+            let entry = |entry: &crate::yaml::Entry| {
+                let secret = secret || is_secret_in(parent, &entry.key);
+                (entry.key.clone(), tree(&entry.value, &entry.key, secret))
+            };
             Value::Object(entries.iter().map(entry).collect::<Map<_, _>>())
         }
     }
@@ -64,6 +72,15 @@ mod tests {
         let shown = json(&node).to_string();
         let expected = r#"{"admin":{"bind":"b","token":"(secret)"},"env":{"password":"${P}","secret":"(secret)"},"keys":{"api_key":["(secret)"]},"set":{"Authorization":"(secret)","x-a":"y"},"url":"amqp://***@h:1/v?x=a@b"}"#;
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn headers_for_a_collector_are_secret_whatever_their_names() {
+        let text = "headers: { x-team: a }\notlp: { endpoint: e, headers: { x-team: b, x-key: '${K}' } }\n";
+        let node = yaml::parse(&Arc::new(Source::new("a", text))).expect("YAML");
+        let expected =
+            r#"{"headers":{"x-team":"a"},"otlp":{"endpoint":"e","headers":{"x-key":"${K}","x-team":"(secret)"}}}"#;
+        assert_eq!(json(&node).to_string(), expected);
     }
 
     #[test]

@@ -204,7 +204,14 @@ impl Keeper {
     async fn take(&mut self, document: Document, origin: String) -> Result<u64, Report> {
         self.last = (document.clone(), origin.clone());
         let metrics = Arc::clone(&self.gateway.telemetry().metrics);
-        match self.put_in_force(&document).await {
+        let (began, at) = (clock::wall(), clock::now());
+        let result = self.put_in_force(&document).await;
+        if let Some(tracer) = &self.gateway.telemetry().tracer {
+            let told = result.as_ref().map(|(number, _)| *number).map_err(Report::in_one_line);
+            let took = clock::now().saturating_duration_since(at);
+            tracer.config_tried(began, took, (&origin, document.revision.as_str()), told);
+        }
+        match result {
             Ok((number, candidate)) => {
                 metrics.config().accepted(number, clock::wall());
                 let revision = document.revision.to_string();

@@ -1,6 +1,6 @@
 //! From a document to something that can be put in force, or to what is wrong with it.
 
-use crate::config::{self, AccessLog, Admin, Loaded};
+use crate::config::{self, Admin, Loaded, Telemetry};
 use crate::diagnostics::Report;
 use crate::files::named;
 use crate::schemas::Sources;
@@ -37,7 +37,7 @@ pub struct Candidate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixed {
     admin: Option<Admin>,
-    access_log: Option<AccessLog>,
+    telemetry: Telemetry,
     workers: usize,
 }
 
@@ -92,8 +92,8 @@ impl Fixed {
     /// What `loaded` says of it.
     #[must_use]
     pub fn of(loaded: &Loaded) -> Self {
-        let Loaded { admin, access_log, config, .. } = loaded;
-        Self { admin: admin.clone(), access_log: access_log.clone(), workers: config.workers }.without_places()
+        let Loaded { admin, telemetry, config, .. } = loaded;
+        Self { admin: admin.clone(), telemetry: telemetry.clone(), workers: config.workers }.without_places()
     }
 
     /// The keys in which another config differs.
@@ -101,7 +101,8 @@ impl Fixed {
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let differs = [
             ("admin", self.admin != other.admin),
-            ("telemetry.access_log", self.access_log != other.access_log),
+            ("telemetry.access_log", self.telemetry.access_log != other.telemetry.access_log),
+            ("telemetry.otlp", self.telemetry.otlp != other.telemetry.otlp),
             ("workers", self.workers != other.workers),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
@@ -112,8 +113,11 @@ impl Fixed {
         if let Some(admin) = &mut self.admin {
             admin.place = Default::default();
         }
-        if let Some(log) = &mut self.access_log {
+        if let Some(log) = &mut self.telemetry.access_log {
             log.place = Default::default();
+        }
+        if let Some(otlp) = &mut self.telemetry.otlp {
+            otlp.place = Default::default();
         }
         self
     }

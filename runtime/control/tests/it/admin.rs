@@ -83,14 +83,22 @@ async fn liveness_is_the_whole_answer() {
 }
 
 #[tokio::test]
-async fn metrics_are_in_the_form_of_openmetrics() {
-    let answer = port(None).await.ask("GET /metrics HTTP/1.1\r\nhost: [::1]:9901").await;
-    assert!(
-        answer.contains("\ncontent-type: application/openmetrics-text; version=1.0.0; charset=utf-8\n"),
-        "{answer}"
-    );
-    assert!(answer.contains("version=\"1.2.3\""), "{answer}");
-    assert!(answer.ends_with("# EOF\n"), "{answer}");
+async fn metrics_are_in_the_form_that_is_asked_for() {
+    let port = port(None).await;
+    let older = "text/plain; version=0.0.4; charset=utf-8";
+    let newer = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    for (accept, content_type) in [
+        ("", older),
+        ("\r\naccept: */*", older),
+        ("\r\naccept: text/plain;version=0.0.4;q=0.5,*/*;q=0.1", older),
+        ("\r\naccept: application/openmetrics-text;q=0, text/plain", older),
+        ("\r\naccept: application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3", newer),
+    ] {
+        let answer = port.ask(&format!("GET /metrics HTTP/1.1\r\nhost: [::1]:9901{accept}")).await;
+        assert!(answer.contains(&format!("\ncontent-type: {content_type}\n")), "{accept}: {answer}");
+        assert!(answer.contains("version=\"1.2.3\""), "{answer}");
+        assert_eq!(answer.ends_with("# EOF\n"), content_type == newer, "{accept}: {answer}");
+    }
 }
 
 #[tokio::test]

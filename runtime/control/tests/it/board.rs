@@ -92,7 +92,7 @@ fn gateway() -> Arc<Gateway> {
     let config = crate::parse(&config).expect("a config").config;
     let metrics = Arc::new(Metrics::new("0", 1));
     let snapshot = Snapshot::compile(config, &Default::default(), &metrics, 1).expect("it compiles");
-    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
+    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }))
 }
 
 fn walks<const N: usize>() -> [Arc<Walk>; N] {

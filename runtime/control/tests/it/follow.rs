@@ -50,7 +50,7 @@ impl Rig {
         let metrics = Arc::new(Metrics::new("0", 1));
         let schemas = sources.with(&Default::default()).unwrap_or_else(|report| panic!("{report}"));
         let snapshot = Snapshot::compile(Arc::clone(sources.config()), &schemas, &metrics, 1).expect("it compiles");
-        let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
+        let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }));
         let reflector: Arc<dyn Reflector> = Arc::new(Asker);
         let follower = Follower::new(&gateway, sources, &reflector);
         Self { gateway, states: follower.states(), follower: Some(follower) }

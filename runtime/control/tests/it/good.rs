@@ -1,7 +1,7 @@
 //! Configs that are right, as whole values.
 use crate::{folder, lines, parse_in};
 use std::time::Duration;
-use tidegate_control::config::{AccessLog, AccessLogTarget, Admin};
+use tidegate_control::config::{AccessLog, AccessLogTarget, Admin, Telemetry};
 use tidegate_control::load;
 use tidegate_gateway::config::{HostPattern, LocalServices, MetadataPolicy, Place, SchemaSource};
 use tidegate_protojson::{ParseOptions, PrintOptions, UnknownFields};
@@ -90,7 +90,8 @@ fn every_key_arrives() {
     let bind = "0.0.0.0:9901".parse().expect("an address");
     assert_eq!(loaded.admin, Some(Admin { bind, token: Some("secret".to_owned()), place: place(6, 16) }));
     let to = AccessLogTarget::File(folder.path().join("logs/access.log"));
-    assert_eq!(loaded.access_log, Some(AccessLog { format: Format::Text, to, place: place(34, 26) }));
+    let layout = Format::Text.into();
+    assert_eq!(loaded.telemetry.access_log, Some(AccessLog { layout, to, place: place(34, 26) }));
     assert_eq!(loaded.warnings.to_string(), "");
 }
 
@@ -129,13 +130,16 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(config.drain_delay, Duration::ZERO);
     assert_eq!(config.metadata, MetadataPolicy::default());
     assert_eq!(config.grpc, LocalServices::default());
-    assert_eq!((loaded.admin, loaded.access_log), (None, Some(AccessLog::default())));
+    assert_eq!(
+        (loaded.admin, loaded.telemetry),
+        (None, Telemetry { access_log: Some(AccessLog::default()), otlp: None })
+    );
 }
 
 #[test]
 fn the_access_log_can_be_off() {
     let text = lines(&[crate::LISTENERS, crate::UPSTREAMS, crate::ROUTES, "telemetry: { access_log: off }"]);
-    assert_eq!(crate::parse(&text).expect("it is right").access_log, None);
+    assert_eq!(crate::parse(&text).expect("it is right").telemetry, Telemetry::default());
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod rejects;
 mod routes;
 mod schemas;
 mod syntax;
+mod telemetry;
 mod upstreams;
 
 use std::fs;

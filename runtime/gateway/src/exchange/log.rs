@@ -1,4 +1,4 @@
-//! The access log's line of a request.
+//! What the access log and the spans of a request tell.
 
 use super::Exchange;
 use crate::idle::Upload;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tidegate_telemetry::access_log::Record;
 use tidegate_transcode::Code;
 
-/// What only the access log wants to know.
+/// What only the access log and spans want to know.
 #[derive(Debug)]
 pub(super) struct LogFields {
     pub(super) began: SystemTime,
@@ -23,10 +23,14 @@ pub(super) struct LogFields {
     pub(super) peer: Option<SocketAddr>,
     pub(super) route: Option<Box<str>>,
     pub(super) rpc: Option<Arc<str>>,
+    /// It came as gRPC.
+    pub(super) native: bool,
     pub(super) upstream: Option<Box<str>>,
     pub(super) endpoint: Option<Box<str>>,
     pub(super) upstream_started: Option<Instant>,
     pub(super) upstream_took: Option<Duration>,
+    /// How often it was sent again because it surely never reached the application.
+    pub(super) resent: u32,
 }
 
 impl LogFields {
@@ -41,10 +45,12 @@ impl LogFields {
             peer: peer.address,
             route: None,
             rpc: None,
+            native: false,
             upstream: None,
             endpoint: None,
             upstream_started: None,
             upstream_took: None,
+            resent: 0,
         }
     }
 
@@ -60,8 +66,8 @@ impl LogFields {
         Record {
             began: self.began,
             request_id: exchange.request_id.to_str().unwrap_or_default(),
-            trace_id: Some(exchange.trace.trace_id),
-            span_id: None,
+            trace_id: Some(exchange.trace.context.trace_id),
+            span_id: Some(exchange.trace.context.span_id),
             peer: self.peer,
             host: host.or(self.host.as_ref().map(HeaderValue::as_bytes)),
             method: self.method.as_str(),

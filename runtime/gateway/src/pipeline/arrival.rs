@@ -35,7 +35,8 @@ pub(super) fn check_names(head: &request::Parts) -> Result<(), Refusal> {
     }
 }
 
-fn overloaded() -> Refusal {
+/// 503: there is no memory for it.
+pub(crate) fn overloaded() -> Refusal {
     let mut refusal = Refusal::new(Answer::Overloaded, "the gateway is short of memory: try again in a moment");
     refusal.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     refusal

@@ -97,7 +97,7 @@ where
     let (head, body) = reply.into_parts();
     check_head(&head, &routed.route.headers, exchange)?;
     let mut source =
-        Source::new(body, &head.headers, framing, routed, Arc::clone(exchange.snapshot()), exchange.room());
+        Source::new(body, &head.headers, framing, routed, Arc::clone(exchange.snapshot()), exchange.turn());
     let begun = poll_fn(|context| source.poll_begin(context)).await;
     begun.map_err(|refusal| with_metadata(refusal, &routed.route.headers, &head.headers, &HeaderMap::new()))?;
     exchange.upstream_answered();

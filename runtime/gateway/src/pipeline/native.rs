@@ -137,6 +137,9 @@ fn metadata(head: &mut http_request::Parts, peer: &Peer, routed: &RoutedRpc<'_>,
         Some(timeout) => metadata.insert(GRPC_TIMEOUT, timeout),
         None => metadata.remove(GRPC_TIMEOUT),
     };
+    if exchange.begins_trace() {
+        metadata.remove(open::TRACESTATE);
+    }
     exchange.write_ids(&mut metadata);
     open::write_origin(host, &head.uri, peer, &mut metadata);
     let facts = choose::facts(routed.route.upstream, exchange, peer);

@@ -22,7 +22,7 @@ use std::pin::{Pin, pin};
 use tidegate_telemetry::clock;
 use tidegate_upstream::RequestBody;
 
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+pub(super) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 /// A body is at most this much larger on the wire than its JSON is (`0,` as a `double` is four times).
@@ -99,7 +99,8 @@ fn metadata(
     metadata::set(&mut metadata, GRPC_TIMEOUT, exchange.grpc_timeout());
     exchange.write_ids(&mut metadata);
     for name in [TRACESTATE, BAGGAGE] {
-        if !exchange.has_trace_context() || is_nominated(&head.headers, &name) {
+        let lost = name == TRACESTATE && exchange.begins_trace();
+        if !exchange.has_trace_context() || lost || is_nominated(&head.headers, &name) {
             continue;
         }
         for value in head.headers.get_all(&name) {

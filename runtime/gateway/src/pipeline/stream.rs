@@ -4,7 +4,7 @@ use super::close::{bad_frame, bad_reply, grpc_encoding, payload};
 use super::refuse_call;
 use crate::answer::{Answer, Refusal};
 use crate::headers::Part;
-use crate::room::{Room, Turn};
+use crate::room::Turn;
 use crate::snapshot::{Location, Routed, Snapshot};
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue};
@@ -71,7 +71,7 @@ where
         framing: Framing,
         routed: &Routed<'_>,
         snapshot: Arc<Snapshot>,
-        room: Room,
+        turn: Turn,
     ) -> Self {
         Self {
             upstream,
@@ -84,7 +84,7 @@ where
             location: routed.location,
             raw_content_type: None,
             state: State::Open,
-            turn: Box::new(Turn::new(room)),
+            turn: Box::new(turn),
             out: Vec::new(),
         }
     }

@@ -76,7 +76,7 @@ impl Accepting {
                 if let Ok(permit) = self.gate.admit(&self.shared.gateway, address.ip()) {
                     let peer = Peer::new(address)
                         .with_limits(&self.gate.limits())
-                        .with_trust(self.gate.trust())
+                        .with_trust(&self.gate.trust())
                         .by_listener(self.bind);
                     let shared = Rc::clone(&self.shared);
                     self.connections.spawn_local(connection::serve(stream, peer, permit, shared));

@@ -21,7 +21,7 @@ pub(crate) struct Total {
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: ArcSwap<Limits>,
-    trust: Arc<Trust>,
+    trust: ArcSwap<Trust>,
     metrics: Arc<Listener>,
     open: AtomicUsize,
     /// Only addresses that have a connection are here: it is as bounded as they are.
@@ -52,7 +52,7 @@ impl Admission {
     /// The gate of a listener that metrics know as `metrics`.
     pub(crate) fn new(limits: Arc<Limits>, trust: Arc<Trust>, metrics: Arc<Listener>) -> Arc<Self> {
         metrics.set_limit(limits.connections as u64);
-        let limits = ArcSwap::new(limits);
+        let (limits, trust) = (ArcSwap::new(limits), ArcSwap::new(trust));
         Arc::new(Self { limits, trust, metrics, open: AtomicUsize::new(0), addresses: Mutex::default() })
     }
 
@@ -61,14 +61,16 @@ impl Admission {
         self.limits.load_full()
     }
 
-    /// Takes on the limits of a new config. Connections that are too many now are not closed.
-    pub(crate) fn set_limits(&self, limits: &Arc<Limits>) {
+    /// Takes on what a new config says of the listener. Connections that are too many now are not closed.
+    pub(crate) fn set(&self, limits: &Arc<Limits>, trust: &Arc<Trust>) {
         self.metrics.set_limit(limits.connections as u64);
         self.limits.store(Arc::clone(limits));
+        self.trust.store(Arc::clone(trust));
     }
 
-    pub(crate) fn trust(&self) -> &Arc<Trust> {
-        &self.trust
+    /// Whose connections are believed from now on; each request is held to its own config.
+    pub(crate) fn trust(&self) -> Arc<Trust> {
+        self.trust.load_full()
     }
 
     /// Takes a connection from `address`, or says why not, which is then counted.

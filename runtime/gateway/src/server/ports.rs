@@ -136,7 +136,7 @@ impl Ports {
             let known = match plan {
                 Plan::Keep(known, listener) => {
                     gone.retain(|other| other.id != known.id);
-                    known.gate.set_limits(&listener.limits);
+                    known.gate.set(&listener.limits, &listener.trust);
                     known
                 }
                 Plan::Bind { listener, address, sockets } => {

@@ -20,6 +20,8 @@ impl Streams {
     /// Runs a stream to its end, on this thread.
     pub(super) fn spawn<F: Future<Output = ()> + 'static>(&self, stream: F) {
         let streams = self.clone();
+        // In a box: a task's future is moved several times before it runs, and this is kilobytes.
+        let stream = Box::pin(stream);
         tokio::task::spawn_local(async move {
             let _place = poll_fn(|context| Poll::Ready(streams.enter(context.waker()))).await;
             stream.await;

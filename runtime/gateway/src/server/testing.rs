@@ -22,7 +22,7 @@ pub(super) fn shared(phase: watch::Receiver<Phase>) -> Rc<Shared> {
 pub(super) fn shared_with(phase: watch::Receiver<Phase>, access_log: Option<AccessLog>) -> Rc<Shared> {
     let metrics = Arc::new(Metrics::new("0", 1));
     let snapshot = Snapshot::compile(Config::default(), &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
-    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log }));
+    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log, tracer: None }));
     let pools = Rc::new(Pools::new(&gateway.snapshot(), gateway.telemetry()));
     Rc::new(Shared { gateway, pools, phase, streams: Streams::default() })
 }

@@ -73,7 +73,7 @@ fn compile(metrics: &Metrics, rules: Vec<CanaryRule>) -> Snapshot {
 fn gateway(rules: Vec<CanaryRule>) -> Arc<Gateway> {
     let metrics = Arc::new(Metrics::new("0", 1));
     let snapshot = compile(&metrics, rules);
-    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
+    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }))
 }
 
 async fn get(gateway: &Arc<Gateway>, up: &Both, headers: &[(&str, &str)]) -> u16 {
@@ -140,7 +140,7 @@ async fn plain_requests_go_where_the_rule_says_in_the_form_that_was_matched() {
     plain.conditions.methods = vec![http::Method::GET];
     config.plain.push(plain);
     let snapshot = Snapshot::compile(config, &Schemas::new(), &metrics, 1).expect("the config compiles");
-    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }));
+    let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }));
     let up = Both::new(good());
     let v2 = ("x-version", "v2");
     for (path, headers, status, called, asked) in [

@@ -1,14 +1,14 @@
 //! Configs that change while the gateway serves.
 
-use crate::rig::echo;
+use crate::rig::{Scripted, echo, request};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_gateway::config::{Config, Limits, Listener, Place};
+use tidegate_gateway::config::{Config, Limits, Listener, Place, Trust};
 use tidegate_gateway::server::{Listeners, Server};
 use tidegate_gateway::snapshot::Schemas;
-use tidegate_gateway::{Gateway, Snapshot};
+use tidegate_gateway::{Gateway, Peer, Single, Snapshot, pipeline};
 
 /// What never comes fails a test instead of holding it up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -161,4 +161,33 @@ fn the_limits_of_a_request_are_those_of_its_config_on_connections_of_any_age() {
         config.listeners[0].limits = Arc::new(limits);
     });
     assert_eq!((before, ask(&mut stream, post).0), (503, 413));
+}
+
+/// What the upstream is told of the user.
+async fn user(gateway: &Arc<Gateway>, peer: &Peer) -> Option<String> {
+    let up = Single(Scripted::unary(b""));
+    let asked = request("GET /things/7", &[("x-user-id", "7")], "");
+    drop(pipeline::handle(gateway, &up, asked, peer).await);
+    let (head, _) = up.0.request();
+    head.headers.get("x-user-id").map(|value| value.to_str().expect("text").to_owned())
+}
+
+#[tokio::test]
+async fn who_is_believed_is_said_by_the_config_of_the_request_on_connections_of_any_age() {
+    let bind = SocketAddr::from(([127, 0, 0, 1], 80));
+    let listener = |peers: &[&str]| {
+        let peers = peers.iter().map(|network| network.parse().expect("a network")).collect();
+        let identity_headers = vec!["x-user-id".parse().expect("a name")];
+        Listener { trust: Arc::new(Trust { peers, identity_headers }), ..Listener::new(bind, Place::default()) }
+    };
+    let gateway = echo();
+    gateway.apply(changed(&gateway, |config| config.listeners = vec![listener(&[])]));
+    let trust = Arc::clone(&gateway.snapshot().config.listeners[0].trust);
+    let peer = Peer::new(([10, 0, 0, 7], 1234).into()).with_trust(&trust).by_listener(bind);
+    let mut told = vec![user(&gateway, &peer).await];
+    for peers in [&["10.0.0.0/8"][..], &["11.0.0.0/8"]] {
+        gateway.apply(changed(&gateway, |config| config.listeners = vec![listener(peers)]));
+        told.push(user(&gateway, &peer).await);
+    }
+    assert_eq!(told, [None, Some("7".to_owned()), None]);
 }

@@ -58,7 +58,7 @@ pub(crate) fn gateway(files: &[(&str, &str)], services: &[&str], change: impl Fn
     let metrics = Arc::new(Metrics::new("0", 1));
     let schemas = Schemas::from([("up".to_owned(), schema)]);
     let snapshot = Snapshot::compile(config, &schemas, &metrics, 1).expect("the config compiles");
-    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
+    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }))
 }
 
 pub(crate) fn upstream(name: &str, source: SchemaSource) -> Upstream {

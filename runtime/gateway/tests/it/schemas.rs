@@ -45,7 +45,7 @@ impl Rig {
         let config = Arc::new(Config { upstreams, routes, ..Config::default() });
         let metrics = Arc::new(Metrics::new("0", 1));
         let snapshot = compile(&config, &metrics, 1, schemas);
-        let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: None };
+        let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: None, tracer: None };
         Self { config, metrics, gateway: Arc::new(Gateway::new(snapshot, telemetry)) }
     }
 

@@ -15,7 +15,8 @@ pub enum Format {
 
 /// A line being written.
 pub(super) struct Line<'a> {
-    format: Format,
+    /// `None` is a value alone, within a template.
+    format: Option<Format>,
     out: &'a mut Vec<u8>,
     first: bool,
 }
@@ -27,11 +28,16 @@ impl<'a> Line<'a> {
         if format == Format::Json {
             out.push(b'{');
         }
-        Self { format, out, first: true }
+        Self { format: Some(format), out, first: true }
+    }
+
+    /// For one value, without its key and without quotes.
+    pub(super) fn value(out: &'a mut Vec<u8>) -> Self {
+        Self { format: None, out, first: true }
     }
 
     pub(super) fn end(self) {
-        if self.format == Format::Json {
+        if self.format == Some(Format::Json) {
             self.out.push(b'}');
         }
         self.out.push(b'\n');
@@ -41,12 +47,12 @@ impl<'a> Line<'a> {
     pub(super) fn plain(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
         self.key(key);
         match self.format {
-            Format::Json => {
+            Some(Format::Json) => {
                 self.out.push(b'"');
                 write(self.out);
                 self.out.push(b'"');
             }
-            Format::Text => write(self.out),
+            Some(Format::Text) | None => write(self.out),
         }
     }
 
@@ -55,16 +61,17 @@ impl<'a> Line<'a> {
         self.key(key);
         let cut = value.len() > max;
         let value = &value[..value.len().min(max)];
-        if self.format == Format::Text && !cut && is_bare(value) {
+        if self.format == Some(Format::Text) && !cut && is_bare(value) {
             self.out.extend_from_slice(value);
             return;
         }
-        self.out.push(b'"');
+        let quotes: &[u8] = if self.format.is_some() { b"\"" } else { b"" };
+        self.out.extend_from_slice(quotes);
         push_escaped(value, self.out);
         if cut {
             self.out.extend_from_slice("…".as_bytes());
         }
-        self.out.push(b'"');
+        self.out.extend_from_slice(quotes);
     }
 
     pub(super) fn number(&mut self, key: &str, value: u64) {
@@ -81,12 +88,13 @@ impl<'a> Line<'a> {
 
     fn key(&mut self, key: &str) {
         match self.format {
-            Format::Json => {
+            None => {}
+            Some(Format::Json) => {
                 self.out.extend_from_slice(if self.first { b"\"" } else { b",\"" });
                 self.out.extend_from_slice(key.as_bytes());
                 self.out.extend_from_slice(b"\":");
             }
-            Format::Text => {
+            Some(Format::Text) => {
                 if !self.first {
                     self.out.push(b' ');
                 }

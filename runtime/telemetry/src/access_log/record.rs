@@ -1,14 +1,11 @@
-//! What a line says, in one place for both formats.
+//! What a line says, in one place for all forms.
 
 use std::{
     net::SocketAddr,
     time::{Duration, SystemTime},
 };
 
-use super::{
-    format::{Format, Line},
-    timestamp,
-};
+use super::{format::Line, layout::Field, timestamp};
 use crate::{
     clock,
     trace_context::{SpanId, TraceId},
@@ -68,44 +65,56 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// Appends the line, its end included.
-    pub(super) fn format(&self, format: Format, out: &mut Vec<u8>) {
-        let mut line = Line::begin(format, out);
-        line.plain("ts", |out| timestamp::push(clock::unix_ms(self.began), out));
-        line.plain("level", |out| out.extend_from_slice(self.level().as_bytes()));
-        line.plain("msg", |out| out.extend_from_slice(b"request"));
-        string(&mut line, "request_id", Some(self.request_id.as_bytes()));
-        if let Some(trace_id) = self.trace_id {
-            line.plain("trace_id", |out| out.extend_from_slice(&trace_id.to_hex()));
+    /// Adds a field to the line, if it is known.
+    #[inline]
+    pub(super) fn write(&self, field: Field, line: &mut Line<'_>) {
+        let key = field.name();
+        match field {
+            Field::Ts => line.plain(key, |out| timestamp::push(clock::unix_ms(self.began), out)),
+            Field::Level => line.plain(key, |out| out.extend_from_slice(self.level().as_bytes())),
+            Field::Msg => line.plain(key, |out| out.extend_from_slice(b"request")),
+            Field::RequestId => string(line, key, Some(self.request_id.as_bytes())),
+            Field::TraceId => {
+                if let Some(trace_id) = self.trace_id {
+                    line.plain(key, |out| out.extend_from_slice(&trace_id.to_hex()));
+                }
+            }
+            Field::SpanId => {
+                if let Some(span_id) = self.span_id {
+                    line.plain(key, |out| out.extend_from_slice(&span_id.to_hex()));
+                }
+            }
+            Field::Peer => {
+                if let Some(peer) = self.peer {
+                    line.plain(key, |out| push_peer(peer, out));
+                }
+            }
+            Field::Host => string(line, key, self.host),
+            Field::Method => string(line, key, Some(self.method.as_bytes())),
+            Field::Path => string(line, key, Some(self.path.as_bytes())),
+            Field::Protocol => string(line, key, Some(self.protocol.as_bytes())),
+            Field::Route => string(line, key, self.route.map(str::as_bytes)),
+            Field::Rpc => string(line, key, self.rpc.map(str::as_bytes)),
+            Field::Upstream => string(line, key, self.upstream.map(str::as_bytes)),
+            Field::Canary => string(line, key, self.canary.map(str::as_bytes)),
+            Field::Endpoint => string(line, key, self.endpoint.map(str::as_bytes)),
+            Field::Status => line.number(key, u64::from(self.status)),
+            Field::GrpcStatus => {
+                if let Some(grpc_status) = self.grpc_status {
+                    line.number(key, u64::from(grpc_status));
+                }
+            }
+            Field::DurationMs => line.thousandths(key, micros(self.duration)),
+            Field::UpstreamMs => {
+                if let Some(duration) = self.upstream_duration {
+                    line.thousandths(key, micros(duration));
+                }
+            }
+            Field::BytesIn => line.number(key, self.bytes_in),
+            Field::BytesOut => line.number(key, self.bytes_out),
+            Field::Reason => string(line, key, self.reason.map(str::as_bytes)),
+            Field::UserAgent => string(line, key, self.user_agent),
         }
-        if let Some(span_id) = self.span_id {
-            line.plain("span_id", |out| out.extend_from_slice(&span_id.to_hex()));
-        }
-        if let Some(peer) = self.peer {
-            line.plain("peer", |out| push_peer(peer, out));
-        }
-        string(&mut line, "host", self.host);
-        string(&mut line, "method", Some(self.method.as_bytes()));
-        string(&mut line, "path", Some(self.path.as_bytes()));
-        string(&mut line, "protocol", Some(self.protocol.as_bytes()));
-        string(&mut line, "route", self.route.map(str::as_bytes));
-        string(&mut line, "rpc", self.rpc.map(str::as_bytes));
-        string(&mut line, "upstream", self.upstream.map(str::as_bytes));
-        string(&mut line, "canary", self.canary.map(str::as_bytes));
-        string(&mut line, "endpoint", self.endpoint.map(str::as_bytes));
-        line.number("status", u64::from(self.status));
-        if let Some(grpc_status) = self.grpc_status {
-            line.number("grpc_status", u64::from(grpc_status));
-        }
-        line.thousandths("duration_ms", micros(self.duration));
-        if let Some(duration) = self.upstream_duration {
-            line.thousandths("upstream_ms", micros(duration));
-        }
-        line.number("bytes_in", self.bytes_in);
-        line.number("bytes_out", self.bytes_out);
-        string(&mut line, "reason", self.reason.map(str::as_bytes));
-        string(&mut line, "user_agent", self.user_agent);
-        line.end();
     }
 
     /// A failure of the gateway or of a service is a warning; anything else is ordinary.

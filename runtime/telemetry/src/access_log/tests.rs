@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use proptest::prelude::*;
 
-use super::{AccessLog, FIELD_MAX_BYTES, Figures, Format, QUEUE_LIMIT_BYTES, Record};
+use super::{AccessLog, FIELD_MAX_BYTES, Field, Figures, Format, Layout, QUEUE_LIMIT_BYTES, Record, Template};
 use crate::trace_context::TraceContext;
 
 /// An output that tests can read.
@@ -114,7 +114,7 @@ fn full() -> Record<'static> {
 
 fn line(format: Format, record: &Record<'_>) -> String {
     let mut out = Vec::new();
-    record.format(format, &mut out);
+    Layout::from(format).write(record, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -325,4 +325,42 @@ fn lines_that_the_output_refuses_are_counted_as_dropped() {
         log.figures(),
         Figures { taken: 1, dropped: 2, queued_bytes: 0, queue_limit_bytes: QUEUE_LIMIT_BYTES as u64 }
     );
+}
+
+#[test]
+fn fields_are_those_that_were_chosen_in_their_order() {
+    let fields = vec![Field::Status, Field::Path, Field::Rpc, Field::Ts];
+    let record = Record { path: "/a b", ..minimal() };
+    let line = |layout: Layout| {
+        let mut out = Vec::new();
+        layout.write(&record, &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let json = line(Layout::Fields(Format::Json, fields.clone()));
+    assert_eq!(json, "{\"status\":200,\"path\":\"/a b\",\"ts\":\"1970-01-01T00:00:00.000Z\"}\n");
+    let text = line(Layout::Fields(Format::Text, fields));
+    assert_eq!(text, "status=200 path=\"/a b\" ts=1970-01-01T00:00:00.000Z\n");
+}
+
+#[test]
+fn a_template_is_filled_in_and_cannot_be_broken_out_of() {
+    let template = Template::parse("%peer% \"%method% %path%\" %status% 100%% %rpc%").unwrap();
+    let mut out = Vec::new();
+    Layout::Template(template).write(&Record { path: "/\"\n%status%", ..minimal() }, &mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), "- \"GET /\\\"\\n%status%\" 200 100% -\n");
+}
+
+#[test]
+fn templates_that_say_nothing_sensible_are_refused() {
+    assert_eq!(Template::parse("%stats%"), Err(Some("stats".to_owned())));
+    for text in ["100%", "%status", "% status%", "a\nb"] {
+        assert_eq!(Template::parse(text), Err(None), "{text}");
+    }
+}
+
+#[test]
+fn every_field_has_its_name() {
+    for field in Field::ALL {
+        assert_eq!(Field::named(field.name()), Some(field));
+    }
 }

@@ -10,7 +10,7 @@ use std::{
         Arc, OnceLock, Weak,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use parking_lot::Mutex;
@@ -20,9 +20,13 @@ use prometheus_client::{
     metrics::MetricType,
     registry::Unit,
 };
+use tidegate_observe::metric::{Exemplar, Labels};
 
-use super::family;
-use crate::shard;
+use super::{exposition::Exemplars, family};
+use crate::{
+    shard,
+    trace_context::{SpanId, TraceId},
+};
 
 /// The upper bounds of the buckets, in seconds: those that OpenTelemetry recommends for
 /// `http.server.request.duration`, and below, because a call on the local network takes less than
@@ -105,7 +109,11 @@ struct Slot {
 }
 
 #[derive(Debug)]
-struct Series(Box<[Shard]>);
+struct Series {
+    shards: Box<[Shard]>,
+    /// The last request of each bucket that was traced, if one was.
+    exemplars: OnceLock<Box<[Mutex<Option<Exemplar>>; BUCKETS_SECONDS.len() + 1]>>,
+}
 
 /// One thread's part of a series.
 #[derive(Debug, Default)]
@@ -137,6 +145,17 @@ impl Requests {
             routes.push(Arc::downgrade(&route));
             route
         })
+    }
+}
+
+impl Requests {
+    /// One traced request for each bucket that has had one.
+    pub(super) fn exemplars(&self) -> Exemplars<'static> {
+        let mut of = Vec::new();
+        for route in self.routes.lock().iter().filter_map(Weak::upgrade) {
+            route.add_exemplars(&mut of);
+        }
+        Exemplars { family: "tidegate_request_duration_seconds", of }
     }
 }
 
@@ -191,6 +210,19 @@ impl Route {
         series.observe(elapsed);
     }
 
+    /// Remembers a request that was traced as the example of its bucket. It was [observed](Self::observe) before.
+    pub fn exemplify(&self, status: u16, grpc: u8, elapsed: Duration, of: (TraceId, SpanId), at: SystemTime) {
+        let Some(series) = self.series(status, grpc).get() else { return };
+        let (_, bucket) = bucket(elapsed);
+        let exemplars = series.exemplars.get_or_init(|| Box::new([const { Mutex::new(None) }; _]));
+        // Whoever finds it taken leaves it: one example is as good as another.
+        if let Some(mut place) = exemplars[bucket].try_lock() {
+            let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let (trace_id, span_id) = (of.0.to_bytes(), of.1.to_bytes());
+            *place = Some(Exemplar { bucket, value: elapsed.as_secs_f64(), at, trace_id, span_id });
+        }
+    }
+
     /// The place of the series of these statuses, claimed if there was none.
     fn series(&self, status: u16, grpc: u8) -> &OnceLock<Series> {
         let key = key(status, grpc);
@@ -213,14 +245,28 @@ impl Route {
     }
 
     fn encode(&self, histogram: &mut MetricEncoder<'_>) -> fmt::Result {
+        self.each(|labels, series| series.encode(histogram, labels))
+    }
+
+    fn add_exemplars(&self, to: &mut Vec<(Labels, Vec<Exemplar>)>) {
+        let all = self.each(|labels, series| {
+            let Some(exemplars) = series.exemplars.get() else { return Ok(()) };
+            let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            to.push((labels.collect(), exemplars.iter().filter_map(|place| *place.lock()).collect()));
+            Ok(())
+        });
+        debug_assert!(all.is_ok(), "nothing in it fails");
+    }
+
+    fn each(&self, mut show: impl FnMut(&[(&'static str, &str); 4], &Series) -> fmt::Result) -> fmt::Result {
         for slot in &self.table {
             let Some(series) = slot.series.get() else { continue };
             let (status, grpc) = statuses(slot.key.load(Ordering::Relaxed));
             let name = GRPC_CODES.get(usize::from(grpc)).copied().unwrap_or_default();
-            series.encode(histogram, &self.labels(itoa::Buffer::new().format(status), name))?;
+            show(&self.labels(itoa::Buffer::new().format(status), name), series)?;
         }
         match self.other.get() {
-            Some(series) => series.encode(histogram, &self.labels("other", "")),
+            Some(series) => show(&self.labels("other", ""), series),
             None => Ok(()),
         }
     }
@@ -241,17 +287,22 @@ fn statuses(key: u32) -> (u16, u8) {
     (u16::from_be_bytes([high, low]), grpc)
 }
 
+/// A duration in nanoseconds, and its bucket.
+fn bucket(elapsed: Duration) -> (u64, usize) {
+    let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+    (nanos, BUCKETS_NANOS.partition_point(|bound| *bound < nanos))
+}
+
 // === impl Series ===
 
 impl Series {
     fn new(shards: usize) -> Self {
-        Self((0..shards).map(|_| Shard::default()).collect())
+        Self { shards: (0..shards).map(|_| Shard::default()).collect(), exemplars: OnceLock::new() }
     }
 
     fn observe(&self, elapsed: Duration) {
-        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BUCKETS_NANOS.partition_point(|bound| *bound < nanos);
-        let shard = &self.0[shard::of_this_thread(self.0.len())];
+        let (nanos, bucket) = bucket(elapsed);
+        let shard = &self.shards[shard::of_this_thread(self.shards.len())];
         shard.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         shard.nanos.fetch_add(nanos, Ordering::Relaxed);
     }
@@ -261,13 +312,13 @@ impl Series {
         let buckets: Vec<(f64, u64)> = bounds
             .enumerate()
             .map(|(i, bound)| {
-                let counts = self.0.iter().map(|shard| shard.buckets[i].load(Ordering::Relaxed));
+                let counts = self.shards.iter().map(|shard| shard.buckets[i].load(Ordering::Relaxed));
                 (bound, counts.sum())
             })
             .collect();
         // The count is what the buckets say, so that the two agree whatever is added meanwhile.
         let count = buckets.iter().map(|(_, count)| count).sum();
-        let nanos = self.0.iter().map(|shard| shard.nanos.load(Ordering::Relaxed));
+        let nanos = self.shards.iter().map(|shard| shard.nanos.load(Ordering::Relaxed));
         let sum: Duration = nanos.map(Duration::from_nanos).sum();
         histogram.encode_family(labels)?.encode_histogram::<NoLabelSet>(sum.as_secs_f64(), count, &buckets, None)
     }

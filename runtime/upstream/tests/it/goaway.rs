@@ -5,7 +5,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use h2::Reason;
-use tidegate_upstream::{Call, Class, Config, Kind, Retry, Upstream};
+use tidegate_upstream::{Call, Class, Config, Kind, Resent, Retry, Upstream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -168,6 +168,15 @@ async fn a_refused_request_is_sent_once_more() {
     assert_eq!(ask(&upstream, get("/")).await.unwrap().data, b"pong");
     assert_eq!((asked.load(SeqCst), figures(&upstream).resent), (2, 1));
     assert_eq!(failures(&upstream), []);
+}
+
+#[tokio::test]
+async fn an_answer_says_how_often_its_request_was_sent_again() {
+    let (server, _) = refusing(1).await;
+    let upstream = server.upstream();
+    let again = upstream.call(get("/"), None).await.unwrap();
+    let once = upstream.call(get("/"), None).await.unwrap();
+    assert_eq!((again.extensions().get(), once.extensions().get::<Resent>()), (Some(&Resent(1)), None));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ fn gateway(max: usize) -> Arc<Gateway> {
     let memory = limits::Memory { max: Some(1000), ..limits::Memory::default() };
     let config = Config { connections, memory, ..Config::default() };
     let snapshot = Snapshot::compile(config, &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
-    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None }))
+    Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }))
 }
 
 fn gate(gateway: &Gateway, connections: usize, connections_per_ip: usize) -> Arc<Admission> {

@@ -97,7 +97,7 @@ impl Drop for Underway {
 
 /// Bytes that are read before it is the turn of other connections: the h2 library works off all that it can
 /// read, and a few thousand frames or header fields in a row are felt by everybody else of the worker.
-const TURN_BYTES: usize = 16 * 1024;
+const TURN_BYTES: usize = 4 * 1024;
 
 /// A socket that tells its [`Traffic`] what moves.
 #[derive(Debug)]
