@@ -206,7 +206,7 @@ impl Snapshot {
     /// The value of `Allow` for a host as a whole.
     pub(crate) fn allow(&self, uri: &Uri, headers: &HeaderMap) -> String {
         let of_rules = Router::allow_of(self.hosts_of(uri, headers).map(|(_, host)| &host.router));
-        plain::with_plain_methods(of_rules, self.hosts_of(uri, headers).map(|(_, host)| &host.plain))
+        plain::with_plain_methods(&of_rules, self.hosts_of(uri, headers).map(|(_, host)| &host.plain))
     }
 
     /// The upstream whose schema would have to be known to tell whether anything is served to this host at

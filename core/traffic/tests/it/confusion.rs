@@ -9,7 +9,7 @@ use tidegate_traffic::{
 };
 
 /// A million in all; fewer where checks of arithmetic make each of them slow.
-const REQUESTS: u32 = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 };
+const REQUESTS: u32 = if cfg!(debug_assertions) { 10_000 } else { 1_000_000 };
 
 /// The routes: what is below `/admin/` and `/assets/private/` is guarded.
 const PATTERNS: [&str; 5] = ["/*", "/admin", "/admin/*", "/assets/*", "/assets/private/*"];

@@ -221,9 +221,9 @@ fn with_methods(miss: Miss, methods: &[Method]) -> Miss {
 }
 
 /// The value of `Allow` for a host as a whole, with the methods that its plain routes name.
-pub(super) fn with_plain_methods<'t>(of_rules: String, tables: impl Iterator<Item = &'t Table>) -> String {
+pub(super) fn with_plain_methods<'t>(of_rules: &str, tables: impl Iterator<Item = &'t Table>) -> String {
     let methods = tables.flat_map(Table::entries).flat_map(|entry| &entry.conditions.methods);
-    joined(&of_rules, methods)
+    joined(of_rules, methods)
 }
 
 fn joined<'m>(known: &'m str, methods: impl Iterator<Item = &'m Method>) -> String {
