@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::source::Place;
-use crate::{demo, schema};
+use crate::{demo, routes, schema};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -50,8 +50,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Check the config and the schemas that it names; every error at once.
     Check(Check),
-    /// Show which HTTP requests become which calls.
-    Routes(Config),
+    /// Show which HTTP requests become which calls, or what becomes of one.
+    Routes(routes::Arguments),
     /// Show in what the config differs from the one that a running gateway has in force.
     Diff(Running),
     /// Let a running gateway read its config again, and tell whether it took it.

@@ -3,6 +3,7 @@
 //! The gateway is started from a config file and `.proto` files on disk, as `tidegate run` is: what the
 //! demo shows is the program, not a mock of it.
 
+mod canaries;
 mod client;
 mod stage;
 mod tour;
@@ -65,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, log: Arc<dyn LogLevel>) -> Exit {
     };
     let Some(&address) = serving.addresses().first() else { return Exit::Failure };
     if arguments.once {
-        let exit = serving.run(tour::make(address));
+        let exit = serving.run(tour::make(address, &serving));
         serving.stop(|| {}, std::future::pending());
         return exit;
     }

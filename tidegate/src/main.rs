@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check::check(&check.config.config, check.online),
         Command::Diff(running) => change::diff(&running),
         Command::Reload(running) => change::reload(&running),
-        Command::Routes(config) => routes::routes(&config.config),
+        Command::Routes(arguments) => routes::run(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Demo(arguments) => demo::run(&arguments, log),
         Command::Version => exit::print(&format!("tidegate {}\n", cli::VERSION)),

@@ -1,15 +1,39 @@
 //! `tidegate routes`.
 
+mod explain;
+
 use crate::exit::{self, Exit};
 use crate::load;
-use std::path::Path;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
 use tidegate_gateway::snapshot::RouteLine;
 
-/// Prints which HTTP requests become which calls. Upstreams that tell their schema are asked for it.
-pub(crate) fn routes(path: &Path) -> Exit {
-    match load::file_online(path) {
-        Ok(ready) => exit::print(&table(&ready.snapshot.route_lines())),
-        Err(failure) => failure.tell(),
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The config file. Paths in it are relative to its folder.
+    #[arg(short, long, value_name = "FILE", default_value = "tidegate.yaml", global = true)]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show which route and which upstream a request would get, and why. Nothing is sent.
+    Test(explain::Question),
+}
+
+/// Prints which HTTP requests become which calls, or what becomes of one. Upstreams that tell their schema are
+/// asked for it.
+pub(crate) fn run(arguments: &Arguments) -> Exit {
+    let ready = match load::file_online(&arguments.config) {
+        Ok(ready) => ready,
+        Err(failure) => return failure.tell(),
+    };
+    match &arguments.command {
+        None => exit::print(&table(&ready.snapshot.route_lines())),
+        Some(Command::Test(question)) => exit::print(&explain::answer(&ready.snapshot, question)),
     }
 }
 

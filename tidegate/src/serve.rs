@@ -153,6 +153,12 @@ impl Serving {
         self.admin
     }
 
+    /// How far the plans of canaries have come.
+    #[cfg(feature = "demo")]
+    pub(crate) fn canaries(&self) -> Vec<tidegate_gateway::canary::Report> {
+        self.gateway.canaries().iter().map(|walk| walk.report()).collect()
+    }
+
     /// Runs `work` on the control runtime, which also serves the admin port meanwhile.
     pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)

@@ -31,9 +31,11 @@ mod fault;
 mod server;
 mod services;
 mod store;
+mod version;
 
 pub use self::{
     protos::PROTO_FILES,
     server::{Routes, Running, Shop, ShopConfig},
     services::Clock,
+    version::{VERSION_HEADER, Version, Versioned},
 };

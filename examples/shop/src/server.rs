@@ -37,6 +37,7 @@ use crate::{
     },
     services::{Clock, Context, Customers, Faults, Health, Inventory, Orders, Payments, Shipping, ShortLinks},
     store::{Store, seed},
+    version::{Version, Versioned},
 };
 
 /// Streams of one connection. tonic has no bound of its own; a gateway that needs more opens another connection.
@@ -148,19 +149,37 @@ impl Shop {
     /// # Errors
     /// If the address cannot be listened on.
     pub fn serve(&self, addr: SocketAddr) -> io::Result<Running> {
-        let incoming = TcpIncoming::bind(addr)?.with_nodelay(Some(true));
-        let addr = incoming.local_addr()?;
-        let (stop, stopped) = oneshot::channel();
-        let server = Server::builder().max_concurrent_streams(Some(STREAMS_MAX)).serve_with_incoming_shutdown(
-            self.routes(),
-            incoming,
-            async {
-                // A dropped sender stops it as well.
-                let _told_or_dropped = stopped.await;
-            },
-        );
-        Ok(Running { addr, stop: Some(stop), task: tokio::spawn(server) })
+        listen(self.routes(), addr)
     }
+
+    /// Serves the same state on `addr` in another version of its services.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on.
+    pub fn serve_version(&self, version: Version, addr: SocketAddr) -> io::Result<Running> {
+        listen(Versioned::new(self.routes(), version), addr)
+    }
+}
+
+fn listen<S>(service: S, addr: SocketAddr) -> io::Result<Running>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    let incoming = TcpIncoming::bind(addr)?.with_nodelay(Some(true));
+    let addr = incoming.local_addr()?;
+    let (stop, stopped) = oneshot::channel();
+    let server = Server::builder().max_concurrent_streams(Some(STREAMS_MAX)).serve_with_incoming_shutdown(
+        service,
+        incoming,
+        async {
+            // A dropped sender stops it as well.
+            let _told_or_dropped = stopped.await;
+        },
+    );
+    Ok(Running { addr, stop: Some(stop), task: tokio::spawn(server) })
 }
 
 impl fmt::Debug for Shop {

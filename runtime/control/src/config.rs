@@ -6,6 +6,7 @@
 mod access;
 mod canary;
 pub mod diff;
+mod forward;
 mod grpc;
 mod http_rules;
 mod limits;

@@ -11,7 +11,8 @@ pub(crate) use traffic::{cookie_name, method, path_pattern, plain_header_name, r
 use http::HeaderName;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tidegate_gateway::config::{BadNetwork, HostPattern, Network};
+use tidegate_gateway::config::{BadNetwork, HostPattern, Network, Template};
+use tidegate_traffic::NormalPath;
 
 /// Why a scalar is not the value that its key wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,6 +234,38 @@ pub(crate) fn identity_header(text: &str) -> Result<HeaderName, Wrong> {
         return Err(Wrong::new("the name of a header", "this one belongs to the protocol: requests need it"));
     }
     Ok(name)
+}
+
+/// A path in the one form in which paths are sent on.
+pub(crate) fn normal_path(text: &str) -> Result<String, Wrong> {
+    let wrong = |hint: String| Wrong::new("a path", hint);
+    if text.contains(['?', '#']) {
+        return Err(wrong("it ends before `?` and `#`: the query stays as it is".into()));
+    }
+    match NormalPath::new(text) {
+        Ok(path) if path.as_str() == text => Ok(text.to_owned()),
+        Ok(path) => Err(wrong(format!("write it in its normal form: `{}`", path.as_str()))),
+        Err(_) if !text.starts_with('/') => Err(wrong("it begins with a slash".into())),
+        Err(refusal) => Err(wrong(format!("such a path is refused: {refusal}"))),
+    }
+}
+
+/// A host, with a port if there is one.
+pub(crate) fn authority(text: &str) -> Result<String, Wrong> {
+    let wrong = || Wrong::new("a host", "for example `www.example.com` or `localhost:8443`");
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !text.ends_with(']') => (name, Some(port)),
+        _ => (text, None),
+    };
+    let bracketed = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let named = is_host_name(name) || bracketed.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
+    let port_fits = port.is_none_or(|port| !port.starts_with('+') && port.parse::<u16>().is_ok_and(|port| port > 0));
+    if named && port_fits { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+/// The value of a header, with placeholders.
+pub(crate) fn template(text: &str) -> Result<Template, Wrong> {
+    Template::parse(text).map_err(|why| Wrong::new("the value of a header", why.to_string()))
 }
 
 /// Any text but none.

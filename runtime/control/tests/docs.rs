@@ -57,7 +57,7 @@ fn parse(folder: &Path, text: &str) -> Result<Loaded, Report> {
 #[test]
 fn every_config_that_is_shown_loads_without_a_warning() {
     let folder = folder();
-    for (page, at_least) in [("README.md", 1), ("docs/config.md", 3)] {
+    for (page, at_least) in [("README.md", 1), ("docs/canary.md", 1), ("docs/routing.md", 1), ("docs/config.md", 3)] {
         let configs: Vec<Block> = blocks(page).into_iter().filter(|block| block.kind == "yaml").collect();
         assert!(configs.len() >= at_least, "{page} shows {} configs", configs.len());
         for config in configs {

@@ -46,13 +46,15 @@ pub enum Answer {
     ClientStalled,
     /// A message of the upstream's reply is above the limit.
     MessageTooLarge,
+    /// The route does not let the connection change its protocol.
+    UpgradeRefused,
     /// A message of the upstream's reply became much larger when it was decompressed.
     MessageBomb,
 }
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 20] = [
+const TABLE: [(Answer, StatusCode, &str); 21] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
@@ -72,6 +74,7 @@ const TABLE: [(Answer, StatusCode, &str); 20] = [
     (Answer::Overloaded, StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
     (Answer::ClientStalled, CLIENT_CLOSED_REQUEST, "client_stalled"),
     (Answer::MessageTooLarge, StatusCode::BAD_GATEWAY, "message_too_large"),
+    (Answer::UpgradeRefused, StatusCode::FORBIDDEN, "upgrade_refused"),
     (Answer::MessageBomb, StatusCode::BAD_GATEWAY, "message_bomb"),
 ];
 
@@ -222,6 +225,7 @@ mod tests {
             (503, 14, "overloaded"),
             (499, 1, "client_stalled"),
             (502, 13, "message_too_large"),
+            (403, 7, "upgrade_refused"),
             (502, 13, "message_bomb"),
         ];
         assert_eq!(pairs, want);

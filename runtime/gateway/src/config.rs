@@ -1,13 +1,18 @@
 //! What the data plane is told to do: plain, validated, without serde. `tidegate_control` fills it in
 //! from the config file; [`crate::snapshot`] compiles it.
 
+mod edits;
+mod forward;
 pub mod limits;
+pub(crate) mod template;
 mod traffic;
-
-pub use limits::Limits;
-pub use traffic::{Action, CanaryPlan, CanaryRule, Forward, PlainRoute};
 mod trust;
 
+pub use edits::HeaderEdits;
+pub use forward::{Action, Forward, Redirect, Respond, Rewrite, Upgrade};
+pub use limits::Limits;
+pub use template::{BadTemplate, Placeholder, Template};
+pub use traffic::{CanaryPlan, CanaryRule, PlainRoute};
 pub use trust::{BadNetwork, Network, Trust};
 
 use std::net::SocketAddr;

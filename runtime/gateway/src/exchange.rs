@@ -16,6 +16,7 @@ use crate::metadata::{REQUEST_ID, TRACEPARENT};
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::pipeline::native::{self, Pass};
+use crate::pipeline::plain;
 use crate::pipeline::stream::Source;
 use crate::pipeline::{LARGE_BYTES, ReplyBody};
 use crate::room::{Room, Taken};
@@ -262,6 +263,26 @@ impl Exchange {
         self.deadline = timeout.and_then(|timeout| self.started.checked_add(timeout));
     }
 
+    /// The same for a request of a plain route, which has none unless its route or its client says so.
+    ///
+    /// # Errors
+    /// 400 for a header that cannot be read.
+    pub(crate) fn set_plain_deadline(
+        &mut self,
+        headers: &HeaderMap,
+        of_route: Option<Duration>,
+    ) -> Result<(), Refusal> {
+        // As of a stream: what it may take is not known.
+        self.streams = true;
+        let asked = if self.sent.timeout { asked_timeout(headers)? } else { None };
+        self.limit_time(asked, of_route);
+        Ok(())
+    }
+
+    pub(crate) fn request_id(&self) -> &HeaderValue {
+        &self.request_id
+    }
+
     /// The gateway stops, and the time of its drain is over: what is in flight has to end.
     pub(crate) fn must_end(&self) -> bool {
         self.gateway.phase() == Phase::Over
@@ -444,6 +465,59 @@ impl Exchange {
         response
     }
 
+    /// Hands itself to what a plain route is answered with, which ends it; with what has no body, ends.
+    pub(crate) fn end_with_plain<R>(self, served: plain::Served<R>) -> Response<ReplyBody<R>>
+    where
+        R: Body<Data = Bytes, Error = CallError> + Unpin,
+    {
+        match served {
+            plain::Served::Own(response) => self.end_with_own(response),
+            plain::Served::Upstream(response, idle) => self.end_with_upstream(response, idle),
+            plain::Served::Tunnel(response, idle) => {
+                let request_id = self.request_id.clone();
+                let mut response = response.map(|tunnel| ReplyBody::handover(plain::Handover::new(tunnel, self, idle)));
+                response.headers_mut().insert(REQUEST_ID, request_id);
+                response
+            }
+        }
+    }
+
+    /// Ends with an answer that a route has ready.
+    fn end_with_own<R>(mut self, response: Response<Bytes>) -> Response<ReplyBody<R>> {
+        let (mut head, mut body) = response.into_parts();
+        head.headers.insert(REQUEST_ID, self.request_id.clone());
+        if self.is_head {
+            leave_out(&mut body, &mut head.headers);
+        }
+        self.sent(body.len());
+        self.end_plain(head.status, None);
+        Response::from_parts(head, ReplyBody::whole(body))
+    }
+
+    fn end_with_upstream<R>(mut self, response: Response<R>, idle: Duration) -> Response<ReplyBody<R>>
+    where
+        R: Body<Data = Bytes, Error = CallError> + Unpin,
+    {
+        let (mut head, body) = response.into_parts();
+        head.headers.insert(REQUEST_ID, self.request_id.clone());
+        let bodiless = self.is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if bodiless || body.is_end_stream() || length == Some(0) {
+            self.end_plain(head.status, None);
+            return Response::from_parts(head, ReplyBody::nothing());
+        }
+        let (watch, status) = (Watch::new(idle, self.deadline, self.upload()), head.status);
+        Response::from_parts(head, ReplyBody::plain(plain::Pass::new(body, status, length, self, watch)))
+    }
+
+    /// Ends a request of a plain route, whose status line said this, and that may have gone wrong since.
+    pub(crate) fn end_plain(&mut self, status: StatusCode, why: Option<&Refusal>) {
+        match why {
+            Some(refusal) => self.end(status, refusal.status.code, refusal.reason),
+            None => self.end(status, code_of(status), None),
+        }
+    }
+
     /// Ends with the last piece of a stream. The status line went out long ago: it was 200.
     pub(crate) fn end_stream(&mut self, code: Code, reason: Option<&'static str>) {
         self.end(StatusCode::OK, code, reason);
@@ -527,6 +601,11 @@ impl Drop for Exchange {
 fn leave_out(body: &mut Bytes, headers: &mut HeaderMap) {
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     *body = Bytes::new();
+}
+
+/// The code under which metrics count a reply of plain HTTP: that of an answer of our own with its status.
+fn code_of(status: StatusCode) -> Code {
+    if status.as_u16() < 400 { Code::Ok } else { Code::of_answer(status) }
 }
 
 /// The client's request id if it is well-formed, else one of our own.

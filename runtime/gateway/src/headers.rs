@@ -1,5 +1,7 @@
 //! Which headers cross: request headers → metadata, and metadata → response headers.
 
+pub(crate) mod plain;
+
 use crate::answer::{Answer, Refusal};
 use crate::config::MetadataPolicy;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};

@@ -4,7 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tidegate_telemetry::clock;
@@ -20,6 +20,7 @@ struct Shared {
     /// Milliseconds from `began` to the last piece.
     last: AtomicU64,
     bytes: AtomicU64,
+    over: AtomicBool,
 }
 
 /// Watches over a stream: its deadline, and how long it may be silent.
@@ -28,6 +29,8 @@ struct Shared {
 #[derive(Debug)]
 pub(crate) struct Watch {
     limit: Duration,
+    /// The same while the client still sends.
+    while_sending: Duration,
     deadline: Option<Instant>,
     /// When the last piece of the reply came.
     active: Instant,
@@ -48,7 +51,12 @@ pub(crate) enum Over {
 
 impl Upload {
     pub(crate) fn begin() -> Self {
-        Self(Arc::new(Shared { began: clock::now(), last: AtomicU64::new(0), bytes: AtomicU64::new(0) }))
+        Self(Arc::new(Shared {
+            began: clock::now(),
+            last: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+        }))
     }
 
     /// The client sent so many bytes.
@@ -63,6 +71,15 @@ impl Upload {
         self.0.bytes.load(Relaxed)
     }
 
+    /// The client has sent all.
+    pub(crate) fn over(&self) {
+        self.0.over.store(true, Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.over.load(Relaxed)
+    }
+
     fn last(&self) -> Instant {
         self.0.began + Duration::from_millis(self.0.last.load(Relaxed))
     }
@@ -72,7 +89,12 @@ impl Upload {
 
 impl Watch {
     pub(crate) fn new(limit: Duration, deadline: Option<Instant>, upload: Option<Upload>) -> Self {
-        Self { limit, deadline, active: clock::now(), upload, alarm: None }
+        Self { limit, while_sending: limit, deadline, active: clock::now(), upload, alarm: None }
+    }
+
+    /// The same, with this limit as long as the client still sends.
+    pub(crate) fn with_patience(self, while_sending: Duration) -> Self {
+        Self { while_sending, ..self }
     }
 
     /// A piece of the reply came.
@@ -84,17 +106,25 @@ impl Watch {
     pub(crate) fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<Over> {
         loop {
             let uploaded = self.upload.as_ref().map(Upload::last);
-            let silent_at = uploaded.map_or(self.active, |uploaded| uploaded.max(self.active)) + self.limit;
+            let sends = self.upload.as_ref().is_some_and(|upload| !upload.is_over());
+            let limit = if sends { self.while_sending } else { self.limit };
+            let silent_at = uploaded.map_or(self.active, |uploaded| uploaded.max(self.active)) + limit;
             let next = self.deadline.map_or(silent_at, |deadline| deadline.min(silent_at));
+            let now = clock::now();
+            // When the client is done the limit becomes another, and nobody tells: looked at in time.
+            let next = if sends { next.min(now + self.limit) } else { next };
             let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next.into())));
-            // It may ring early, as the stream moved since it was set, but not late: the limit is the same.
+            // It may ring early, as the stream moved since it was set, but not late.
+            if alarm.deadline() > next.into() {
+                alarm.as_mut().reset(next.into());
+            }
             ready!(alarm.as_mut().poll(context));
             let now = clock::now();
             if self.deadline.is_some_and(|deadline| deadline <= now) {
                 return Poll::Ready(Over::Deadline);
             }
             if silent_at <= now {
-                return Poll::Ready(Over::Silent(self.limit));
+                return Poll::Ready(Over::Silent(limit));
             }
             alarm.as_mut().reset(next.into());
         }

@@ -10,7 +10,7 @@ mod close;
 pub(crate) mod native;
 mod open;
 mod options;
-mod plain;
+pub(crate) mod plain;
 mod reply;
 pub(crate) mod stream;
 mod upload;
@@ -26,7 +26,7 @@ use crate::snapshot::{Found, Routed, Snapshot};
 use crate::trust;
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
-use http::{Request, Response, request};
+use http::{Request, Response, Uri, request};
 use native::Protocol;
 use std::error::Error;
 use std::future::{Future, poll_fn};
@@ -35,6 +35,8 @@ use std::task::Poll;
 use tidegate_transcode::Miss;
 use tidegate_upstream::{Call, CallError, Class, RequestBody, Resent};
 
+pub(crate) use choose::view;
+pub(crate) use native::is_call as is_native_call;
 pub(crate) use reply::LARGE_BYTES;
 pub use reply::{ReplyBody, ReplyError};
 
@@ -75,9 +77,10 @@ where
             Err(refusal) => exchange.end_rpc_refused(refusal),
         };
     }
-    match until_over(gateway, serve(upstreams, &head, body, peer, &mut exchange)).await {
+    match until_over(gateway, serve(upstreams, &mut head, body, peer, &mut exchange)).await {
         Ok(Served::Whole(response)) => exchange.end_whole(response),
         Ok(Served::Stream(response)) => exchange.end_with_stream(response),
+        Ok(Served::Plain(served)) => exchange.end_with_plain(served),
         Err(refusal) => exchange.end_refused(refusal),
     }
 }
@@ -102,18 +105,15 @@ pub(crate) fn stopping() -> Refusal {
 }
 
 /// A reply that is complete, or one that begins.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart at once: a box would be one more allocation per stream"
-)]
 pub(crate) enum Served<R> {
     Whole(Response<Bytes>),
     Stream(Response<stream::Source<R>>),
+    Plain(plain::Served<R>),
 }
 
 async fn serve<U, B>(
     upstreams: &U,
-    head: &request::Parts,
+    head: &mut request::Parts,
     body: B,
     peer: &Peer,
     exchange: &mut Exchange,
@@ -129,9 +129,13 @@ where
     if let Some(answer) = options::answer(&snapshot, head) {
         return Ok(Served::Whole(answer));
     }
-    let routed = match match_route(&snapshot, head, exchange)? {
+    let routed = match match_route(&snapshot, &head.uri, head, exchange)? {
         Found::Rule(routed) => routed,
-        Found::Plain(routed) => return plain::serve(upstreams, &routed, head, body, peer, exchange).await,
+        Found::Plain(routed) => {
+            let headers = std::mem::take(&mut head.headers);
+            let head = plain::whole(&head.method, &head.uri, head.version, headers);
+            return plain::serve(upstreams, &routed, head, body, peer, exchange).await.map(Served::Plain);
+        }
     };
     exchange.routed(&routed);
     let body_limits = open::body_limits(exchange.limits(), &routed);
@@ -194,14 +198,15 @@ async fn call<C: Call>(
 
 fn match_route<'s>(
     snapshot: &'s Snapshot,
-    head: &'s request::Parts,
+    uri: &'s Uri,
+    head: &request::Parts,
     exchange: &Exchange,
 ) -> Result<Found<'s>, Refusal> {
-    snapshot.find(&head.method, &head.uri, &head.headers).map_err(|miss| match miss {
+    snapshot.find(&head.method, uri, &head.headers).map_err(|miss| match miss {
         Miss::NotFound if exchange.wants_schema(head) => Refusal::schema_unknown(),
         Miss::NotFound if native::is_path_of_rpc(snapshot, head) => native::wrong_content_type(),
-        Miss::NotFound => Refusal::new(Answer::NoRoute, format!("nothing is served at {}", head.uri.path())),
-        Miss::MethodNotAllowed { allow } => Refusal::method_not_allowed(&head.method, head.uri.path(), &allow),
+        Miss::NotFound => Refusal::new(Answer::NoRoute, format!("nothing is served at {}", uri.path())),
+        Miss::MethodNotAllowed { allow } => Refusal::method_not_allowed(&head.method, uri.path(), &allow),
         Miss::BadPath(status) => Refusal::with_status(Answer::BadRequest, status),
     })
 }

@@ -1,6 +1,7 @@
 //! The compiled config: what one request sees, whole, from its first byte to its last.
 
 mod canaries;
+mod explain;
 mod plain;
 mod services;
 
@@ -21,6 +22,7 @@ use tidegate_telemetry::metrics::{Metrics, requests};
 use tidegate_traffic::Table;
 use tidegate_transcode::{Binding, Body, Detached, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions};
 
+pub use explain::{Explanation, Passed, Taken};
 pub(crate) use plain::{CompiledPlain, Found, RoutedPlain};
 pub(crate) use services::RoutedRpc;
 use services::Services;
@@ -119,15 +121,15 @@ pub(crate) struct Location {
 /// A line of `tidegate routes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteLine {
-    /// As the rule says, `*` for any.
+    /// As the rule or the route says, `*` for any.
     pub method: String,
     /// The path template.
     pub path: String,
     /// `*` for any.
     pub host: String,
-    /// `pkg.Service/Method`.
+    /// `pkg.Service/Method`; `-` of a plain route.
     pub rpc: String,
-    /// The upstream's name.
+    /// The upstream's name; `-` if requests are not sent on.
     pub upstream: String,
 }
 
@@ -253,7 +255,8 @@ impl Snapshot {
         self.config.routes.iter().zip(&self.routes).map(|(route, compiled)| (&*route.service, &compiled.schema))
     }
 
-    /// Every binding, in the order in which hosts are tried, then by path and method.
+    /// Every binding, in the order in which hosts are tried, then by path and method; behind the bindings of a
+    /// host its plain routes, in the order of the file.
     #[must_use]
     pub fn route_lines(&self) -> Vec<RouteLine> {
         let mut lines = Vec::new();
@@ -270,6 +273,7 @@ impl Snapshot {
                 });
             }
             lines[start..].sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
+            lines.extend(self.plain_lines(host));
         }
         lines
     }

@@ -14,14 +14,31 @@ use tokio::net::TcpStream;
 /// # Errors
 /// The connection broke, or what came is no HTTP.
 pub(super) async fn send(address: SocketAddr, request: &Request) -> Result<Answer, Box<dyn Error>> {
+    let body = request.body.clone().unwrap_or_default();
+    exchange(address, (request.method, &request.path), &request.headers, body).await
+}
+
+/// Asks for `path` with a cookie.
+///
+/// # Errors
+/// As [`send`].
+pub(super) async fn get(address: SocketAddr, path: &str, cookie: &str) -> Result<Answer, Box<dyn Error>> {
+    exchange(address, ("GET", path), &[("cookie", cookie)], String::new()).await
+}
+
+async fn exchange(
+    address: SocketAddr,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: String,
+) -> Result<Answer, Box<dyn Error>> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let mut builder =
-        hyper::Request::builder().method(request.method).uri(&request.path).header("host", address.to_string());
-    for (name, value) in &request.headers {
+    let mut builder = hyper::Request::builder().method(method).uri(path).header("host", address.to_string());
+    for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
-    let body = Full::new(Bytes::from(request.body.clone().unwrap_or_default()));
+    let body = Full::new(Bytes::from(body));
     let exchange = async {
         let response = sender.send_request(builder.body(body)?).await?;
         let (head, body) = response.into_parts();

@@ -1,13 +1,14 @@
 //! `tidegate demo --once`: the tour, every answer checked.
 
-use super::client;
+use super::{canaries, client};
 use crate::exit::{Exit, print};
+use crate::serve::Serving;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use tidegate_shop::tour::{STEPS, Walk};
 
 /// Takes every step in order; stops at the first wrong answer, because later ones build on it.
-pub(super) async fn make(address: SocketAddr) -> Exit {
+pub(super) async fn make(address: SocketAddr, serving: &Serving) -> Exit {
     let mut walk = Walk::default();
     let mut report = String::new();
     for (index, step) in STEPS.iter().enumerate() {
@@ -22,6 +23,14 @@ pub(super) async fn make(address: SocketAddr) -> Exit {
             return Exit::Failure;
         }
         let _ = writeln!(report, "ok  {:<6} {:<60} {}", step.method, request.path, step.title);
+    }
+    match canaries::make(address, || serving.canaries()).await {
+        Ok(told) => report.push_str(&told),
+        Err(problem) => {
+            print(&report);
+            eprintln!("error: {problem}");
+            return Exit::Failure;
+        }
     }
     let _ = writeln!(report, "\nThe tour's {} answers were all as they should be.", STEPS.len());
     print(&report)

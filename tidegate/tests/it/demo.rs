@@ -8,10 +8,30 @@ use tidegate_shop::tour::STEPS;
 fn the_tour_is_made_and_every_answer_is_right() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (code, out, err) = tidegate(folder.path(), &["demo", "--once"]);
-    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert_eq!(code, 0, "{err}{out}");
+    let logged: Vec<&str> = err.lines().map(decision).collect();
+    let rolled_back = "canary rolled back from 20%: ";
+    let [first, second, third, last] = logged[..] else { panic!("four decisions are logged: {err}") };
+    assert_eq!(
+        [first, second, third],
+        ["canary advanced from 10% to 50%", "canary advanced from 50% to 100%", "canary completed at 100%"]
+    );
+    assert!(last.starts_with(rolled_back), "{last}");
     let want = format!("\nThe tour's {} answers were all as they should be.\n", STEPS.len());
     assert!(out.ends_with(&want), "{out}");
-    assert_eq!(out.lines().filter(|line| line.starts_with("ok  ")).count(), STEPS.len());
+    assert_eq!(out.lines().filter(|line| line.starts_with("ok  ")).count(), STEPS.len() + 2);
+    for canary in [
+        "next: advanced from 10% to 50%, advanced from 50% to 100%, completed at 100%",
+        "broken: rolled back from 20%: ",
+    ] {
+        assert!(out.contains(&format!("ok  canary {canary}")), "{out}");
+    }
+}
+
+/// The message of a line of the log.
+fn decision(line: &str) -> &str {
+    let message = line.split_once(r#""message":""#).map(|(_, rest)| rest);
+    message.and_then(|rest| rest.split_once('"')).map_or(line, |(message, _)| message)
 }
 
 /// The README's console block: commands and answers as the tour has them.

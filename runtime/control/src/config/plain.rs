@@ -1,12 +1,11 @@
 //! Routes with a `path`: requests that are not translated.
 
-use super::canary;
-use super::matching;
-use super::routes::{At, check_exists};
+use super::routes::At;
+use super::{canary, forward, matching};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields};
 use crate::value;
-use tidegate_gateway::config::{Action, Forward, HostPattern, PlainRoute};
+use tidegate_gateway::config::{HostPattern, PlainRoute};
 use tidegate_traffic::{Entry, Table};
 
 /// One route and the place of its path.
@@ -14,7 +13,6 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
     let path = fields.required("path", cx, value::path_pattern);
     let host = fields.optional("host", cx, value::host);
     let conditions = matching::conditions(&mut fields, cx);
-    let upstream = fields.required("upstream", cx, value::text);
     let timeout = fields.optional("timeout", cx, value::duration);
     let max_body = fields.optional("max_body", cx, value::buffer);
     let host = host.map_or(HostPattern::Any, |host| host.value);
@@ -26,16 +24,14 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
         listeners: at.listeners,
     };
     let canary = canary::read(&mut fields, &of, cx);
+    let action = forward::action(&mut fields, path.as_ref().map(|path| &path.value), at.upstreams, cx);
     fields.finish(cx);
-    if let Some(upstream) = &upstream {
-        check_exists(upstream, at.upstreams, cx);
-    }
-    let (path, upstream) = (path?, upstream?);
+    let (path, action) = (path?, action?);
     let route = PlainRoute {
         host,
         path: path.value,
         conditions,
-        action: Action::Forward(Forward { upstream: upstream.value }),
+        action,
         canary,
         timeout: timeout.map(|timeout| timeout.value),
         max_body: max_body.map(|bytes| bytes.value),

@@ -8,21 +8,20 @@ use crate::value;
 use std::collections::HashMap;
 use tidegate_gateway::config::{CanaryRule, HostPattern, Listener, Place, PlainRoute, Route, SchemaSource};
 
-const LATER: &[&str] = &[
+const LATER: &[&str] = &["idle_timeout", "retry", "breaker", "limits", "concurrency", "metadata"];
+
+/// Keys of routes with a `path` alone.
+const PLAIN: &[&str] = &[
+    "methods",
+    "headers",
+    "query",
     "rewrite",
     "request_headers",
     "response_headers",
     "upgrade",
-    "idle_timeout",
-    "retry",
-    "breaker",
-    "limits",
-    "concurrency",
-    "metadata",
+    "redirect",
+    "respond",
 ];
-
-/// Keys of routes with a `path` alone.
-const PLAIN: &[&str] = &["methods", "headers", "query"];
 
 /// Both kinds of routes.
 #[derive(Debug, Default)]
@@ -107,7 +106,13 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
     for key in PLAIN {
         if fields.node(key, cx).is_some() {
             cx.error_with(fields.key_span(key), format!("`{key}` is for routes with a `path`"), |d| {
-                d.help("a service takes all its calls; send some of them elsewhere with `canary`")
+                d.help(match *key {
+                    "methods" | "headers" | "query" => {
+                        "a service takes all its calls; send some of them elsewhere with `canary`"
+                    }
+                    "request_headers" | "response_headers" => "what calls carry is said by `metadata`",
+                    _ => "a service is called by its own paths",
+                })
             });
         }
     }

@@ -1,6 +1,6 @@
 //! Plain routes, and the rules by which requests of a route go elsewhere.
 
-use super::{HostPattern, Place};
+use super::{Action, HostPattern, Place};
 use std::time::Duration;
 use tidegate_traffic::plan::Plan;
 use tidegate_traffic::{Conditions, PathPattern, Rule};
@@ -18,7 +18,8 @@ pub struct PlainRoute {
     pub action: Action,
     /// Of its requests these go elsewhere: the first rule that holds.
     pub canary: Vec<CanaryRule>,
-    /// The whole request; `None` is [`super::DEFAULT_TIMEOUT`].
+    /// The whole request, the end of its reply included; `None` is [`super::DEFAULT_TIMEOUT`] from the end of the
+    /// request to the head of its reply, and no limit beyond that.
     pub timeout: Option<Duration>,
     /// The longest request body, in bytes, in place of the listener's.
     pub max_body: Option<usize>,
@@ -26,20 +27,6 @@ pub struct PlainRoute {
     pub order: usize,
     /// `routes[i].path` in the file.
     pub place: Place,
-}
-
-/// What is done with the requests of a plain route.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// They are sent on.
-    Forward(Forward),
-}
-
-/// How requests are sent on.
-#[derive(Clone, Debug, Default)]
-pub struct Forward {
-    /// Name of the upstream.
-    pub upstream: String,
 }
 
 /// A rule by which requests of a route go elsewhere.
@@ -72,6 +59,7 @@ impl PlainRoute {
     pub fn upstream(&self) -> Option<&str> {
         match &self.action {
             Action::Forward(forward) => Some(&forward.upstream),
+            Action::Redirect(_) | Action::Respond(_) => None,
         }
     }
 }

@@ -22,6 +22,6 @@ pub(super) fn upstream(
 }
 
 /// What decisions look at of a request.
-pub(super) fn view<'r>(head: &'r request::Parts, peer: &Peer) -> RequestView<'r> {
+pub(crate) fn view<'r>(head: &'r request::Parts, peer: &Peer) -> RequestView<'r> {
     RequestView { method: &head.method, query: head.uri.query(), headers: &head.headers, trusted: peer.is_trusted() }
 }

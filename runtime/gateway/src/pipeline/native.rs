@@ -52,6 +52,11 @@ pub(super) fn protocol(head: &http_request::Parts) -> Protocol {
     }
 }
 
+/// Whether a request is a native call.
+pub(crate) fn is_call(head: &http_request::Parts) -> bool {
+    protocol(head) == Protocol::Grpc
+}
+
 /// gRPC that cannot be answered as gRPC, for want of trailers or because it is another protocol.
 pub(super) fn check_protocol(protocol: Protocol, head: &http_request::Parts) -> Result<(), Refusal> {
     if protocol == Protocol::Relative {

@@ -119,12 +119,12 @@ pub(super) fn write_origin(host: Option<HeaderValue>, uri: &Uri, peer: &Peer, me
 }
 
 /// The host that a request asks for, as routes have it: the target's, else the header's.
-fn asked_host(host: Option<HeaderValue>, uri: &Uri) -> Option<HeaderValue> {
+pub(super) fn asked_host(host: Option<HeaderValue>, uri: &Uri) -> Option<HeaderValue> {
     uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()).or(host)
 }
 
 /// Reads a body whole, by the deadline: what a client sends slowly is part of the call.
-async fn read_in_time<B>(body: B, limits: limits::Body, exchange: &mut Exchange) -> Result<Bytes, Refusal>
+pub(super) async fn read_in_time<B>(body: B, limits: limits::Body, exchange: &mut Exchange) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,

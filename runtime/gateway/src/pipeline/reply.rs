@@ -1,6 +1,7 @@
 //! The response's body, whole or streamed.
 
 use super::native::{Pass, refuse_over};
+use super::plain;
 use super::stopping;
 use super::stream::Source;
 use crate::exchange::Exchange;
@@ -39,6 +40,9 @@ enum Kind<R> {
     Large(Box<Large>),
     Stream(Box<Stream<R>>),
     Native(Box<Pass<R>>),
+    Plain(Box<plain::Pass<R>>),
+    /// Nothing: the connection is handed over behind the head.
+    Handover(Box<plain::Handover>),
     Local(Box<local::Reply>),
 }
 
@@ -77,6 +81,25 @@ impl<R> ReplyBody<R> {
         Self(Kind::Native(Box::new(pass)))
     }
 
+    pub(crate) fn plain(pass: plain::Pass<R>) -> Self {
+        Self(Kind::Plain(Box::new(pass)))
+    }
+
+    pub(crate) fn handover(handover: plain::Handover) -> Self {
+        Self(Kind::Handover(Box::new(handover)))
+    }
+
+    /// What the connection becomes behind this reply, once.
+    pub(crate) fn take_handover(&mut self) -> Option<plain::Handover> {
+        match std::mem::replace(&mut self.0, Kind::Nothing) {
+            Kind::Handover(handover) => Some(*handover),
+            other => {
+                self.0 = other;
+                None
+            }
+        }
+    }
+
     pub(crate) fn local(reply: local::Reply) -> Self {
         Self(Kind::Local(Box::new(reply)))
     }
@@ -91,7 +114,8 @@ impl<R> ReplyBody<R> {
     /// The client takes nothing: what ends with this body ends for that.
     pub(crate) fn abandon(&mut self) {
         match &mut self.0 {
-            Kind::Nothing | Kind::Whole(_) => {}
+            Kind::Nothing | Kind::Whole(_) | Kind::Handover(_) => {}
+            Kind::Plain(pass) => pass.abandon(),
             Kind::Large(large) => large.exchange.end_stalled(),
             Kind::Stream(stream) => stream.exchange.end_stalled(),
             Kind::Native(pass) => pass.abandon(),
@@ -114,7 +138,8 @@ where
         let piece = match &mut self.0 {
             Kind::Native(pass) => return pass.poll_frame(context).map(|frame| frame.map(Ok)),
             Kind::Local(reply) => return reply.poll_frame(context).map(|frame| frame.map(Ok)),
-            Kind::Nothing => Poll::Ready(None),
+            Kind::Plain(pass) => return pass.poll_frame(context),
+            Kind::Nothing | Kind::Handover(_) => Poll::Ready(None),
             Kind::Whole(body) if body.is_empty() => Poll::Ready(None),
             Kind::Whole(body) => Poll::Ready(Some(Ok(std::mem::take(body)))),
             Kind::Large(large) => Poll::Ready(large.next_piece().map(Ok)),
@@ -125,7 +150,8 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Nothing => true,
+            Kind::Nothing | Kind::Handover(_) => true,
+            Kind::Plain(pass) => pass.is_end_stream(),
             Kind::Whole(body) => body.is_empty(),
             Kind::Large(large) => large.rest.is_empty(),
             Kind::Stream(_) => false,
@@ -138,7 +164,7 @@ where
         match &self.0 {
             Kind::Whole(body) => SizeHint::with_exact(body.len() as u64),
             Kind::Large(large) => SizeHint::with_exact(large.rest.len() as u64),
-            Kind::Nothing | Kind::Stream(_) | Kind::Native(_) | Kind::Local(_) => SizeHint::default(),
+            _ => SizeHint::default(),
         }
     }
 }

@@ -6,11 +6,12 @@ mod refused;
 
 use super::h2::jittered;
 use super::lingering::Lingering;
-use super::patience::{Activity, Observed, PARK_AFTER, Patience, Verdict};
+use super::patience::{Activity, InFlight, Observed, PARK_AFTER, Patience, Verdict};
 use super::worker::Shared;
 use crate::peer::Peer;
 use crate::phase::Phase;
-use crate::pipeline;
+use crate::pipeline::{self, BodyOf, plain::Handover};
+use crate::upstreams::Pools;
 use body::{Counted, Read};
 use bytes::Bytes;
 pub(super) use head::Head;
@@ -52,26 +53,16 @@ where
     let activity = Rc::new(Activity::default());
     let life = Rc::new(Life::new(&peer, shared));
     let (handler, requests, peer) = (Rc::clone(shared), Rc::clone(&activity), Rc::new(peer));
+    let lives = Rc::clone(&life);
     let service = service_fn(move |mut request: http::Request<Incoming>| {
-        let (shared, peer, life) = (Rc::clone(&handler), Rc::clone(&peer), Rc::clone(&life));
+        let (shared, peer, life) = (Rc::clone(&handler), Rc::clone(&peer), Rc::clone(&lives));
         let in_flight = requests.request();
         if let Some(oddity) = requests.oddity() {
             request.extensions_mut().insert(oddity);
         }
         let bytes = Arc::clone(requests.body_bytes());
         let request = request.map(|body| Read::new(body, bytes));
-        async move {
-            let mut response = pipeline::handle(&shared.gateway, &*shared.pools, request, &peer).await;
-            if response.status().canonical_reason().is_none() {
-                response.extensions_mut().insert(CLIENT_CLOSED_REQUEST);
-            }
-            // When the gateway stops, or the listener is closed, this is how a connection of h1 ends without losing a request: what the
-            // client sends after it read this, it sends elsewhere.
-            if life.is_over() || shared.is_draining() {
-                response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response.map(|body| Counted::new(body, in_flight)))
-        }
+        respond(request, shared, peer, life, in_flight)
     });
     let mut stream = Observed::new(Lingering::new(stream), Rc::clone(&activity));
     let mut phase = shared.phase.clone();
@@ -95,11 +86,23 @@ where
                 }
             }
         };
-        if let Some(Ok(())) = ended {
+        let handover = life.handover.take();
+        if let (Some(Ok(())), None) = (&ended, &handover) {
             return;
         }
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
         stream = io.into_inner();
+        if let Some(handover) = handover {
+            let over = async {
+                if !stopped {
+                    let _ = over.as_mut().await;
+                }
+            };
+            handover.run(&mut stream, read_buf, over).await;
+            // It is over either way.
+            let _ = stream.shutdown().await;
+            return;
+        }
         if let Some(Err(error)) = ended {
             refused::tell(&error, address, shared);
             // After an error hyper leaves the socket as it is: what it answered must not be lost to a reset.
@@ -121,6 +124,27 @@ where
             }
         }
     }
+}
+
+async fn respond(
+    request: http::Request<Read>,
+    shared: Rc<Shared>,
+    peer: Rc<Peer>,
+    life: Rc<Life>,
+    in_flight: InFlight,
+) -> Result<http::Response<Counted<BodyOf<Pools>>>, Infallible> {
+    let mut response = pipeline::handle(&shared.gateway, &*shared.pools, request, &peer).await;
+    if response.status().canonical_reason().is_none() {
+        response.extensions_mut().insert(CLIENT_CLOSED_REQUEST);
+    }
+    // When the gateway stops, or the listener is closed, this is how a connection of h1 ends without losing a request: what the
+    // client sends after it read this, it sends elsewhere.
+    if let Some(handover) = response.body_mut().take_handover() {
+        life.handover.set(Some(handover));
+    } else if life.is_over() || shared.is_draining() {
+        response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    }
+    Ok(response.map(|body| Counted::new(body, in_flight)))
 }
 
 /// What became of a connection that was put aside.
@@ -163,6 +187,8 @@ where
 struct Life {
     left: Cell<u64>,
     ends: Option<Instant>,
+    /// What the connection becomes behind its last reply.
+    handover: Cell<Option<Handover>>,
     shared: Rc<Shared>,
 }
 
@@ -170,7 +196,7 @@ impl Life {
     fn new(peer: &Peer, shared: &Rc<Shared>) -> Self {
         let limits = peer.limits();
         let ends = clock::now().checked_add(jittered(limits.max_age));
-        Self { left: Cell::new(limits.max_requests), ends, shared: Rc::clone(shared) }
+        Self { left: Cell::new(limits.max_requests), ends, handover: Cell::new(None), shared: Rc::clone(shared) }
     }
 
     /// One more is answered; whether it was the last.

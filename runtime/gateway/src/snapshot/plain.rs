@@ -1,13 +1,13 @@
 //! Plain routes, compiled, and which of a host's routes takes a request.
 
-use super::{Host, Location, Routed, Snapshot};
+use super::{Host, Location, RouteLine, Routed, Snapshot};
 use crate::canary::Rules;
 use crate::config::{Config, HostPattern, PlainRoute};
 use http::{HeaderMap, Method, Uri};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tidegate_telemetry::metrics::{Metrics, requests};
-use tidegate_traffic::{Entry, NormalPath, PathRefusal, RequestView, Table};
+use tidegate_traffic::{Entry, NormalPath, PathPattern, PathRefusal, RequestView, Table};
 use tidegate_transcode::{Code, Miss, Status};
 
 /// The methods that are counted by their names; all others are counted together.
@@ -56,6 +56,15 @@ pub(crate) enum Found<'s> {
     Rule(Routed<'s>),
     /// A plain route.
     Plain(RoutedPlain<'s>),
+}
+
+impl RoutedPlain<'_> {
+    /// So many bytes of the path are what the route says; what follows is the client's.
+    pub(crate) fn matched(&self) -> usize {
+        match &self.config.path {
+            PathPattern::Exact(path) | PathPattern::Prefix(path) => path.len(),
+        }
+    }
 }
 
 // === impl CompiledPlain ===
@@ -161,6 +170,21 @@ impl Snapshot {
             (Err(_), Err(miss @ Miss::MethodNotAllowed { .. })) => return Err(miss),
         };
         Err(Miss::BadPath(Status::new(Code::InvalidArgument, path.to_string())))
+    }
+
+    /// The lines of a host's plain routes.
+    pub(super) fn plain_lines(&self, host: &Host) -> impl Iterator<Item = RouteLine> {
+        let of_host = self.config.plain.iter().filter(|route| route.host == host.pattern);
+        of_host.map(|route| {
+            let methods: Vec<&str> = route.conditions.methods.iter().map(Method::as_str).collect();
+            RouteLine {
+                method: if methods.is_empty() { "*".into() } else { methods.join(",") },
+                path: route.path.to_string(),
+                host: route.host.to_string(),
+                rpc: "-".into(),
+                upstream: route.upstream().unwrap_or("-").into(),
+            }
+        })
     }
 
     fn order_of(&self, routed: &Routed<'_>) -> usize {

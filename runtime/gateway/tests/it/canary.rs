@@ -4,6 +4,7 @@ use crate::native::call;
 use crate::rig::{ECHO, Scripted, data, framed, request, route, schema, trailers, upstream};
 use http::{HeaderName, Request};
 use http_body_util::BodyExt;
+use std::ops::Deref;
 use std::sync::Arc;
 use tidegate_gateway::config::{CanaryPlan, CanaryRule, Config, HostPattern, Place, SchemaSource};
 use tidegate_gateway::snapshot::Schemas;
@@ -18,7 +19,7 @@ struct Both([Scripted; 2]);
 impl Upstreams for Both {
     type Call = Scripted;
 
-    fn get(&self, _snapshot: &Snapshot, index: usize) -> &Scripted {
+    fn get(&self, _snapshot: &Snapshot, index: usize) -> impl Deref<Target = Scripted> {
         &self.0[index]
     }
 }

@@ -15,6 +15,8 @@ mod local;
 mod metadata;
 mod methods;
 mod native;
+mod plain;
+mod plain_live;
 mod replies;
 mod schemas;
 mod shop;

@@ -34,10 +34,15 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// A write of this size is not worth copying if nothing is buffered before it.
 const DIRECT_BYTES: usize = 32 * 1024;
 
+/// Bytes that are read before it is the turn of other tasks: eight full frames. A peer that sends as fast as
+/// they are read would have the worker for as long as its windows last, which is megabytes.
+const TURN_BYTES: usize = 128 * 1024;
+
 /// The socket, given to `h2`.
 #[derive(Debug)]
 pub(super) struct Io {
     read: OwnedReadHalf,
+    read_in_turn: usize,
     write: Arc<Mutex<Out>>,
     heard: Arc<AtomicBool>,
 }
@@ -57,7 +62,7 @@ struct Out {
 pub(super) fn split(socket: TcpStream, heard: Arc<AtomicBool>) -> (Io, Flusher) {
     let (read, half) = socket.into_split();
     let write = Arc::new(Mutex::new(Out { half, buffer: BytesMut::new() }));
-    (Io { read, write: Arc::clone(&write), heard }, Flusher(write))
+    (Io { read, read_in_turn: 0, write: Arc::clone(&write), heard }, Flusher(write))
 }
 
 // === impl Flusher ===
@@ -89,7 +94,18 @@ impl Out {
 
 impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.read).poll_read(cx, buf))?;
+        if self.read_in_turn >= TURN_BYTES {
+            self.read_in_turn = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let Poll::Ready(read) = Pin::new(&mut self.read).poll_read(cx, buf) else {
+            self.read_in_turn = 0;
+            return Poll::Pending;
+        };
+        read?;
+        self.read_in_turn += buf.filled().len() - before;
         self.heard.store(true, Relaxed);
         Poll::Ready(Ok(()))
     }

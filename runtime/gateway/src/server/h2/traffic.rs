@@ -95,16 +95,21 @@ impl Drop for Underway {
     }
 }
 
+/// Bytes that are read before it is the turn of other connections: the h2 library works off all that it can
+/// read, and a few thousand frames or header fields in a row are felt by everybody else of the worker.
+const TURN_BYTES: usize = 16 * 1024;
+
 /// A socket that tells its [`Traffic`] what moves.
 #[derive(Debug)]
 pub(super) struct Socket<S> {
     stream: S,
     traffic: Rc<Traffic>,
+    read_in_turn: usize,
 }
 
 impl<S> Socket<S> {
     pub(super) fn new(stream: S, traffic: Rc<Traffic>) -> Self {
-        Self { stream, traffic }
+        Self { stream, traffic, read_in_turn: 0 }
     }
 }
 
@@ -114,10 +119,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.traffic.flood().is_some() {
+            // Whoever polls the connection is about to close it. What else came is not worth a look.
+            return Poll::Pending;
+        }
+        if self.read_in_turn >= TURN_BYTES {
+            self.read_in_turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let new = &buffer.filled()[before..];
-        if !new.is_empty() {
+        if new.is_empty() {
+            self.read_in_turn = 0;
+        } else {
+            self.read_in_turn += new.len();
             self.traffic.read(new);
         }
         read
@@ -153,3 +170,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,11 +9,11 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead as _, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpStream},
 };
 
-use super::{BUFFER_BYTES, DIRECT_BYTES, Flusher, Io, split};
+use super::{BUFFER_BYTES, DIRECT_BYTES, Flusher, Io, TURN_BYTES, split};
 
 async fn pair() -> (Io, Flusher, TcpStream, Arc<AtomicBool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -83,4 +83,31 @@ async fn whatever_arrives_is_heard() {
     assert!(!heard.load(Relaxed));
     peer.write_all(b"x").await.unwrap();
     assert_eq!((io.read_u8().await.unwrap(), heard.load(Relaxed)), (b'x', true));
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_much_has_its_turn_and_no_more() {
+    let (mut io, _flusher, peer, _) = pair().await;
+    peer.writable().await.unwrap();
+    let mut left = 0;
+    while let Ok(written) = peer.try_write(&[7; 64 * 1024]) {
+        left += written;
+    }
+    while left > 0 {
+        let mut turn = 0;
+        poll_fn(|cx| {
+            let mut bytes = [0; 16 * 1024];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            while let Poll::Ready(read) = Pin::new(&mut io).poll_read(cx, &mut buffer) {
+                read.unwrap();
+                turn += buffer.filled().len();
+                buffer.clear();
+            }
+            // Woken, whether more is there or the turn was over.
+            if turn > 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        assert!(turn < TURN_BYTES + 16 * 1024, "{turn} bytes in one turn");
+        left -= turn;
+    }
 }
