@@ -536,13 +536,6 @@ fn leave_out(body: &mut Bytes, headers: &mut HeaderMap) {
     *body = Bytes::new();
 }
 
-/// Marks a value that no other request has, so that HPACK does not put it into its table: it would push out
-/// what does repeat, and each further value is compared with all that are there under the same name.
-fn once(mut value: HeaderValue) -> HeaderValue {
-    value.set_sensitive(true);
-    value
-}
-
 /// The client's request id if it is well-formed, else one of our own; in either direction.
 fn request_id(headers: Option<&HeaderMap>, wall: SystemTime) -> HeaderValue {
     once(match headers.and_then(|headers| headers.get(&REQUEST_ID)) {

@@ -19,6 +19,7 @@
 //! begins with what the shared bucket holds.
 
 use crate::ask::{Ask, Decision, Mode, Receipt};
+use crate::gcra::Gcra;
 use crate::key::Key;
 use crate::local::atomic::{AtomicU64, Ordering, Word128};
 use crate::local::word::{STATE_BITS, Step, Word, low};
@@ -163,7 +164,7 @@ impl Table {
         Seen::Absent(vacant)
     }
 
-    /// Answers `ask` for `key`, and says whether it was answered in a shared bucket.
+    /// Answers `ask` for `key`.
     #[inline]
     pub(crate) fn decide<W: Word>(&self, key: Key, now: u64, word: &W, ask: Ask) -> Decision {
         let home = self.home(key);
@@ -177,6 +178,26 @@ impl Table {
                 return decision;
             }
         }
+    }
+
+    /// Whether `cost` is admitted for `key`: the common case of a bucket that stands in its first slots, told with
+    /// yes or no; all others go the long way.
+    #[inline]
+    pub(crate) fn admits(&self, key: Key, now: u64, bucket: &Gcra, cost: u64) -> bool {
+        let home = self.home(key);
+        for nth in 0..WAYS {
+            let place = self.at(Self::slot(&home, nth));
+            let value = place.load();
+            if value & !STATE == home.mark {
+                let tat = low(value);
+                let Some(next) = bucket.spend(tat, now, cost) else { return false };
+                if next == tat || place.swap_if(value, home.mark | u128::from(next)) {
+                    return true;
+                }
+                break;
+            }
+        }
+        self.decide(key, now, bucket, Ask::spend(cost)).is_admitted()
     }
 
     /// Charges the key's own state. `None`: it changed meanwhile.
@@ -284,7 +305,9 @@ impl Table {
     #[cold]
     fn share<W: Word>(&self, home: &Home, now: u64, word: &W, ask: Ask) -> Option<Decision> {
         let number = self.slots() + home.shard;
-        let place = &self.shards[home.shard].shared;
+        let shard = &self.shards[home.shard];
+        let place = &shard.shared;
+        let now = if self.has(Flaw::OldClock) { now } else { now.max(shard.latest.load(Ordering::SeqCst)) };
         let mut decision;
         loop {
             let value = place.load();
