@@ -83,7 +83,7 @@ pub(crate) fn document_in(document: Document, folder: &Path) -> Result<Ready, Fa
     compile(document, candidate, loader, &Schemas::new())
 }
 
-/// The same as [`file`], with the schemas that upstreams tell themselves.
+/// The same as [`file()`], with the schemas that upstreams tell themselves.
 pub(crate) fn file_online(path: &Path) -> Result<Ready, Failure> {
     let document = files::read(path).map_err(|error| Failure::config(not_read(&error)))?;
     let (candidate, loader) = candidate(&document, files::folder_of(path))?;
