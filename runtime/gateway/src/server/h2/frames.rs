@@ -79,16 +79,20 @@ impl Frames {
         }
     }
 
-    /// Takes what was read.
-    pub(super) fn read(&mut self, mut bytes: &[u8]) {
+    /// Takes what was read; how much of it makes work: all but what DATA frames carry, which is only passed
+    /// on, and which windows bound.
+    pub(super) fn read(&mut self, mut bytes: &[u8]) -> usize {
+        let mut work = 0;
         while !bytes.is_empty() {
             if self.skip > 0 {
                 let skipped = self.skip.min(bytes.len());
                 self.skip -= skipped;
+                work += if self.head[3] == DATA { 0 } else { skipped };
                 bytes = &bytes[skipped..];
                 continue;
             }
             let taken = (HEAD - self.filled).min(bytes.len());
+            work += taken;
             self.head[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
             self.filled += taken;
             bytes = &bytes[taken..];
@@ -97,6 +101,7 @@ impl Frames {
                 self.frame();
             }
         }
+        work
     }
 
     /// Which part is incomplete that no service waits for: a header block, another frame than DATA, a

@@ -69,15 +69,16 @@ impl Traffic {
         self.frames.borrow_mut().sent_data();
     }
 
-    fn read(&self, bytes: &[u8]) {
+    fn read(&self, bytes: &[u8]) -> usize {
         self.heard.set(true);
         let mut frames = self.frames.borrow_mut();
-        frames.read(bytes);
+        let work = frames.read(bytes);
         let before = self.incomplete.get();
         let now = frames.incomplete();
         if now != before.map(|(part, _)| part) {
             self.incomplete.set(now.map(|part| (part, clock::now())));
         }
+        work
     }
 
     fn wrote<T>(&self, written: &Poll<io::Result<T>>) {
@@ -95,8 +96,9 @@ impl Drop for Underway {
     }
 }
 
-/// Bytes that are read before it is the turn of other connections: the h2 library works off all that it can
-/// read, and a few thousand frames or header fields in a row are felt by everybody else of the worker.
+/// Bytes of frames that make work which are read before it is the turn of other connections: the h2 library works
+/// off all that it can read, and a few thousand frames or header fields in a row are felt by everybody else of the
+/// worker.
 const TURN_BYTES: usize = 4 * 1024;
 
 /// A socket that tells its [`Traffic`] what moves.
@@ -104,12 +106,12 @@ const TURN_BYTES: usize = 4 * 1024;
 pub(super) struct Socket<S> {
     stream: S,
     traffic: Rc<Traffic>,
-    read_in_turn: usize,
+    work_in_turn: usize,
 }
 
 impl<S> Socket<S> {
     pub(super) fn new(stream: S, traffic: Rc<Traffic>) -> Self {
-        Self { stream, traffic, read_in_turn: 0 }
+        Self { stream, traffic, work_in_turn: 0 }
     }
 }
 
@@ -123,8 +125,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
             // Whoever polls the connection is about to close it. What else came is not worth a look.
             return Poll::Pending;
         }
-        if self.read_in_turn >= TURN_BYTES {
-            self.read_in_turn = 0;
+        if self.work_in_turn >= TURN_BYTES {
+            self.work_in_turn = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -132,10 +134,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let new = &buffer.filled()[before..];
         if new.is_empty() {
-            self.read_in_turn = 0;
+            self.work_in_turn = 0;
         } else {
-            self.read_in_turn += new.len();
-            self.traffic.read(new);
+            self.work_in_turn += self.traffic.read(new);
         }
         read
     }
