@@ -102,6 +102,18 @@ impl Terms {
         }
     }
 
+    /// The same terms for somebody who must leave `units` to others.
+    #[must_use]
+    pub fn leaving(self, units: u64) -> Self {
+        Self { policy: self.policy.leaving(units), ..self }
+    }
+
+    /// The quota, as the store gets it.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Leases whose burst is whole: too much can pass. For the test that shows it.
     #[doc(hidden)]
     #[must_use]

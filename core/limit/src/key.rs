@@ -45,6 +45,13 @@ impl KeyBuilder {
         self
     }
 
+    /// Adds that there is no value, which is no value of anybody.
+    #[must_use]
+    pub fn without(mut self) -> Self {
+        self.0.write_u64(u64::MAX);
+        self
+    }
+
     /// The key.
     #[must_use]
     pub fn key(&self) -> Key {

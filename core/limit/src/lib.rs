@@ -2,8 +2,8 @@
 //!
 //! **Owns** the algorithms ([`gcra`], [`window`], [`log`], [`fixed`], [`concurrency`]), the state of keys in this
 //! process ([`local`]), a node's side of limits that nodes share ([`front`]: combining, leases, the refusal cache),
-//! what the shared store does ([`shared`], behind [`ports::CounterStore`]), and exact judges of all that
-//! ([`contract`]).
+//! what the shared store does ([`shared`], behind [`ports::CounterStore`]), rules ([`rules`]: which limits a request
+//! must pass), and exact judges of what was admitted ([`contract`]).
 //!
 //! **Does not** do I/O, read a clock, draw random bits, read YAML, know requests or HTTP: `now`, random bits and
 //! values are arguments.
@@ -26,6 +26,7 @@ pub mod local;
 pub mod log;
 pub mod ports;
 mod quota;
+pub mod rules;
 pub mod shared;
 pub mod window;
 

@@ -1,0 +1,168 @@
+//! Which limits a request must pass, with which key, quota and cost.
+//!
+//! A limit is configured as a plain [`Limit`]; [`Rules::compile`] checks all of them and reports every problem at
+//! once. A request is seen through [`Facts`] only.
+
+mod compile;
+mod config;
+mod tree;
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use crate::algorithm::{Algorithm, Policy};
+use crate::ask::Ask;
+use crate::front::Terms;
+use crate::key::{Key, Keys};
+
+pub use compile::Context;
+pub use config::{
+    Absent, Class, Condition, Cost, FailurePolicy, KeyPart, Limit, Matcher, Override, PEER, Percent, Problem, Quota,
+    Source,
+};
+pub use tree::{Tree, TreeError, Value};
+
+/// What a limit can ask about a request.
+pub trait Facts {
+    /// The value of a source; `None`: the request has none. Of a repeated header all values, joined by commas.
+    /// Never asked for [`Source::Peer`] and [`Source::Constant`].
+    fn value(&self, source: &Source) -> Option<Cow<'_, [u8]>>;
+
+    /// Who is connected, or whom a trusted peer names.
+    fn peer(&self) -> IpAddr;
+}
+
+/// All limits, ready to rule.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    rules: Vec<Rule>,
+}
+
+/// One limit, ready to rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    name: String,
+    algorithm: Algorithm,
+    keys: usize,
+    store: Option<String>,
+    hash: Keys,
+    key: Vec<KeyPart>,
+    when: Vec<Condition>,
+    cost: Cost,
+    enforce: Percent,
+    /// Without the class of all others, which comes last.
+    classes: Vec<Class>,
+    quotas: Vec<Compiled>,
+    /// Which of the quotas; the first one is for everybody else.
+    overrides: Tree<Option<usize>>,
+}
+
+/// A quota, for each class.
+#[derive(Debug, Clone)]
+struct Compiled {
+    local: Vec<Policy>,
+    shared: Vec<Terms>,
+}
+
+/// What a limit says about a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Ruling<'a> {
+    /// The budget that the request belongs to.
+    pub key: Key,
+    /// Its quota, for a store in this process.
+    pub policy: &'a Policy,
+    /// Its terms, for a store that nodes share.
+    pub terms: &'a Terms,
+    /// What the request costs.
+    pub ask: Ask,
+    /// The class of the caller, as a place in the limit's classes; the last is that of all others.
+    pub class: usize,
+    /// Whether a refusal refuses the request; otherwise it is only counted.
+    pub enforced: bool,
+}
+
+impl Rules {
+    /// The limit of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+
+    /// All limits, in the order of the config.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+}
+
+impl Rule {
+    /// The limit's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its algorithm, with everybody's quota.
+    #[must_use]
+    pub const fn algorithm(&self) -> &Algorithm {
+        &self.algorithm
+    }
+
+    /// Keys to keep at one time in this process.
+    #[must_use]
+    pub const fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// The store that nodes share; `None`: this process.
+    #[must_use]
+    pub fn store(&self) -> Option<&str> {
+        self.store.as_deref()
+    }
+
+    /// The name of a class, by [`Ruling::class`].
+    #[must_use]
+    pub fn class(&self, class: usize) -> Option<&str> {
+        self.classes.get(class).map(|class| class.name.as_str())
+    }
+
+    /// What the limit says about a request; `None`: nothing, for a condition does not hold, a value that the limit
+    /// wants is absent, or the quota is "unlimited". `random` is 64 random bits, for a limit that is enforced in
+    /// part.
+    #[must_use]
+    pub fn ruling(&self, facts: &impl Facts, random: u64) -> Option<Ruling<'_>> {
+        if !self.when.iter().all(|condition| condition.holds(facts)) {
+            return None;
+        }
+        let mut key = self.hash.of(&self.name);
+        let mut entries: Vec<(String, String)> = Vec::new();
+        for part in &self.key {
+            let value = part.source.read(facts);
+            match (&value, part.absent) {
+                (None, Absent::Skips) => return None,
+                (None, Absent::Counts) => key = key.without(),
+                (Some(value), _) => key = key.with(value),
+            }
+            if !self.overrides.is_empty() {
+                let value = value.map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default();
+                entries.push((part.source.label(), value));
+            }
+        }
+        let quota = match self.overrides.find(&entries) {
+            None => 0,
+            Some(Some(quota)) => *quota,
+            Some(None) => return None,
+        };
+        let class = self.classes.iter().position(|class| class.when.holds(facts)).unwrap_or(self.classes.len());
+        Some(Ruling {
+            key: key.key(),
+            policy: &self.quotas[quota].local[class],
+            terms: &self.quotas[quota].shared[class],
+            ask: Ask::spend(self.cost.of(facts)),
+            class,
+            enforced: self.enforce.holds(random),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
