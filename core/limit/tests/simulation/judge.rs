@@ -16,8 +16,8 @@ pub(crate) struct Admitted {
     /// µs.
     pub(crate) at: u64,
     pub(crate) cost: u64,
-    /// The store's own clock then, for windows that it aligns. µs.
-    pub(crate) store: u64,
+    /// Which server it was, and the latest time of its own clock until then, in µs: for windows that it aligns.
+    pub(crate) store: (u64, u64),
 }
 
 /// The most units beyond the limit, of any key.
@@ -47,10 +47,10 @@ fn of_key(plan: &Plan, mut admitted: Vec<Admitted>) -> u128 {
             judge.excess()
         }
         Algorithm::FixedWindow(rate) => {
-            let mut windows: BTreeMap<u128, u128> = BTreeMap::new();
+            let mut windows: BTreeMap<(u64, u128), u128> = BTreeMap::new();
             for one in admitted {
-                let window = u128::from(one.store) / rate.per().as_micros();
-                *windows.entry(window).or_default() += u128::from(one.cost);
+                let window = u128::from(one.store.1) / rate.per().as_micros();
+                *windows.entry((one.store.0, window)).or_default() += u128::from(one.cost);
             }
             windows.into_values().max().unwrap_or(0).saturating_sub(u128::from(rate.count()))
         }

@@ -70,6 +70,8 @@ struct Server {
     run: u64,
     is_up: bool,
     clock: u64,
+    /// The latest time of its clock.
+    latest: u64,
 }
 
 /// What happened in a schedule.
@@ -108,8 +110,8 @@ pub(crate) struct World<'a> {
     replica: Shared,
     runs: u64,
     tickets: u64,
-    /// When the store applied a batch: µs of the world, and of its own clock.
-    applied: HashMap<(usize, u64, u64), (u64, u64)>,
+    /// When the store applied a batch: µs of the world, and the server with its own clock.
+    applied: HashMap<(usize, u64, u64), (u64, (u64, u64))>,
     pub(crate) seen: Seen,
     pub(crate) admitted: Vec<Admitted>,
     stats_died: u64,
@@ -136,7 +138,7 @@ impl<'a> World<'a> {
             queue: BinaryHeap::new(),
             events: HashMap::new(),
             nodes,
-            master: Server { shared, run: 1, is_up: true, clock: STORE_EPOCH },
+            master: Server { shared, run: 1, is_up: true, clock: STORE_EPOCH, latest: 0 },
             old: None,
             replica,
             runs: 1,
@@ -253,7 +255,7 @@ impl<'a> World<'a> {
         self.seen.asked += cost;
         let id = Key(u128::from(key) + 1);
         match self.nodes[node].front.ask(now, id, &self.plan.terms, Ask::spend(cost), ticket) {
-            Some(outcome) => self.decided(key, cost, (self.now, 0), outcome),
+            Some(outcome) => self.decided(key, cost, (self.now, (0, 0)), outcome),
             None => drop(self.nodes[node].open.insert(ticket, (key, cost, asked))),
         }
         self.send(node);
@@ -293,7 +295,8 @@ impl<'a> World<'a> {
             server.shared = Shared::new(0);
         }
         let answers = server.shared.decide(run, Scale::Shared.elapsed(Duration::from_micros(clock)), &batch.items);
-        self.applied.insert((node, life, batch.id), (self.now, own));
+        server.latest = server.latest.max(own);
+        self.applied.insert((node, life, batch.id), (self.now, (server.run, server.latest)));
         if self.plan.faults && self.dice.is(2) || self.nodes[node].cut_off > self.now {
             self.seen.lost_replies += 1;
             return;
@@ -309,14 +312,14 @@ impl<'a> World<'a> {
             let (key, cost, asked) = self.nodes[node].open.remove(&ticket).expect("a ticket is answered once");
             let point = match outcome.by {
                 By::Store => point.expect("the store's answer comes from the store"),
-                _ => (self.now, 0),
+                _ => (self.now, (0, 0)),
             };
             assert!(asked <= point.0 && point.0 <= self.now, "seed {}: decided out of time", self.plan.seed);
             self.decided(key, cost, point, outcome);
         }
     }
 
-    fn decided(&mut self, key: u64, cost: u64, (at, store): (u64, u64), outcome: Outcome) {
+    fn decided(&mut self, key: u64, cost: u64, (at, store): (u64, (u64, u64)), outcome: Outcome) {
         match outcome.by {
             By::Lease => self.seen.leased += 1,
             By::Refusal => self.seen.repeated += 1,
@@ -392,7 +395,7 @@ impl<'a> World<'a> {
     fn fail_over(&mut self, two_masters: bool) {
         self.runs += 1;
         let skew = self.dice.roll(20_000);
-        let mut promoted = Server { shared: self.replica.clone(), run: self.runs, is_up: true, clock: STORE_EPOCH };
+        let mut promoted = Server { shared: self.replica.clone(), run: self.runs, is_up: true, clock: STORE_EPOCH, latest: 0 };
         promoted.clock += skew;
         let old = std::mem::replace(&mut self.master, promoted);
         self.seen.failovers += 1;
