@@ -170,6 +170,16 @@ impl Gcra {
         (decision, (spent > 0).then_some(next))
     }
 
+    /// The state after spending `cost`; `None`: it does not fit. [`Gcra::decide`] without the rest of the answer.
+    #[inline]
+    #[must_use]
+    pub fn spend(&self, tat: u64, now: u64, cost: u64) -> Option<u64> {
+        let now = now.min(LATEST);
+        let base = tat.clamp(now, now + self.ceiling);
+        let need = cost.saturating_mul(self.interval);
+        (need <= self.tolerance.saturating_sub(base - now)).then(|| if need == 0 { tat } else { base + need })
+    }
+
     /// Gives back what `receipt` says; the state to store, if that changes anything.
     ///
     /// What comes back is less by what has refilled since: without the spending the bucket might have been full all

@@ -1,8 +1,7 @@
 //! Keys as fixed-size hashes.
 
-use std::hash::Hasher as _;
-
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
+use siphasher::sip128::SipHasher13;
+use smallvec::SmallVec;
 
 /// The 128-bit hash of everything that makes two budgets different: the limit and the values of its key.
 ///
@@ -14,47 +13,98 @@ pub struct Key(pub u128);
 /// Makes [`Key`]s. Every process that shares a store must have the same secret.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys {
-    secret: (u64, u64),
+    hasher: SipHasher13,
+}
+
+/// Makes the keys of one limit: its own secret follows from its name.
+#[derive(Debug, Clone, Copy)]
+pub struct KeysOfLimit {
+    /// For lists of values.
+    hasher: SipHasher13,
+    /// For keys that are one value, which need no lengths.
+    only: SipHasher13,
 }
 
 /// A key in the making.
 #[derive(Debug, Clone)]
-pub struct KeyBuilder(SipHasher13);
+pub struct KeyBuilder {
+    hasher: SipHasher13,
+    parts: SmallVec<[u8; 64]>,
+}
+
+/// Longer values are hashed first, so that a key in the making stays small whatever is in it.
+const LONGEST: usize = 128;
+/// In place of a length: a long value's hash follows; there is no value.
+const HASHED: u8 = 254;
+const ABSENT: u8 = 255;
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+const fn halves(hash: u128) -> (u64, u64) {
+    ((hash >> 64) as u64, hash as u64)
+}
+
+fn keyed(secret: u128) -> SipHasher13 {
+    let (high, low) = halves(secret);
+    SipHasher13::new_with_keys(high, low)
+}
 
 impl Keys {
     /// Keys under a secret of 128 random bits.
     #[must_use]
-    pub const fn new(secret: u128) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-        Self { secret: ((secret >> 64) as u64, secret as u64) }
+    pub fn new(secret: u128) -> Self {
+        Self { hasher: keyed(secret) }
     }
 
-    /// A key that begins with `limit`, the name of the limit.
+    /// The keys of `limit`, by its name.
     #[must_use]
-    pub fn of(&self, limit: &str) -> KeyBuilder {
-        KeyBuilder(SipHasher13::new_with_keys(self.secret.0, self.secret.1)).with(limit.as_bytes())
+    pub fn of(&self, limit: &str) -> KeysOfLimit {
+        let secret = self.hasher.hash(limit.as_bytes()).as_u128();
+        KeysOfLimit { hasher: keyed(secret), only: keyed(!secret) }
+    }
+}
+
+impl KeysOfLimit {
+    /// A key without values.
+    #[inline]
+    #[must_use]
+    pub fn start(&self) -> KeyBuilder {
+        KeyBuilder { hasher: self.hasher, parts: SmallVec::new() }
+    }
+
+    /// The key that is one value, and never that of a list.
+    #[inline]
+    #[must_use]
+    pub fn only(&self, value: &[u8]) -> Key {
+        Key(self.only.hash(value).as_u128())
     }
 }
 
 impl KeyBuilder {
     /// Adds a value. Lengths are part of the hash: `("a", "bc")` is not `("ab", "c")`.
+    #[inline]
     #[must_use]
     pub fn with(mut self, value: &[u8]) -> Self {
-        self.0.write_u64(value.len() as u64);
-        self.0.write(value);
+        if let (Ok(length), true) = (u8::try_from(value.len()), value.len() <= LONGEST) {
+            self.parts.push(length);
+            self.parts.extend_from_slice(value);
+        } else {
+            self.parts.push(HASHED);
+            self.parts.extend_from_slice(&self.hasher.hash(value).as_u128().to_le_bytes());
+        }
         self
     }
 
     /// Adds that there is no value, which is no value of anybody.
     #[must_use]
     pub fn without(mut self) -> Self {
-        self.0.write_u64(u64::MAX);
+        self.parts.push(ABSENT);
         self
     }
 
     /// The key.
+    #[inline]
     #[must_use]
     pub fn key(&self) -> Key {
-        Key(self.0.finish128().as_u128())
+        Key(self.hasher.hash(&self.parts).as_u128())
     }
 }

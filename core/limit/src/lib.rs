@@ -32,5 +32,5 @@ pub mod window;
 
 pub use algorithm::{Algorithm, Kind, Policy};
 pub use ask::{Ask, Decision, Mode, Receipt, Retry};
-pub use key::{Key, KeyBuilder, Keys};
+pub use key::{Key, KeyBuilder, Keys, KeysOfLimit};
 pub use quota::{LONGEST_PERIOD, QuotaError, Rate, Scale};

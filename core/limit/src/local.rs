@@ -96,6 +96,20 @@ impl Store {
         }
     }
 
+    /// Whether `cost` is admitted for `key`, and spent then: [`Store::decide`] for callers who tell nobody what
+    /// remains, in fewer instructions. [`Kind::Bucket`] only; others go the long way.
+    ///
+    /// # Panics
+    /// The policy is of another kind.
+    #[inline]
+    #[must_use]
+    pub fn admits(&self, key: Key, now: Duration, policy: &Policy, cost: u64) -> bool {
+        match (&self.state, policy) {
+            (State::Words(table), Policy::Bucket(bucket)) => table.admits(key, Scale::Local.elapsed(now), bucket, cost),
+            _ => self.decide(key, now, policy, Ask::spend(cost)).is_admitted(),
+        }
+    }
+
     /// Gives back what was spent for `key`. The receipt must come from this store, and be used once.
     ///
     /// # Panics

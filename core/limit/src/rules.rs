@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use crate::algorithm::{Algorithm, Policy};
 use crate::ask::Ask;
 use crate::front::Terms;
-use crate::key::{Key, Keys};
+use crate::key::{Key, KeysOfLimit};
 
 pub use compile::Context;
 pub use config::{
@@ -45,7 +45,7 @@ pub struct Rule {
     algorithm: Algorithm,
     keys: usize,
     store: Option<String>,
-    hash: Keys,
+    hash: KeysOfLimit,
     key: Vec<KeyPart>,
     when: Vec<Condition>,
     cost: Cost,
@@ -133,7 +133,7 @@ impl Rule {
         if !self.when.iter().all(|condition| condition.holds(facts)) {
             return None;
         }
-        let mut key = self.hash.of(&self.name);
+        let mut key = self.hash.start();
         let mut entries: Vec<(String, String)> = Vec::new();
         for part in &self.key {
             let value = part.source.read(facts);

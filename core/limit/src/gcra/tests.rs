@@ -181,6 +181,10 @@ proptest! {
             let cost = (burst * share / 100).max(1);
             let ask = if partial { Ask::partial(cost) } else { Ask::spend(cost) };
             let (decision, next) = bucket.decide(tat, scale.elapsed(now), ask);
+            if !partial {
+                let spent = bucket.spend(tat, scale.elapsed(now), cost);
+                prop_assert_eq!(spent, decision.is_admitted().then(|| next.unwrap_or(tat)));
+            }
             if exact && !partial {
                 prop_assert_eq!(decision.is_admitted(), judge.allows(now, cost), "{:?} {}", bucket, cost);
             }

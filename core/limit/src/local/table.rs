@@ -19,6 +19,7 @@
 //! begins with what the shared bucket holds.
 
 use crate::ask::{Ask, Decision, Mode, Receipt};
+use crate::gcra::Gcra;
 use crate::key::Key;
 use crate::local::atomic::{AtomicU64, Ordering, Word128};
 use crate::local::word::{STATE_BITS, Step, Word, low};
@@ -177,6 +178,26 @@ impl Table {
                 return decision;
             }
         }
+    }
+
+    /// Whether `cost` is admitted for `key`: the common case of a bucket that stands in its first slots, told with
+    /// yes or no; all others go the long way.
+    #[inline]
+    pub(crate) fn admits(&self, key: Key, now: u64, bucket: &Gcra, cost: u64) -> bool {
+        let home = self.home(key);
+        for nth in 0..WAYS {
+            let place = self.at(Self::slot(&home, nth));
+            let value = place.load();
+            if value & !STATE == home.mark {
+                let tat = low(value);
+                let Some(next) = bucket.spend(tat, now, cost) else { return false };
+                if next == tat || place.swap_if(value, home.mark | u128::from(next)) {
+                    return true;
+                }
+                break;
+            }
+        }
+        self.decide(key, now, bucket, Ask::spend(cost)).is_admitted()
     }
 
     /// Charges the key's own state. `None`: it changed meanwhile.

@@ -57,7 +57,7 @@ fn rule(limit: &Limit, context: &Context, quotas: Vec<Compiled>, overrides: Tree
         algorithm: limit.algorithm,
         keys: limit.keys,
         store: limit.store.clone(),
-        hash: context.keys,
+        hash: context.keys.of(&limit.name),
         key: limit.key.clone(),
         when: limit.when.clone(),
         cost: limit.cost.clone(),

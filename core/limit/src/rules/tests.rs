@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ask::Ask;
+use crate::key::Keys;
 use crate::local::Store;
 use crate::quota::{QuotaError, Rate};
 
@@ -40,16 +41,18 @@ fn bucket(count: u64, burst: u64) -> Algorithm {
     Algorithm::TokenBucket { rate: Rate::per_second(count), burst }
 }
 
-const CONTEXT: Context = Context { keys: Keys::new(1), nodes: 4, verifies_identity: false };
+fn context() -> Context {
+    Context { keys: Keys::new(1), nodes: 4, verifies_identity: false }
+}
 
 fn compiled(limit: Limit) -> Rule {
-    let rules = Rules::compile(&[limit], &CONTEXT).expect("legal");
+    let rules = Rules::compile(&[limit], &context()).expect("legal");
     rules.rules.into_iter().next().expect("one limit")
 }
 
 #[track_caller]
 fn problems(limit: Limit) -> Vec<String> {
-    let problems = Rules::compile(&[limit], &CONTEXT).expect_err("not legal");
+    let problems = Rules::compile(&[limit], &context()).expect_err("not legal");
     problems.iter().map(ToString::to_string).collect()
 }
 
@@ -64,13 +67,16 @@ fn keys_differ_by_limit_and_by_every_value() {
         request(&[("header:x-user", "")]),
         request(&[("route", "ur")]),
         request(&[]),
+        request(&[("header:x-user", &"x".repeat(128))]),
+        request(&[("header:x-user", &"x".repeat(129))]),
+        request(&[("header:x-user", &"x".repeat(1 << 20))]),
     ];
     let keys = |rule: &Rule| values.iter().map(|one| rule.ruling(one, 0).expect("applies").key).collect::<Vec<_>>();
     let mut all = [keys(&limit), keys(&other)].concat();
     assert_eq!(keys(&limit), keys(&limit));
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), 12);
+    assert_eq!(all.len(), 18);
 }
 
 #[test]
@@ -266,10 +272,10 @@ fn every_problem_is_told_with_its_limit() {
         ]
     );
     let same = Limit::new("a", vec![], bucket(1, 1));
-    assert_eq!(Rules::compile(&[same.clone(), same], &CONTEXT).expect_err("twice"), [Problem::Twice("a".to_owned())]);
+    assert_eq!(Rules::compile(&[same.clone(), same], &context()).expect_err("twice"), [Problem::Twice("a".to_owned())]);
     let error = QuotaError::TooMany { what: "a limit of concurrency", most: u64::from(u32::MAX), given: u64::MAX };
     assert_eq!(
-        Rules::compile(&[Limit::new("c", vec![], Algorithm::Concurrency(u64::MAX))], &CONTEXT).expect_err("too many"),
+        Rules::compile(&[Limit::new("c", vec![], Algorithm::Concurrency(u64::MAX))], &context()).expect_err("too many"),
         [Problem::Quota { limit: "c".to_owned(), error }]
     );
 }

@@ -395,7 +395,8 @@ impl<'a> World<'a> {
     fn fail_over(&mut self, two_masters: bool) {
         self.runs += 1;
         let skew = self.dice.roll(20_000);
-        let mut promoted = Server { shared: self.replica.clone(), run: self.runs, is_up: true, clock: STORE_EPOCH, latest: 0 };
+        let mut promoted =
+            Server { shared: self.replica.clone(), run: self.runs, is_up: true, clock: STORE_EPOCH, latest: 0 };
         promoted.clock += skew;
         let old = std::mem::replace(&mut self.master, promoted);
         self.seen.failovers += 1;
