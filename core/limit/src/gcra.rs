@@ -76,7 +76,7 @@ impl Gcra {
 
     /// The same bucket for leases that live at most `age`: its burst is less by what refills while a lease
     /// lives, so that units that are used late do not add up to more than the contract. `None` if that leaves
-    /// less than one unit.
+    /// less than one unit, or if the bucket shapes: a unit's turn cannot be kept for later.
     ///
     /// Uses in any interval `T` come from debits in an interval `T + age`: at most
     /// `(burst − rate × age) + rate × (T + age)`, which is `burst + rate × T`.
@@ -84,7 +84,7 @@ impl Gcra {
     pub fn leased(self, age: Duration) -> Option<Self> {
         let age = u64::try_from(self.scale.span(age)).unwrap_or(u64::MAX);
         let tolerance = self.tolerance.checked_sub(age)?;
-        (tolerance >= self.interval).then_some(Self { tolerance, ceiling: tolerance, ..self })
+        (tolerance >= self.interval && !self.shapes).then_some(Self { tolerance, ceiling: tolerance, ..self })
     }
 
     /// `numerator / denominator` of this bucket: a longer interval within at most that share of the tolerance.
@@ -111,6 +111,11 @@ impl Gcra {
     #[must_use]
     pub const fn interval(&self) -> u64 {
         self.interval
+    }
+
+    /// How long a unit waits for those before it that were granted at once with it.
+    pub(crate) fn turn(&self, before: u64) -> Duration {
+        if self.shapes { self.scale.duration(before.saturating_mul(self.interval)) } else { Duration::ZERO }
     }
 
     /// Ticks that TAT may be ahead of now.

@@ -206,9 +206,12 @@ impl Entry {
             let is_check = ask.mode == Mode::Check;
             let fits = if is_check { ask.cost <= left.saturating_add(decision.remaining) } else { ask.cost <= left };
             let decision = if fits {
+                // Shaped units leave one after the other, though they were granted at once.
+                let turn =
+                    interval(&self.terms.policy).map_or(Duration::ZERO, |bucket| bucket.turn(decision.granted - left));
                 left -= if is_check { 0 } else { ask.cost };
                 Decision {
-                    wait: decision.wait,
+                    wait: decision.wait + turn,
                     ..grant(ask.cost, left.saturating_add(decision.remaining), decision.reset)
                 }
             } else {

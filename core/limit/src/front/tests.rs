@@ -197,3 +197,20 @@ fn a_cost_beyond_the_limit_is_refused_at_once() {
     }
     assert_eq!(front.keys(), 0);
 }
+
+#[test]
+fn shaped_requests_that_were_granted_at_once_leave_one_after_the_other() {
+    let shaping = Algorithm::LeakyBucket { rate: Rate::per_second(100), queue: 3 };
+    let shaping = shaping.compile(Scale::Shared).expect("legal");
+    let terms = Terms::leased(shaping, MS, 0, Failure::Closed);
+    assert!(!terms.has_leases());
+    let (mut front, mut store) = (Front::new(Config::default(), MS), Shared::new(0));
+    for ticket in 0..5 {
+        assert_eq!(front.ask(MS, KEY, &terms, Ask::spend(1), Ticket(ticket)), None);
+    }
+    let batch = front.poll(MS).expect("somebody waits");
+    let answers = store.decide(0, Scale::Shared.elapsed(STORE), &batch.items);
+    let outcomes = front.answered(MS, batch.id, &answers);
+    let waits: Vec<_> = outcomes.iter().map(|(_, one)| (one.decision.granted, one.decision.wait / 10)).collect();
+    assert_eq!(waits, [(1, Duration::ZERO), (1, MS), (1, 2 * MS), (1, 3 * MS), (0, Duration::ZERO)]);
+}

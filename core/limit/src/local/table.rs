@@ -164,7 +164,7 @@ impl Table {
         Seen::Absent(vacant)
     }
 
-    /// Answers `ask` for `key`, and says whether it was answered in a shared bucket.
+    /// Answers `ask` for `key`.
     #[inline]
     pub(crate) fn decide<W: Word>(&self, key: Key, now: u64, word: &W, ask: Ask) -> Decision {
         let home = self.home(key);
@@ -305,7 +305,9 @@ impl Table {
     #[cold]
     fn share<W: Word>(&self, home: &Home, now: u64, word: &W, ask: Ask) -> Option<Decision> {
         let number = self.slots() + home.shard;
-        let place = &self.shards[home.shard].shared;
+        let shard = &self.shards[home.shard];
+        let place = &shard.shared;
+        let now = if self.has(Flaw::OldClock) { now } else { now.max(shard.latest.load(Ordering::SeqCst)) };
         let mut decision;
         loop {
             let value = place.load();
