@@ -148,8 +148,8 @@ impl Etcd {
     pub fn ctl(&self, arguments: &[&str], input: &str) -> String {
         use std::io::Write as _;
         let mut command = Command::new(&self.program);
-        command.args(["ctl", "--endpoints", &self.address]).args(arguments);
-        command.env("ETCDCTL_API", "3");
+        // Five seconds, which it waits otherwise, can be too short for an election on a busy machine.
+        command.args(["ctl", "--command-timeout", "60s", "--endpoints", &self.address]).args(arguments);
         if let Some(certificates) = &self.certificates {
             command.arg("--cacert").arg(certificates.path("ca.pem"));
             command.arg("--cert").arg(certificates.path("client.pem"));

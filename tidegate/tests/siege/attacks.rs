@@ -233,25 +233,3 @@ fn replies_that_are_larger_than_they_look_are_502() {
     bystanders.finish();
     assert!(held <= ALLOWANCE, "{held} bytes were held");
 }
-
-/// Each of many connections holds what one may, and all together no more than the process may: the replies
-/// that there is no memory for are given up before they are here.
-#[test]
-fn many_clients_that_read_nothing_hold_no_more_than_the_process_may() {
-    const CONNECTIONS: usize = 32;
-    const MAX: u64 = 128 * 1024 * 1024;
-    // What the streams themselves cost, and a program that is not optimised.
-    const BESIDES: u64 = 128 * 1024 * 1024;
-    let stage = Stage::set_with(SHORT, ", timeout: 3s", "memory: { max: 128MiB }");
-    let attack = named("window exhaustion: windows of zero");
-    process::forget_peak(stage.pid()).expect("it runs");
-    let refused = std::thread::scope(|scope| {
-        let run = || (attack.run)(&stage.target).map(|found| found.statuses.contains(&503));
-        let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(run)).collect();
-        // A connection may be refused as well.
-        threads.into_iter().any(|thread| thread.join().expect("it ends").unwrap_or(true))
-    });
-    let peak = process::peak(stage.pid()).expect("it runs");
-    assert!(refused, "nobody was refused: {peak} bytes were enough for all");
-    assert!(peak < MAX + BESIDES, "{peak} bytes are resident");
-}

@@ -23,11 +23,6 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts a gateway with these keys of its listener and of its route, `, key: value, …`.
     pub(crate) fn set(listener: &str, route: &str) -> Self {
-        Self::set_with(listener, route, "")
-    }
-
-    /// The same with a line of its own.
-    pub(crate) fn set_with(listener: &str, route: &str, line: &str) -> Self {
         let upstream = Upstream::start().expect("a free port");
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("proto")).expect("a folder");
@@ -40,7 +35,6 @@ upstreams:
 routes:
   - {{ service: {SERVICE}, upstream: siege{route} }}
 telemetry: {{ access_log: off }}
-{line}
 ",
             upstream.address
         );

@@ -113,12 +113,17 @@ where
                 return farewell(connection, Reason::NO_ERROR).await;
             }
             Event::Flood(flood) => {
-                counted.reached(match flood {
-                    Flood::Frames => Limit::H2Frames,
-                    Flood::Resets => Limit::H2Resets,
-                });
-                tracing::debug!(?flood, "a client connection is closed: ENHANCE_YOUR_CALM");
-                return farewell(connection, Reason::ENHANCE_YOUR_CALM).await;
+                let reason = match flood {
+                    Flood::Frames | Flood::Resets => Reason::ENHANCE_YOUR_CALM,
+                    Flood::Window => Reason::FLOW_CONTROL_ERROR,
+                };
+                match flood {
+                    Flood::Frames => counted.reached(Limit::H2Frames),
+                    Flood::Resets => counted.reached(Limit::H2Resets),
+                    Flood::Window => counted.bad_request(BadRequest::H2),
+                }
+                tracing::debug!(?flood, %reason, "a client connection is closed");
+                return farewell(connection, reason).await;
             }
             // GOAWAY that names no stream, a PING, and when it is answered the last GOAWAY: what the client
             // sent before it read the first one is served (RFC 9113, section 6.8).

@@ -28,6 +28,8 @@ const FORGIVEN_PER_SECOND: f64 = 100.0;
 const EARNED_BY_REQUEST: i64 = 10;
 /// What a DATA frame of ours earns: a PING and two WINDOW_UPDATE.
 const EARNED_BY_REPLY: i64 = 3;
+/// Requests of which is known whether their end has come. Those that the h2 library refuses are among them.
+const UPLOADS_MAX: usize = 512;
 /// The time over which resets are counted.
 pub(super) const RESETS_OVER: Duration = Duration::from_secs(10);
 
@@ -38,6 +40,8 @@ pub(super) enum Flood {
     Frames,
     /// RST_STREAM.
     Resets,
+    /// DATA of a stream that was answered, beyond the window that it had.
+    Window,
 }
 
 /// Reads frame heads off a connection's incoming bytes.
@@ -52,7 +56,18 @@ pub(super) struct Frames {
     units: u64,
     frames: Bucket,
     resets: Bucket,
+    /// Requests whose end has not come.
+    uploads: Vec<Upload>,
     flood: Option<Flood>,
+}
+
+/// A request whose end has not come.
+#[derive(Debug)]
+struct Upload {
+    stream: u32,
+    /// Once it is answered and nobody reads it any more: what its window still allows the client, in bytes. The h2
+    /// library gives the connection's window back for such data, so that this alone bounds it.
+    left: Option<usize>,
 }
 
 /// Sums up to `size`; what flows off again is reckoned when it is full.
@@ -75,6 +90,7 @@ impl Frames {
             units: 0,
             frames: Bucket::new(BURST, FORGIVEN_PER_SECOND),
             resets: Bucket::new(i64::from(max_resets), resets),
+            uploads: Vec::new(),
             flood: None,
         }
     }
@@ -120,13 +136,22 @@ impl Frames {
         self.frames.earn(EARNED_BY_REPLY);
     }
 
+    /// A stream was answered to its end, and its window is `window` at most. What its client had sent before it knew
+    /// is within that.
+    pub(super) fn answered(&mut self, stream: u32, window: usize) {
+        if let Some(upload) = self.uploads.iter_mut().find(|upload| upload.stream == stream) {
+            upload.left = Some(window);
+        }
+    }
+
     /// What the client did too much of.
     pub(super) fn flood(&self) -> Option<Flood> {
         self.flood
     }
 
     fn frame(&mut self) {
-        let [high, mid, low, kind, flags, ..] = self.head;
+        let [high, mid, low, kind, flags, stream @ ..] = self.head;
+        let stream = u32::from_be_bytes(stream) & (u32::MAX >> 1);
         let len = usize::from(high) << 16 | usize::from(mid) << 8 | usize::from(low);
         self.skip = len;
         self.units += u64::from(kind != CONTINUATION);
@@ -134,18 +159,52 @@ impl Frames {
             HEADERS => {
                 self.in_block = flags & END_HEADERS == 0;
                 self.frames.earn(EARNED_BY_REQUEST);
+                if flags & END_STREAM != 0 {
+                    self.ended(stream);
+                } else {
+                    self.begun(stream);
+                }
             }
             CONTINUATION => {
                 self.in_block = flags & END_HEADERS == 0;
                 self.charge(len == 0);
             }
-            DATA => self.charge(len == 0 && flags & END_STREAM == 0),
+            DATA => {
+                self.charge(len == 0 && flags & END_STREAM == 0);
+                self.uploaded(stream, len);
+                if flags & END_STREAM != 0 {
+                    self.ended(stream);
+                }
+            }
             RST_STREAM => {
+                self.ended(stream);
                 if !self.resets.add() {
                     self.flood = Some(Flood::Resets);
                 }
             }
             _ => self.charge(true),
+        }
+    }
+
+    fn begun(&mut self, stream: u32) {
+        if self.uploads.len() == UPLOADS_MAX {
+            self.uploads.remove(0);
+        }
+        self.uploads.push(Upload { stream, left: None });
+    }
+
+    fn ended(&mut self, stream: u32) {
+        self.uploads.retain(|upload| upload.stream != stream);
+    }
+
+    /// Takes data off what an answered stream may still send.
+    fn uploaded(&mut self, stream: u32, len: usize) {
+        let left =
+            self.uploads.iter_mut().find(|upload| upload.stream == stream).and_then(|upload| upload.left.as_mut());
+        let Some(left) = left else { return };
+        match left.checked_sub(len) {
+            Some(rest) => *left = rest,
+            None => self.flood = Some(Flood::Window),
         }
     }
 

@@ -39,15 +39,21 @@ enum Broken {
 }
 
 /// Serves one request to its end.
-pub(super) async fn serve(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, link: Rc<Link>) {
+pub(super) async fn serve(request: Request<RecvStream>, respond: SendResponse<Bytes>, link: Rc<Link>) {
     let _underway = link.traffic.begin();
+    let stream = respond.stream_id();
+    serve_request(request, respond, &link).await;
+    link.traffic.answered(stream.as_u32(), link.limits.h2.stream_window as usize);
+}
+
+async fn serve_request(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, link: &Link) {
     let is_head = *request.method() == Method::HEAD;
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let mut request = request.map(|stream| RequestBody::new(stream, length));
     if request.uri().authority().is_none() && !request.headers().contains_key(HOST) {
         request.extensions_mut().insert(Oddity::NoHost);
     }
-    let Ok(response) = answer(request, &mut respond, &link).await else { return };
+    let Ok(response) = answer(request, &mut respond, link).await else { return };
     let (head, body) = response.into_parts();
     let mut head = Response::from_parts(head, ());
     head.headers_mut().entry(DATE).or_insert_with(date::now);
@@ -62,7 +68,7 @@ pub(super) async fn serve(request: Request<RecvStream>, mut respond: SendRespons
     if ends {
         return;
     }
-    match send(&mut stream, body.as_mut(), &link).await {
+    match send(&mut stream, body.as_mut(), link).await {
         Ok(()) | Err(Broken::Gone) => {}
         Err(Broken::Stalled) => {
             link.shared.gateway.telemetry().metrics.limits().reached(Limit::WriteTimeout);

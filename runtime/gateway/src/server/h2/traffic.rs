@@ -69,6 +69,11 @@ impl Traffic {
         self.frames.borrow_mut().sent_data();
     }
 
+    /// A stream was answered to its end: see [`Frames::answered`].
+    pub(super) fn answered(&self, stream: u32, window: usize) {
+        self.frames.borrow_mut().answered(stream, window);
+    }
+
     fn read(&self, bytes: &[u8]) -> usize {
         self.heard.set(true);
         let mut frames = self.frames.borrow_mut();

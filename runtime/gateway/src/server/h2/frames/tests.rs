@@ -93,3 +93,31 @@ async fn data_counts_only_if_it_is_empty_and_not_the_last() {
     }
     assert_eq!(frames.flood(), Some(Flood::Frames));
 }
+
+#[tokio::test(start_paused = true)]
+async fn data_of_an_answered_stream_is_a_flood_beyond_its_window() {
+    let mut frames = frames(1);
+    frames.read(&frame(super::HEADERS, super::END_HEADERS, 5));
+    frames.read(&frame(super::DATA, 0, 900));
+    frames.answered(1, 1000);
+    frames.read(&frame(super::DATA, 0, 1000));
+    assert_eq!(frames.flood(), None, "it may have been under way");
+    frames.read(&frame(super::DATA, 0, 1));
+    assert_eq!(frames.flood(), Some(Flood::Window));
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_have_ended_or_are_not_answered_may_send_what_the_library_lets_them() {
+    let mut frames = frames(10);
+    frames.read(&frame(super::HEADERS, super::END_HEADERS, 5));
+    frames.read(&frame(super::DATA, 0, 10_000));
+    frames.read(&frame(super::DATA, super::END_STREAM, 10_000));
+    frames.answered(1, 0);
+    assert!(frames.uploads.is_empty(), "{:?}", frames.uploads);
+    for _ in 0..super::UPLOADS_MAX + 1 {
+        frames.read(&frame(super::HEADERS, super::END_HEADERS, 5));
+    }
+    assert_eq!((frames.flood(), frames.uploads.len()), (None, super::UPLOADS_MAX));
+    frames.read(&frame(super::RST_STREAM, 0, 4));
+    assert!(frames.uploads.is_empty(), "{:?}", frames.uploads);
+}
