@@ -1,6 +1,6 @@
 //! Sends spans and metrics to a collector, on a thread of its own.
 //!
-//! Spans go when a [`BATCH`](crate::tracer::BATCH) waits, or [`SPAN_DELAY`] after the first; metrics at an interval. One
+//! Spans go when a [`BATCH`] waits, or [`SPAN_DELAY`] after the first; metrics at an interval. One
 //! thing is sent at a time. A collector that is down or slow is tried again with growing waits, meanwhile
 //! the queue fills up; nothing else notices.
 
