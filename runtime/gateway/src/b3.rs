@@ -3,7 +3,7 @@
 //! Source: <https://github.com/openzipkin/b3-propagation>. What cannot be read is as if it were not there.
 
 use crate::config::B3;
-use crate::metadata::TRACEPARENT;
+use crate::metadata::{TRACEPARENT, once};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use tidegate_telemetry::trace_context::TraceContext;
 
@@ -44,10 +44,8 @@ pub(crate) fn emit(headers: &mut HeaderMap, form: B3) {
         B3::Multi => &[(TRACE_ID, &trace_id), (SPAN_ID, &span_id), (SAMPLED, sampled)],
     };
     for (name, value) in lines {
-        if let Ok(mut value) = HeaderValue::from_bytes(value) {
-            // No two requests have the same: not for HPACK's table.
-            value.set_sensitive(true);
-            headers.insert(name.clone(), value);
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            headers.insert(name.clone(), once(value));
         }
     }
 }

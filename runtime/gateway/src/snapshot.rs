@@ -2,6 +2,7 @@
 
 mod canaries;
 mod explain;
+mod host;
 mod plain;
 mod services;
 
@@ -12,8 +13,8 @@ use crate::headers::HeaderRules;
 use crate::hints::SchemaHints;
 use crate::local::{self, Catalog};
 use crate::peer::Peer;
+use http::HeaderMap;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{HeaderMap, header};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tidegate_traffic::Table;
 use tidegate_transcode::{Binding, Body, Detached, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions};
 
 pub use explain::{Explanation, Passed, Taken};
+use host::host_name;
 pub(crate) use plain::{CompiledPlain, Found, RoutedPlain};
 pub(crate) use services::RoutedRpc;
 use services::Services;
@@ -425,95 +427,4 @@ fn at_route(config: &Config, host: &HostPattern, problem: &RuleProblem) -> Probl
     };
     let place = config.routes.iter().find(serves).map(|route| route.place);
     Problem { place, message: problem.to_string(), help: None }
-}
-
-/// The host that a request asks for: of the URI (h2 and absolute form), else of the `Host` header; no port.
-fn host_name<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
-    let host = uri.host().or_else(|| headers.get(header::HOST).and_then(|value| value.to_str().ok()));
-    let host = host.unwrap_or_default();
-    // `[::1]:80` has colons before its port.
-    match host.rfind(':') {
-        Some(colon) if !host.ends_with(']') => &host[..colon],
-        _ => host,
-    }
-}
-
-// === impl HostPattern ===
-
-impl HostPattern {
-    /// Whether this pattern takes `host` (no port, any case).
-    #[must_use]
-    pub fn matches(&self, host: &str) -> bool {
-        match self {
-            HostPattern::Any => true,
-            HostPattern::Exact(name) => name.eq_ignore_ascii_case(host),
-            HostPattern::Suffix(suffix) => {
-                let start = host.len().checked_sub(suffix.len());
-                start.is_some_and(|start| {
-                    start > 0 && host.is_char_boundary(start) && host[start..].eq_ignore_ascii_case(suffix)
-                })
-            }
-        }
-    }
-
-    /// Sorts exact before wildcard before any, longer wildcards before shorter, then by name.
-    fn rank(&self) -> (u8, std::cmp::Reverse<usize>, String) {
-        match self {
-            HostPattern::Exact(name) => (0, std::cmp::Reverse(0), name.clone()),
-            HostPattern::Suffix(suffix) => (1, std::cmp::Reverse(suffix.len()), suffix.clone()),
-            HostPattern::Any => (2, std::cmp::Reverse(0), String::new()),
-        }
-    }
-}
-
-impl std::fmt::Display for HostPattern {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            HostPattern::Any => f.write_str("*"),
-            HostPattern::Exact(name) => f.write_str(name),
-            HostPattern::Suffix(suffix) => write!(f, "*{suffix}"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{HostPattern, host_name};
-    use http::{HeaderMap, Uri, header};
-
-    #[test]
-    fn wildcards_take_at_least_one_label() {
-        let pattern = HostPattern::Suffix(".example.com".into());
-        for (host, want) in [
-            ("a.example.com", true),
-            ("A.B.EXAMPLE.com", true),
-            ("example.com", false),
-            (".example.com", false),
-            ("", false),
-        ] {
-            assert_eq!(pattern.matches(host), want, "{host}");
-        }
-    }
-
-    #[test]
-    fn the_host_is_the_uris_else_the_headers_without_port() {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, "header.test:8080".parse().expect("value"));
-        let cases = [("/x", "header.test"), ("http://uri.test:1/x", "uri.test"), ("http://[::1]:80/x", "[::1]")];
-        for (uri, want) in cases {
-            assert_eq!(host_name(&uri.parse::<Uri>().expect("uri"), &headers), want, "{uri}");
-        }
-    }
-
-    #[test]
-    fn exact_hosts_come_before_wildcards_before_any() {
-        let mut patterns = [
-            HostPattern::Any,
-            HostPattern::Suffix(".b".into()),
-            HostPattern::Suffix(".a.b".into()),
-            HostPattern::Exact("x.b".into()),
-        ];
-        patterns.sort_by_key(HostPattern::rank);
-        assert_eq!(patterns.map(|pattern| pattern.to_string()), ["x.b", "*.a.b", "*.b", "*"]);
-    }
 }

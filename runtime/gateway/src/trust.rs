@@ -7,6 +7,7 @@ use crate::b3;
 use crate::metadata::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO};
 use crate::peer::Peer;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
 
 /// The longest `x-forwarded-for` that is appended to; one that is longer begins anew.
 const FORWARDED_FOR_MAX: usize = 2048;
@@ -32,16 +33,7 @@ pub(crate) fn cleanse(headers: &mut HeaderMap, peer: &Peer) {
     if peer.is_trusted() {
         return;
     }
-    let identity = peer.identity_headers();
-    let said = |name: &HeaderName| {
-        let text = name.as_str();
-        if text.as_bytes().contains(&b'_') {
-            let text = text.replace('_', "-");
-            return is_ours(&text) || identity.iter().any(|name| same(name.as_str(), &text));
-        }
-        is_ours(text) || identity.iter().any(|name| same(name.as_str(), text))
-    };
-    let gone: Vec<HeaderName> = headers.keys().filter(|name| said(name)).cloned().collect();
+    let gone: Vec<HeaderName> = headers.keys().filter(|name| !may_say(name, peer)).cloned().collect();
     for name in gone {
         headers.remove(name);
     }
@@ -49,9 +41,13 @@ pub(crate) fn cleanse(headers: &mut HeaderMap, peer: &Peer) {
 
 /// Whether a peer may say this header at all.
 pub(crate) fn may_say(name: &HeaderName, peer: &Peer) -> bool {
-    let text = name.as_str().replace('_', "-");
+    if peer.is_trusted() {
+        return true;
+    }
+    let text = name.as_str();
+    let text = if text.contains('_') { Cow::Owned(text.replace('_', "-")) } else { Cow::Borrowed(text) };
     let identity = || peer.identity_headers().iter().any(|name| same(name.as_str(), &text));
-    peer.is_trusted() || !(is_ours(&text) || identity())
+    !(is_ours(&text) || identity())
 }
 
 fn is_ours(name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! The one clock of the runtime: a lint bans `Instant::now` and `SystemTime::now` elsewhere.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The monotonic time, for deadlines and durations: the runtime's, so that a test that pauses the
 /// runtime's time pauses this too.
@@ -17,8 +17,14 @@ pub fn wall() -> SystemTime {
     SystemTime::now()
 }
 
-/// Milliseconds since the Unix epoch of a wall time; 0 for a time before it.
+/// The time since the Unix epoch of a wall time; zero for a time before it.
+#[must_use]
+pub fn unix(wall: SystemTime) -> Duration {
+    wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The same in milliseconds.
 #[must_use]
 pub fn unix_ms(wall: SystemTime) -> u64 {
-    wall.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    u64::try_from(unix(wall).as_millis()).unwrap_or(u64::MAX)
 }

@@ -65,7 +65,7 @@ impl Sender {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("otlp".into()).spawn(move || {
             runtime.block_on(async {
-                let since = unix(clock::wall());
+                let since = clock::unix(clock::wall());
                 let batch = Vec::new();
                 let sending = Sending { tracer, metrics, exporter, interval, batch, since, troubled: [false; 2] };
                 sending.run(stopped).await;
@@ -160,7 +160,7 @@ impl Sending {
         let mut failures = 0;
         loop {
             let families = self.metrics.families();
-            let at = unix(clock::wall());
+            let at = clock::unix(clock::wall());
             let result = by(until, self.exporter.metrics(&families, self.since, at)).await;
             self.tell(Signal::Metrics, &result);
             match self.again(&result, &mut failures, until) {
@@ -228,8 +228,4 @@ async fn by(until: Option<Instant>, sending: impl Future<Output = Result<(), Exp
 
 fn now() -> Instant {
     clock::now().into()
-}
-
-fn unix(wall: std::time::SystemTime) -> Duration {
-    wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

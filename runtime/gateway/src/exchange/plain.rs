@@ -1,6 +1,7 @@
 //! Requests of plain routes: their deadline, and how they end.
 
-use super::{Exchange, leave_out};
+use super::Exchange;
+use super::end::leave_out;
 use crate::answer::Refusal;
 use crate::deadline::asked_timeout;
 use crate::idle::Watch;

@@ -9,9 +9,10 @@ mod tests;
 use super::Exchange;
 use super::log::LogFields;
 use http::{Method, StatusCode, Version};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tidegate_observe::span::{Attribute, Event, Kind, Outcome, Parent, Span, Text, Value};
 use tidegate_telemetry::access_log::FIELD_MAX_BYTES;
+use tidegate_telemetry::clock;
 use tidegate_telemetry::trace_context::SpanId;
 use tidegate_transcode::Code;
 
@@ -57,7 +58,7 @@ impl End {
 
 /// The spans of a request that has ended: first its own, then that of the call, if one was made.
 pub(super) fn of(exchange: &Exchange, log: &LogFields, end: End) -> impl Iterator<Item = Span> {
-    let began = log.began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let began = clock::unix(log.began);
     [Some(server(exchange, log, end, began)), client(exchange, log, end, began)].into_iter().flatten()
 }
 

@@ -23,6 +23,7 @@ use prometheus_client::{
 use tidegate_observe::metric::{Exemplar, Labels};
 
 use super::{exposition::Exemplars, family};
+use crate::clock;
 use crate::{
     shard,
     trace_context::{SpanId, TraceId},
@@ -217,7 +218,7 @@ impl Route {
         let exemplars = series.exemplars.get_or_init(|| Box::new([const { Mutex::new(None) }; _]));
         // Whoever finds it taken leaves it: one example is as good as another.
         if let Some(mut place) = exemplars[bucket].try_lock() {
-            let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let at = clock::unix(at);
             let (trace_id, span_id) = (of.0.to_bytes(), of.1.to_bytes());
             *place = Some(Exemplar { bucket, value: elapsed.as_secs_f64(), at, trace_id, span_id });
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use tidegate_observe::span::{Attribute, Event, Kind, Outcome, Span};
 
 use super::Tracer;
+use crate::clock;
 use crate::random;
 
 impl Tracer {
@@ -17,7 +18,7 @@ impl Tracer {
         (origin, revision): (&str, &str),
         result: Result<u64, String>,
     ) {
-        let start = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let start = clock::unix(began);
         let mut attributes: Vec<Attribute> = vec![
             ("tidegate.config.origin", origin.to_owned().into()),
             ("tidegate.config.revision", revision.to_owned().into()),
