@@ -10,7 +10,7 @@ mod watch;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use tidegate_source::{ConfigSource, Document, MAX_BYTES, Next, Part, Revision, SourceError};
-use watch::Watch;
+use watch::{Rest, Watch};
 
 /// How often a folder is read again if two reads of it differ: it is being written.
 const READS: usize = 5;
@@ -38,6 +38,7 @@ impl FileSource {
     }
 
     async fn changed(&mut self) -> Result<Document, SourceError> {
+        let mut rest = Rest::default();
         loop {
             // First watch, then read: what changes in between is read again.
             self.watch.set(watch::points(&self.path));
@@ -45,6 +46,9 @@ impl FileSource {
                 Ok(document) => {
                     self.failed = None;
                     if self.given.as_ref() != Some(&document.parts) {
+                        if rest.disturbed(document.parts.iter().map(|part| Path::new(&part.name))).await {
+                            continue;
+                        }
                         self.given = Some(document.parts.clone());
                         return Ok(document);
                     }
@@ -59,6 +63,7 @@ impl FileSource {
                 }
             }
             self.watch.changed().await;
+            rest = Rest::default();
         }
     }
 }

@@ -9,11 +9,16 @@ use tokio::time::timeout;
 
 /// A system with a place for configs.
 pub trait Fixture {
-    /// What the system puts before the names of parts.
+    /// What the system puts before the names of parts; none for a place of its own in each test.
     const PREFIX: &str;
 
     /// Parts come and go. Otherwise there is `a.yaml` alone, and steps about others are skipped.
     const MANY: bool;
+
+    /// The name of a part without what the system puts before it.
+    fn own_name(name: &str) -> Option<&str> {
+        name.strip_prefix(Self::PREFIX)
+    }
 
     /// A source that reads this place.
     fn source(&self) -> Box<dyn ConfigSource>;
@@ -29,7 +34,7 @@ pub trait Fixture {
 #[must_use]
 pub fn parts<F: Fixture>(document: &Document) -> Vec<(String, String)> {
     let part = |part: &tidegate_source::Part| {
-        let name = part.name.strip_prefix(F::PREFIX).expect("the name begins with the prefix");
+        let name = F::own_name(&part.name).expect("the name begins with the prefix");
         (name.to_owned(), String::from_utf8(part.text.clone()).expect("what was written is text"))
     };
     document.parts.iter().map(part).collect()

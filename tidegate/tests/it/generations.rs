@@ -207,8 +207,7 @@ fn diff_and_reload_ask_the_gateway_that_the_config_names() {
         "{out}{err}"
     );
     assert_eq!(code, 0);
-    fs::write(admin.folder.path().join("tidegate.yaml"), config().replace("upstream: echo", "upstream: ecco"))
-        .expect("written");
+    crate::replace(admin.folder.path().join("tidegate.yaml"), config().replace("upstream: echo", "upstream: ecco"));
     let (code, out, err) = tidegate(&["reload"]);
     assert_eq!((code, out), (78, text("")));
     assert!(

@@ -66,6 +66,14 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
+/// Puts a file in the place of another at once, so that a program that watches never sees a part of it.
+fn replace(file: impl AsRef<Path>, text: impl AsRef<[u8]>) {
+    let file = file.as_ref();
+    let beside = file.with_extension("new");
+    fs::write(&beside, text).expect("write a file");
+    fs::rename(beside, file).expect("rename a file");
+}
+
 /// The program in `folder`, with an environment of its own.
 fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));

@@ -1,6 +1,6 @@
 //! Configs that change while `tidegate run` serves.
 use crate::running::Running;
-use crate::{CONFIG, ECHO, folder, program};
+use crate::{CONFIG, ECHO, folder, program, replace};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -49,7 +49,7 @@ fn a_changed_file_is_in_force_and_connections_stay_open() {
     let mut running = run(folder.path(), &[]);
     let before = running.connect("GET /v1/say/a HTTP/1.1\r\nhost: localhost\r\n\r\n", "\r\n\r\n");
     assert_eq!(status(&running), "503");
-    fs::write(folder.path().join("tidegate.yaml"), elsewhere(&config)).expect("written");
+    replace(folder.path().join("tidegate.yaml"), elsewhere(&config));
     let line = running.wait_for_log("the config is in force");
     assert!(line.contains(r#""generation":2,"origin":"file tidegate.yaml""#), "{line}");
     assert_eq!((status(&running), metric(&running, "tidegate_config_generation")), ("404".into(), "2".into()));
@@ -71,7 +71,7 @@ fn a_config_that_is_wrong_changes_nothing_and_says_why_until_it_is_mended() {
     let folder = folder(&[("tidegate.yaml", &config)]);
     let file = folder.path().join("tidegate.yaml");
     let mut running = run(folder.path(), &[]);
-    fs::write(&file, config.replace("upstream: echo", "upstream: ecco")).expect("written");
+    replace(&file, config.replace("upstream: echo", "upstream: ecco"));
     let line = running.wait_for_log("the config is refused");
     let why = "tidegate.yaml:5:40: unknown upstream `ecco` (did you mean `echo`?)";
     assert!(line.contains(why) && line.contains(r#""generation":1"#), "{line}");
@@ -80,7 +80,7 @@ fn a_config_that_is_wrong_changes_nothing_and_says_why_until_it_is_mended() {
     assert!(verbose[0].starts_with("[+]config: generation 1, revision "), "{verbose:?}");
     assert!(verbose[1].starts_with("[!]config: revision ") && verbose[1].ends_with(why), "{verbose:?}");
     assert_eq!(metric(&running, "tidegate_config_last_load_accepted"), "0");
-    fs::write(&file, elsewhere(&config)).expect("written");
+    replace(&file, elsewhere(&config));
     running.wait_for_log("the config is in force");
     assert_eq!((status(&running), told(&running).len()), ("404".to_owned(), 1));
     assert_eq!(metric(&running, "tidegate_config_last_load_accepted"), "1");
@@ -97,7 +97,7 @@ fn a_file_that_is_gone_changes_nothing() {
     assert!(line.contains("there is no config file `tidegate.yaml`"), "{line}");
     assert_eq!((status(&running), told(&running).len()), ("503".to_owned(), 2));
     assert_eq!(metric(&running, "tidegate_config_source_up"), "0");
-    fs::write(&file, &config).expect("written");
+    replace(&file, &config);
     running.wait_for_log("the source of the config can be read again");
     assert_eq!(metric(&running, "tidegate_config_source_up"), "1");
     assert_eq!(metric(&running, "tidegate_config_generation"), "1", "it says what it said before");
@@ -123,14 +123,13 @@ fn files_that_the_config_names_are_followed() {
     let config = with_admin(CONFIG);
     let folder = folder(&[("tidegate.yaml", &config)]);
     let mut running = run(folder.path(), &[]);
-    fs::write(folder.path().join("proto/echo.proto"), ECHO.replace("/v1/say/{text}", "/v2/say/{text}"))
-        .expect("written");
+    replace(folder.path().join("proto/echo.proto"), ECHO.replace("/v1/say/{text}", "/v2/say/{text}"));
     running.wait_for_log("the config is in force");
     assert_eq!(status(&running), "404");
-    fs::write(folder.path().join("proto/echo.proto"), "syntax = \"proto3\";\nservice {").expect("written");
+    replace(folder.path().join("proto/echo.proto"), "syntax = \"proto3\";\nservice {");
     let line = running.wait_for_log("the config is refused");
     assert!(line.contains("proto/echo.proto:2:"), "{line}");
-    fs::write(folder.path().join("proto/echo.proto"), ECHO).expect("written");
+    replace(folder.path().join("proto/echo.proto"), ECHO);
     running.wait_for_log("the config is in force");
     assert_eq!(status(&running), "503");
 }
@@ -144,11 +143,10 @@ fn the_files_of_a_folder_are_one_config() {
     fs::rename(folder.path().join("proto"), folder.path().join("conf/proto")).expect("moved");
     let mut running = run(folder.path(), &["-c", "conf"]);
     assert_eq!(status(&running), "503");
-    fs::write(folder.path().join("conf/30-more.yaml"), "routes: [{ service: demo.v1.Eco, upstream: echo }]\n")
-        .expect("written");
+    replace(folder.path().join("conf/30-more.yaml"), "routes: [{ service: demo.v1.Eco, upstream: echo }]\n");
     let line = running.wait_for_log("the config is refused");
     assert!(line.contains("conf/30-more.yaml:1:21: the schema of `echo` has no service `demo.v1.Eco`"), "{line}");
-    fs::write(folder.path().join("conf/20-routes.yml"), elsewhere(rest)).expect("written");
+    replace(folder.path().join("conf/20-routes.yml"), elsewhere(rest));
     fs::remove_file(folder.path().join("conf/30-more.yaml")).expect("removed");
     running.wait_for_log("the config is in force");
     assert_eq!(status(&running), "404");
@@ -161,7 +159,7 @@ fn listeners_come_and_go() {
     let mut running = run(folder.path(), &[]);
     let first = running.addresses[0].clone();
     let other = config.replace("[{ bind: 127.0.0.1:0 }]", "[{ bind: 127.0.0.2:0 }]");
-    fs::write(folder.path().join("tidegate.yaml"), other).expect("written");
+    replace(folder.path().join("tidegate.yaml"), other);
     let line = running.wait_for_log("listening on http://127.0.0.2:");
     running.addresses[0] =
         line.split(" on http://").nth(1).expect("an address").split('"').next().expect("its end").into();
@@ -185,7 +183,7 @@ fn what_takes_effect_with_the_next_start_is_said() {
     let config = with_admin(CONFIG);
     let folder = folder(&[("tidegate.yaml", &config)]);
     let mut running = run(folder.path(), &[]);
-    fs::write(folder.path().join("tidegate.yaml"), format!("{config}workers: 3\n")).expect("written");
+    replace(folder.path().join("tidegate.yaml"), format!("{config}workers: 3\n"));
     let line = running.wait_for_log("takes effect with the next start");
     assert!(line.contains(r#""key":"workers""#), "{line}");
 }
@@ -201,7 +199,7 @@ fn the_last_good_config_serves_when_the_file_is_wrong_at_the_start() {
     assert_eq!(running.end().0, 0);
     for broken in [Some("listeners: ["), None] {
         match broken {
-            Some(text) => fs::write(&file, text).expect("written"),
+            Some(text) => replace(&file, text),
             None => fs::remove_file(&file).expect("removed"),
         }
         let mut running = run(folder.path(), &arguments);
@@ -209,10 +207,10 @@ fn the_last_good_config_serves_when_the_file_is_wrong_at_the_start() {
         assert_eq!(status(&running), "503");
         let verbose = told(&running);
         assert!(verbose[0].ends_with(", from saved, file tidegate.yaml"), "{verbose:?}");
-        fs::write(&file, elsewhere(&config)).expect("written");
+        replace(&file, elsewhere(&config));
         running.wait_for_log("the config is in force");
         assert_eq!((status(&running), told(&running).len()), ("404".to_owned(), 1));
-        fs::write(&file, &config).expect("written");
+        replace(&file, &config);
         running.wait_for_log("the config is in force");
     }
 }

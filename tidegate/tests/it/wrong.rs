@@ -50,7 +50,7 @@ fn check_admin_port_and_reload_say_the_same() {
         assert!(status == 400 && field.starts_with(&format!("request body{place}")), "{kind}: {answer}");
         assert!(description.starts_with(message), "{kind}: {answer}");
 
-        fs::write(&file, &text).expect("written");
+        crate::replace(&file, &text);
         let line = running.wait_for_log("the config is refused");
         let line: Value = serde_json::from_str(&line).expect("JSON");
         let reason = line["reason"].as_str().expect("a reason");

@@ -1,6 +1,6 @@
 //! The files that a config names: descriptors, `.proto` folders, rules.
 
-use super::watch::{self, Watch};
+use super::watch::{self, Rest, Watch};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -38,13 +38,20 @@ impl Named {
         if self.paths.is_empty() {
             std::future::pending::<()>().await;
         }
+        let mut rest = Rest::default();
         loop {
             let now = self.look().await;
             if now != self.fingerprint {
+                let paths = self.paths.clone();
+                let files = tokio::task::spawn_blocking(move || files(&paths)).await.unwrap_or_default();
+                if rest.disturbed(files.iter().map(PathBuf::as_path)).await {
+                    continue;
+                }
                 self.fingerprint = now;
                 return;
             }
             self.watch.changed().await;
+            rest = Rest::default();
         }
     }
 
@@ -89,17 +96,21 @@ fn folders(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
 
 fn fingerprint_of(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for path in paths {
-        each(path, 0, &mut |path| {
-            if path.is_file() {
-                let content = std::fs::read(path).unwrap_or_default();
-                hasher.write(path.as_os_str().as_encoded_bytes());
-                hasher.write_usize(content.len());
-                hasher.write(&content);
-            }
-        });
+    for file in files(paths) {
+        let content = std::fs::read(&file).unwrap_or_default();
+        hasher.write(file.as_os_str().as_encoded_bytes());
+        hasher.write_usize(content.len());
+        hasher.write(&content);
     }
     hasher.finish()
+}
+
+fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for path in paths {
+        each(path, 0, &mut |path| all.extend(path.is_file().then(|| path.to_owned())));
+    }
+    all
 }
 
 /// The file at `path`; or the folder, the folders below it, and their `.proto` files, in order.

@@ -15,6 +15,9 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_ALWAYS: Duration = Duration::from_millis(500);
 /// How many links are followed from one to the next.
 const LINKS: usize = 16;
+/// How often files that are being written are waited for. Then they are taken as they are: something writes
+/// them always.
+const WAITS: usize = 5;
 /// The most folders that are watched.
 const FOLDERS: usize = 4096;
 
@@ -127,5 +130,29 @@ fn add_links(path: &Path, points: &mut BTreeSet<PathBuf>) {
             Ok(target) => path = folder.join(target),
             Err(_) => return,
         }
+    }
+}
+
+/// Waits until files have been left alone for [`SETTLE`], a few times.
+///
+/// A file that is being written in place is first emptied and then filled: whoever reads it meanwhile has
+/// nothing or a part of it, and finds out by its time afterwards.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    waits: usize,
+}
+
+impl Rest {
+    /// Whether it was waited, after the youngest of these files was read: then read again.
+    pub(crate) async fn disturbed<'p>(&mut self, files: impl Iterator<Item = &'p Path>) -> bool {
+        let written = files.filter_map(|file| std::fs::metadata(file).ok()?.modified().ok()).max();
+        // A time in the future, of another machine's clock, counts as now.
+        let age = written.map(|written| clock::wall().duration_since(written).unwrap_or_default());
+        let young = age.filter(|age| *age < SETTLE && self.waits < WAITS);
+        if let Some(age) = young {
+            self.waits += 1;
+            tokio::time::sleep(SETTLE - age).await;
+        }
+        young.is_some()
     }
 }

@@ -5,6 +5,7 @@ mod board;
 mod canary;
 mod environment;
 mod fetch;
+mod files;
 mod follow;
 mod forwarding;
 mod good;
