@@ -13,9 +13,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_control::admin::{self, Bound, LogLevel, Readiness, Shown};
+use tidegate_control::canary::Plans;
 use tidegate_control::config::{AccessLog, AccessLogTarget};
 use tidegate_control::generations::{self, Following, Handle, Keeper};
-use tidegate_control::{Diagnostic, Source, canary, diagnostics, machine};
+use tidegate_control::{Diagnostic, Source, diagnostics, machine};
 use tidegate_gateway::config::Place;
 use tidegate_gateway::server::{Heartbeat, Listeners, Server};
 use tidegate_gateway::{Gateway, Phase, Telemetry};
@@ -53,6 +54,7 @@ pub(crate) struct Serving {
     server: Server,
     heartbeat: Option<Heartbeat>,
     handle: Handle,
+    plans: Arc<Plans>,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
     readiness: Arc<Readiness>,
@@ -103,15 +105,18 @@ impl Serving {
         let following = Following::start(&gateway, &candidate.sources, follow::reflector());
         let following = runtime.block_on(signals.unless_told(following))?;
         let schemas = Arc::clone(following.states());
+        let Feed { source, state, origin, from_source, board } = feed;
+        let plans = Arc::new(Plans::new(&gateway, board, state.clone()));
+        runtime.block_on(signals.unless_told(plans.begin()))?;
         let (server, heartbeat) = Server::start_with_heartbeat(&gateway, listeners, given.heartbeat)
             .map_err(|error| failed("cannot start the workers", &error))?;
         runtime.spawn(machine::watch(Arc::clone(&gateway)));
-        let Feed { source, state, origin, from_source } = feed;
         let (keeper, handle) = runtime.block_on(Keeper::new(generations::Given {
             gateway: Arc::clone(&gateway),
             ports: Arc::clone(server.ports()),
             loader,
             following,
+            plans: Arc::clone(&plans),
             source,
             state,
             candidate,
@@ -120,7 +125,7 @@ impl Serving {
             from_source,
         }));
         runtime.spawn(keeper.run());
-        runtime.spawn(canary::walk(Arc::clone(&gateway)));
+        runtime.spawn(Arc::clone(&plans).run());
         let readiness = Arc::new(Readiness::default());
         readiness.set(admin::Phase::Serving);
         let admin = bound.map(|bound| {
@@ -142,6 +147,7 @@ impl Serving {
             server,
             heartbeat,
             handle,
+            plans,
             addresses,
             admin,
             readiness,
@@ -206,7 +212,7 @@ impl Serving {
     /// and then says `false`.
     pub(crate) fn stop(self, draining: impl FnOnce(), hurry: impl Future<Output = ()>) -> bool {
         self.leave();
-        let Self { gateway, server, runtime, _access_log: access_log, _otlp: otlp, .. } = self;
+        let Self { gateway, server, runtime, plans, _access_log: access_log, _otlp: otlp, .. } = self;
         let delay = gateway.snapshot().config.drain_delay;
         let drained = runtime.block_on(async {
             let stopping = async {
@@ -218,10 +224,12 @@ impl Serving {
                 // The workers are joined, which blocks: elsewhere than where the admin port is served.
                 tokio::task::spawn_blocking(move || server.shutdown()).await
             };
-            tokio::select! {
+            let drained = tokio::select! {
                 _ = stopping => true,
                 () = hurry => false,
-            }
+            };
+            plans.stop().await;
+            drained
         });
         drop(access_log);
         drop(otlp);

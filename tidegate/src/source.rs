@@ -2,11 +2,13 @@
 
 use percent_encoding::percent_decode_str;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 use tidegate_apollo::{Apollo, Secret};
-use tidegate_etcd::{Credentials, Etcd, Tls};
+use tidegate_etcd::{Credentials, Etcd, EtcdBoard, Tls};
 use tidegate_source::ConfigSource;
 use tidegate_telemetry::clock;
+use tidegate_traffic::ports::Board;
 
 /// The user that etcd is asked as.
 const ETCD_USER: &str = "TIDEGATE_ETCD_USER";
@@ -36,6 +38,21 @@ pub(crate) enum Place {
     Apollo(tidegate_apollo::Config),
 }
 
+/// What is at a place.
+pub(crate) struct Opened {
+    /// The config.
+    pub(crate) source: Box<dyn ConfigSource>,
+    /// Where the gateways that read it walk the plans of their canaries together.
+    pub(crate) board: Option<Arc<dyn Board>>,
+}
+
+/// What other gateways call this one: its host, and its process.
+fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let host = host.as_deref().map_or("gateway", str::trim);
+    format!("{host}:{}", std::process::id())
+}
+
 // === impl Place ===
 
 impl Place {
@@ -43,18 +60,21 @@ impl Place {
     ///
     /// # Errors
     /// Half of the credentials, or files that cannot be read.
-    pub(crate) fn open(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Box<dyn ConfigSource>, String> {
+    pub(crate) fn open(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Opened, String> {
         Ok(match self.clone() {
             Self::Etcd(config) => {
                 let credentials = both(&variable, ETCD_USER, ETCD_PASSWORD)?;
                 let credentials = credentials.map(|(user, password)| Credentials { user, password });
                 let tls = config.tls.map(|_| tls(&variable)).transpose()?;
-                Box::new(Etcd::new(tidegate_etcd::Config { credentials, tls, ..config }))
+                let config = tidegate_etcd::Config { credentials, tls, ..config };
+                let board: Arc<dyn Board> = Arc::new(EtcdBoard::new(&config, &own_name()));
+                Opened { source: Box::new(Etcd::new(config)), board: Some(board) }
             }
             Self::Apollo(config) => {
                 let secret = variable(APOLLO_SECRET).map(Secret);
                 let clock = || Duration::from_millis(clock::unix_ms(clock::wall()));
-                Box::new(Apollo::new(tidegate_apollo::Config { secret, ..config }, clock))
+                let config = tidegate_apollo::Config { secret, ..config };
+                Opened { source: Box::new(Apollo::new(config, clock)), board: None }
             }
         })
     }

@@ -4,33 +4,36 @@ use crate::cli::{From, Run};
 use crate::exit::Exit;
 use crate::load::{self, Failure, Ready};
 use crate::run::Signals;
+use crate::source::Opened;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tidegate_control::files::{self, FileSource};
 use tidegate_control::generations::{Saved, StateFolder};
 use tidegate_control::{Diagnostic, Report, not_read};
-use tidegate_source::{ConfigSource, SourceError};
+use tidegate_source::SourceError;
+use tidegate_traffic::ports::Board;
 use tokio::runtime::Runtime;
 
 /// How long a source that is elsewhere has to say what it says.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Something to serve, and where the next one comes from.
-#[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) ready: Ready,
     pub(crate) feed: Feed,
 }
 
 /// Where configs come from.
-#[derive(Debug)]
 pub(crate) struct Feed {
-    pub(crate) source: Box<dyn ConfigSource>,
+    pub(crate) source: Box<dyn tidegate_source::ConfigSource>,
     pub(crate) state: Option<StateFolder>,
     /// Where the config in force is from.
     pub(crate) origin: String,
     /// It is what the source says.
     pub(crate) from_source: bool,
+    /// Where the plans of its canaries are walked together with other gateways.
+    pub(crate) board: Option<Arc<dyn Board>>,
 }
 
 /// Reads the first config from where the command line says. `runtime` is where the source lives from now on.
@@ -38,7 +41,7 @@ pub(crate) fn first(arguments: &Run, runtime: &Runtime, signals: &mut Signals) -
     let state = arguments.state.as_deref().map(open_state).transpose()?;
     let from = arguments.from();
     let folder = folder(&from);
-    let mut source = open(&from, runtime)?;
+    let Opened { mut source, board } = open(&from, runtime)?;
     let said = runtime.block_on(signals.unless_told(async { tokio::time::timeout(PATIENCE, source.next()).await }))?;
     let said = match said {
         Ok(said) => said,
@@ -49,7 +52,9 @@ pub(crate) fn first(arguments: &Run, runtime: &Runtime, signals: &mut Signals) -
     let origin = source.name().to_owned();
     let failure = match said {
         Ok(document) => match load::document_in(document, &folder) {
-            Ok(ready) => return Ok(Started { ready, feed: Feed { source, state, origin, from_source: true } }),
+            Ok(ready) => {
+                return Ok(Started { ready, feed: Feed { source, state, origin, from_source: true, board } });
+            }
             Err(failure) => failure,
         },
         Err(error) => unreadable(&from, &error),
@@ -63,7 +68,8 @@ pub(crate) fn first(arguments: &Run, runtime: &Runtime, signals: &mut Signals) -
         "the config cannot be used; the one that was in force last is served"
     );
     let ready = load::document_in(document, &folder).map_err(|saved| both(failure, saved))?;
-    Ok(Started { ready, feed: Feed { source, state, origin: format!("saved, {origin}"), from_source: false } })
+    let origin = format!("saved, {origin}");
+    Ok(Started { ready, feed: Feed { source, state, origin, from_source: false, board } })
 }
 
 /// The config file at `path`, for a process that keeps no state.
@@ -73,10 +79,10 @@ pub(crate) fn file(path: &Path, runtime: &Runtime, signals: &mut Signals) -> Res
     first(&arguments, runtime, signals)
 }
 
-fn open(from: &From, runtime: &Runtime) -> Result<Box<dyn ConfigSource>, Failure> {
+fn open(from: &From, runtime: &Runtime) -> Result<Opened, Failure> {
     let _runtime = runtime.enter();
     match from {
-        From::File(path) => Ok(Box::new(FileSource::new(path))),
+        From::File(path) => Ok(Opened { source: Box::new(FileSource::new(path)), board: None }),
         // Values that are no UTF-8 count as not set.
         From::Elsewhere(place) => place
             .open(|name| std::env::var_os(name)?.into_string().ok())

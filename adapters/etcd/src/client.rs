@@ -1,14 +1,16 @@
-//! A connection to one member: login, reading, watching.
+//! A connection to one member: login, reading, watching, transactions, leases.
 
 use crate::config::Config;
 use crate::failure::{Failure, innermost};
 use crate::messages::{
-    AUTHENTICATE, AuthenticateRequest, AuthenticateResponse, KeyValue, RANGE, RangeRequest, RangeResponse, WATCH,
-    WatchCreate, WatchKind, WatchRequest,
+    AUTHENTICATE, AuthenticateRequest, AuthenticateResponse, KeyValue, LEASE_GRANT, LEASE_KEEP_ALIVE,
+    LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse, RANGE, RangeRequest,
+    RangeResponse, TXN, TxnRequest, TxnResponse, WATCH, WatchCreate, WatchKind, WatchRequest,
 };
 use crate::watching::Watching;
 use http::uri::PathAndQuery;
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 use tidegate_source::MAX_BYTES;
 use tokio::sync::mpsc;
@@ -22,8 +24,6 @@ use tonic_prost::ProstCodec;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(5);
 /// Keys of one answer. etcd's values have at most 1.5 MiB, unless it is told otherwise.
 const PAGE: i64 = 32;
 /// The largest answer: a page, and room.
@@ -34,9 +34,11 @@ const NOBODY: &str = "a client without credentials";
 const ASKED: usize = 4;
 
 /// A connection to one member.
-#[derive(Debug)]
-pub(crate) struct Client<'a> {
-    config: &'a Config,
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    config: Arc<Config>,
+    /// How long an answer may take.
+    patience: Duration,
     grpc: Grpc<Channel>,
     token: Option<MetadataValue<Ascii>>,
 }
@@ -50,16 +52,16 @@ pub(crate) struct State {
 
 // === impl Client ===
 
-impl<'a> Client<'a> {
+impl Client {
     /// Connects, and logs in if there are credentials.
-    pub(crate) async fn connect(config: &'a Config, endpoint: &str) -> Result<Self, Failure> {
+    pub(crate) async fn connect(config: &Arc<Config>, endpoint: &str, patience: Duration) -> Result<Self, Failure> {
         let address = address(config, endpoint)?;
         let connecting = timeout(CONNECT, address.connect()).await;
         let channel = connecting
             .map_err(|_| Failure::NoAnswer { asked: "the connection", within: CONNECT })?
             .map_err(|error| Failure::unreachable(&error))?;
         let grpc = Grpc::new(channel).max_decoding_message_size(LARGEST);
-        let mut client = Self { config, grpc, token: None };
+        let mut client = Self { config: Arc::clone(config), patience, grpc, token: None };
         client.login().await?;
         Ok(client)
     }
@@ -87,7 +89,8 @@ impl<'a> Client<'a> {
         let mut state = State { values: Vec::new(), revision: 0 };
         let mut bytes = 0;
         loop {
-            let request = RangeRequest { key: first, range_end: behind.clone(), limit: PAGE, revision: state.revision };
+            let (range_end, revision) = (behind.clone(), state.revision);
+            let request = RangeRequest { key: first, range_end, limit: PAGE, revision, keys_only: false };
             let answer: RangeResponse = self.unary(RANGE, "reading", request).await?;
             // Later pages are of the revision of the first one.
             if state.revision == 0 {
@@ -117,14 +120,39 @@ impl<'a> Client<'a> {
         // A member that has lost the others ends the watch instead of keeping quiet.
         request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
         let path = PathAndQuery::from_static(WATCH);
-        let answers = within(ASKED_FOR, async {
+        let answers = within(self.patience, ASKED_FOR, async {
             self.grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
             self.grpc.streaming(request, path, ProstCodec::default()).await
         });
         let answers = answers.await?.map_err(|status| self.failure(&status, ASKED_FOR))?;
         let mut watching = Watching::new(ask, answers.into_inner());
-        within(ASKED_FOR, watching.created()).await??;
+        within(self.patience, ASKED_FOR, watching.created()).await??;
         Ok(watching)
+    }
+
+    /// Does all of a transaction or, if something does not compare, all of the other one.
+    pub(crate) async fn txn(&mut self, asked: &'static str, request: TxnRequest) -> Result<TxnResponse, Failure> {
+        self.unary(TXN, asked, request).await
+    }
+
+    /// A lease of so many seconds.
+    pub(crate) async fn grant(&mut self, ttl: i64) -> Result<i64, Failure> {
+        let granted: LeaseGrantResponse = self.unary(LEASE_GRANT, "a lease", LeaseGrantRequest { ttl }).await?;
+        Ok(granted.id)
+    }
+
+    /// Makes a lease last its whole time from now on; gives the seconds that it has, 0 if it is over.
+    pub(crate) async fn keep_alive(&mut self, id: i64) -> Result<i64, Failure> {
+        const ASKED: &str = "keeping the lease";
+        let request = self.request(tokio_stream::once(LeaseKeepAliveRequest { id }));
+        let path = PathAndQuery::from_static(LEASE_KEEP_ALIVE);
+        let answer = within(self.patience, ASKED, async {
+            self.grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
+            let answers = self.grpc.streaming(request, path, ProstCodec::default()).await?;
+            answers.into_inner().message().await
+        });
+        let kept: Option<LeaseKeepAliveResponse> = answer.await?.map_err(|status| self.failure(&status, ASKED))?;
+        Ok(kept.map_or(0, |kept| kept.ttl))
     }
 
     async fn unary<Q, A>(&mut self, path: &'static str, asked: &'static str, message: Q) -> Result<A, Failure>
@@ -134,7 +162,7 @@ impl<'a> Client<'a> {
     {
         let request = self.request(message);
         let path = PathAndQuery::from_static(path);
-        let answer = within(asked, async {
+        let answer = within(self.patience, asked, async {
             self.grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
             self.grpc.unary(request, path, ProstCodec::default()).await
         });
@@ -183,6 +211,6 @@ fn address(config: &Config, endpoint: &str) -> Result<Endpoint, Failure> {
 }
 
 /// Waits for an answer, but not for ever.
-async fn within<T>(asked: &'static str, answer: impl Future<Output = T>) -> Result<T, Failure> {
-    timeout(ANSWER, answer).await.map_err(|_| Failure::NoAnswer { asked, within: ANSWER })
+async fn within<T>(patience: Duration, asked: &'static str, answer: impl Future<Output = T>) -> Result<T, Failure> {
+    timeout(patience, answer).await.map_err(|_| Failure::NoAnswer { asked, within: patience })
 }

@@ -42,16 +42,28 @@ impl Config {
         format!("{scheme}://{}{}", self.endpoints.join(","), self.key)
     }
 
+    /// Where the gateways that read this config post what its plans do: `/tidegate/` and `/tidegate` have
+    /// `/tidegate-plans/`, which is not part of the config.
+    pub(crate) fn of_plans(&self) -> Self {
+        Self { key: format!("{}-plans/", self.key.trim_end_matches('/')), ..self.clone() }
+    }
+
     /// The keys to read: the first one, and the one behind the last one (empty: the first one alone).
     pub(crate) fn range(&self) -> (Vec<u8>, Vec<u8>) {
         let first = self.key.clone().into_bytes();
-        let mut behind = Vec::new();
-        if let Some((b'/', parents)) = first.split_last() {
-            behind.extend_from_slice(parents);
-            behind.push(b'/' + 1);
-        }
+        let behind = behind(&first);
         (first, behind)
     }
+}
+
+/// The key behind all that begin with this one, if it ends in `/`; else empty.
+pub(crate) fn behind(first: &[u8]) -> Vec<u8> {
+    let mut behind = Vec::new();
+    if let Some((b'/', parents)) = first.split_last() {
+        behind.extend_from_slice(parents);
+        behind.push(b'/' + 1);
+    }
+    behind
 }
 
 // === impl Credentials ===
@@ -90,6 +102,14 @@ mod tests {
     fn a_folder_is_all_keys_below_it_and_a_key_is_itself_alone() {
         assert_eq!(config("/tidegate/").range(), (b"/tidegate/".to_vec(), b"/tidegate0".to_vec()));
         assert_eq!(config("/tidegate").range(), (b"/tidegate".to_vec(), b"".to_vec()));
+    }
+
+    #[test]
+    fn plans_stand_beside_the_config() {
+        let of = |key: &str| config(key).of_plans().key;
+        assert_eq!((of("/tidegate/"), of("/t/x.yaml"), of("/")), {
+            ("/tidegate-plans/".into(), "/t/x.yaml-plans/".into(), "-plans/".into())
+        });
     }
 
     #[test]

@@ -31,9 +31,9 @@ pub(crate) enum Failure {
     /// User and password are wrong, or missing.
     #[error("{user} is not let in: {reason}")]
     Login { user: String, reason: String },
-    /// The user may not read these keys.
-    #[error("{user} may not read {key}: {reason}")]
-    Forbidden { user: String, key: String, reason: String },
+    /// The user may not do this with these keys.
+    #[error("{user} may not {what} {key}: {reason}")]
+    Forbidden { user: String, what: &'static str, key: String, reason: String },
     /// Any other answer.
     #[error("{asked} failed: {reason}")]
     Other { asked: &'static str, reason: String },
@@ -60,7 +60,10 @@ impl Failure {
             Code::InvalidArgument if status.message().contains("user name is empty") => {
                 Self::Login { user: user.into(), reason: "etcd wants a user and a password".into() }
             }
-            Code::PermissionDenied => Self::Forbidden { user: user.into(), key: key.into(), reason },
+            Code::PermissionDenied => {
+                let what = if matches!(asked, "reading" | "watching") { "read" } else { "read and write" };
+                Self::Forbidden { user: user.into(), what, key: key.into(), reason }
+            }
             _ => Self::Other { asked, reason },
         }
     }

@@ -32,7 +32,7 @@ impl Known {
     /// Takes what changed since, all of one or more whole revisions.
     pub(crate) fn change(&mut self, events: Vec<Event>, revision: i64) -> Result<(), TooLarge> {
         for Event { kind, kv } in events {
-            let Some(KeyValue { key, value }) = kv else { continue };
+            let Some(KeyValue { key, value, .. }) = kv else { continue };
             if kind == DELETED {
                 self.values.remove(&key);
             } else {

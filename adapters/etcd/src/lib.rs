@@ -1,13 +1,18 @@
-//! Configs that are kept in etcd: one key, or all keys below a prefix.
+//! What gateways keep in etcd: their config, one key or all keys below a prefix; and the board on which several walk the
+//! plans of their canaries together.
 //!
 //! **Owns** the conversation with etcd's v3 API: reading all keys at one revision, watching from there,
-//! authentication, noticing that a connection is dead, and the way to another member ([`Etcd`]).
+//! authentication, noticing that a connection is dead, and the way to another member ([`Etcd`]); leases and
+//! transactions of the board ([`EtcdBoard`]).
 //!
-//! **Does not** know what a config is, write to etcd, or pause between attempts: its caller does.
+//! **Does not** know what a config is, decide anything about a plan, or pause between attempts: its caller does. The
+//! config is only read.
 //!
-//! **Invariant**: what is given is the state of one revision of etcd; writes of one transaction come together.
+//! **Invariant**: what is given is the state of one revision of etcd; writes of one transaction come together. A state
+//! of a plan is written over the one that it was made from, or not at all.
 #![forbid(unsafe_code)]
 
+mod board;
 mod client;
 mod config;
 mod failure;
@@ -16,5 +21,6 @@ mod messages;
 mod source;
 mod watching;
 
+pub use board::EtcdBoard;
 pub use config::{Config, Credentials, Tls};
 pub use source::Etcd;

@@ -3,6 +3,13 @@
 //!
 //! Source: `etcd/api/etcdserverpb/rpc.proto`, `etcd/api/mvccpb/kv.proto` of etcd 3.6.
 
+mod writing;
+
+pub(crate) use writing::{
+    Compare, DeleteRangeRequest, LEASE_GRANT, LEASE_KEEP_ALIVE, LeaseGrantRequest, LeaseGrantResponse,
+    LeaseKeepAliveRequest, LeaseKeepAliveResponse, Number, Op, PutRequest, RequestOp, TXN, TxnRequest, TxnResponse,
+};
+
 use bytes::Bytes;
 
 /// `KV.Range`
@@ -22,8 +29,14 @@ pub(crate) struct ResponseHeader {
 pub(crate) struct KeyValue {
     #[prost(bytes = "bytes", tag = "1")]
     pub(crate) key: Bytes,
+    #[prost(int64, tag = "2")]
+    pub(crate) create_revision: i64,
+    #[prost(int64, tag = "3")]
+    pub(crate) mod_revision: i64,
     #[prost(bytes = "bytes", tag = "5")]
     pub(crate) value: Bytes,
+    #[prost(int64, tag = "6")]
+    pub(crate) lease: i64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -36,6 +49,8 @@ pub(crate) struct RangeRequest {
     pub(crate) limit: i64,
     #[prost(int64, tag = "4")]
     pub(crate) revision: i64,
+    #[prost(bool, tag = "8")]
+    pub(crate) keys_only: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

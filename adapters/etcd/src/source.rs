@@ -6,9 +6,13 @@ use crate::failure::Failure;
 use crate::known::Known;
 use crate::watching::{Heard, Watching};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tidegate_source::{ConfigSource, Document, MAX_BYTES, Next, SourceError};
 use tokio::time::{Sleep, sleep};
+
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// How long to wait after a change for those that belong to it, written one after the other. Later changes do
 /// not extend it.
@@ -21,7 +25,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// cluster that was made anew and counts from 1 again.
 #[derive(Debug)]
 pub struct Etcd {
-    config: Config,
+    config: Arc<Config>,
     name: String,
     /// Whose turn it is, of the endpoints.
     turn: usize,
@@ -40,6 +44,7 @@ impl Etcd {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let name = config.name();
+        let config = Arc::new(config);
         Self { config, name, turn: 0, failures: Vec::new(), watching: None, settle: None, known: Known::default() }
     }
 
@@ -85,7 +90,7 @@ impl Etcd {
     }
 
     async fn connect(&mut self) -> Result<(), Failure> {
-        let mut client = Client::connect(&self.config, self.endpoint()).await?;
+        let mut client = Client::connect(&self.config, self.endpoint(), ANSWER).await?;
         let state = client.read().await?;
         // From this revision and not from the next: of a watch that begins in the future etcd gives no sign of
         // life. To apply the last change again changes nothing.

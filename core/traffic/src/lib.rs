@@ -2,7 +2,7 @@
 //!
 //! **Owns** the normal form of paths ([`NormalPath`]), value matchers ([`ValueMatch`]), the conditions of a
 //! route and the table that finds one ([`Table`]), canary rules ([`Canary`]), and the machine that walks a
-//! canary through its steps ([`plan`]).
+//! canary through its steps ([`plan`]), alone or together with other gateways ([`together`]).
 //!
 //! **Does not** do I/O, look at a clock, draw random numbers (both are arguments), own upstreams, or know http
 //! rules: those are `tidegate-transcode`'s.
@@ -29,6 +29,7 @@ mod request;
 mod share;
 mod split;
 mod table;
+pub mod together;
 mod value;
 
 pub use canary::{Canary, Choice, Rule, Shares, Verdict};

@@ -15,11 +15,13 @@
 //! the same state. Counts begin anew with every step.
 
 mod assess;
+mod identity;
 mod sketch;
 mod state;
 mod text;
 
 pub use assess::{Failure, Standing};
+pub use identity::key;
 pub use sketch::{BUCKETS, Sketch, bucket_of};
 pub use state::{Command, Decision, Event, Phase, Sample, State};
 pub use text::StateError;
@@ -118,7 +120,7 @@ impl Plan {
     pub fn step(&self, mut state: State, event: Event, now: Duration) -> (State, Option<Decision>) {
         let decision = match event {
             Event::Observed { canary, stable } => {
-                if matches!(state.phase, Phase::Walking | Phase::Paused) {
+                if state.phase.is_open() {
                     state.canary.add(&canary);
                     state.stable.add(&stable);
                 }
@@ -126,12 +128,34 @@ impl Plan {
             }
             Event::Command(command) => Some(self.command(&mut state, command, now)),
         };
-        state.revision += u64::from(decision.is_some_and(|decision| decision.changes()));
+        let changes = decision.is_some_and(|decision| decision.changes());
+        state.revision = state.revision.saturating_add(changes.into());
         (state, decision)
     }
 
+    /// The decision that leads from one state to another, as far as the states tell: for who follows. The last
+    /// one if there were several; `None` if nothing was decided.
+    #[must_use]
+    pub fn between(&self, before: &State, after: &State) -> Option<Decision> {
+        if before.revision == after.revision && before.phase == after.phase && before.step == after.step {
+            return None;
+        }
+        let (from, at) = (self.share(before), self.share(after));
+        Some(match (after.phase, before.phase) {
+            (Phase::Walking, Phase::Walking) if after.step > before.step => Decision::Advanced { from, to: at },
+            (Phase::Walking, Phase::Walking | Phase::Paused) if after.step == before.step => Decision::Resumed { at },
+            (Phase::Walking, Phase::Paused) if after.step > before.step => Decision::Advanced { from, to: at },
+            (Phase::Walking, _) => Decision::Restarted { at },
+            (Phase::Paused, _) => Decision::Paused { at },
+            (Phase::Done, _) => Decision::Completed { at },
+            (Phase::Promoted, _) => Decision::Promoted { from },
+            (Phase::RolledBack, _) => Decision::RolledBack { at: from, failure: after.failure? },
+            (Phase::Aborted, _) => Decision::Aborted { at: from },
+        })
+    }
+
     fn judge(&self, state: &mut State, now: Duration) -> Option<Decision> {
-        if !matches!(state.phase, Phase::Walking | Phase::Paused) {
+        if !state.phase.is_open() {
             return None;
         }
         match self.standing(state, now) {

@@ -1,97 +1,111 @@
-//! Lets the plans of canaries go on: of one gateway by itself, or of several that share a board.
-//!
-//! Of several, each tells the board what it saw, and one decides: the one that holds the tenure. All others do as
-//! was decided. While the board cannot be reached every plan stays where it is.
+//! Lets the plans of canaries go on: of one gateway by itself, or of several that share a board; and keeps them for the
+//! next start.
 
-use std::collections::HashSet;
+mod kept;
+mod together;
+
+pub use together::{command, share};
+
+use crate::generations::StateFolder;
+use kept::Kept;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_gateway::Gateway;
-use tidegate_gateway::canary::Walk;
-use tidegate_traffic::plan::{Command, Decision, Event};
+use tidegate_gateway::canary::{Role, Walk};
+use tidegate_traffic::plan::{Command, Decision};
 use tidegate_traffic::ports::{Board, BoardError};
-use tokio::time::{MissedTickBehavior, interval};
+use together::Together;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often plans look at their canaries: what fails is rolled back within this time.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// The same over a board: what fails is rolled back within twice this time, everywhere.
+/// The same over a board: what one gateway sees is told, decided on and done within three times this time.
 const SHARE_EVERY: Duration = Duration::from_secs(1);
 
-/// How often a command is tried when others write between its reading and its writing.
-const TRIES: usize = 5;
+/// How long a start waits for what the other gateways have decided.
+const START: Duration = Duration::from_secs(3);
 
-/// Lets the plans look and decide, for ever.
-pub async fn walk(gateway: Arc<Gateway>) {
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        gateway.walk_canaries();
-    }
+/// How long a stop takes at most to tell the other gateways.
+const STOP: Duration = Duration::from_secs(1);
+
+/// The plans of a gateway, whichever config is in force. One per process.
+pub struct Plans {
+    gateway: Arc<Gateway>,
+    together: Option<Together>,
+    kept: Option<Kept>,
 }
 
-/// Lets the plans go on together with those of other gateways, for ever.
-pub async fn walk_together(gateway: Arc<Gateway>, board: Arc<dyn Board>) {
-    let mut ticks = interval(SHARE_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Told once, not every second.
-    let mut cut_off: HashSet<String> = HashSet::new();
-    loop {
-        ticks.tick().await;
-        for walk in gateway.canaries() {
-            match share(&walk, &*board).await {
-                Ok(()) if cut_off.remove(walk.name()) => {
-                    tracing::info!(plan = walk.name(), "canary goes on: the board of plans answers again");
-                }
-                Ok(()) => {}
-                Err(error) if cut_off.insert(walk.name().to_owned()) => {
-                    tracing::warn!(plan = walk.name(), share = %walk.share(), "canary stays where it is: {error}");
-                }
-                Err(_) => {}
+impl Plans {
+    /// Plans that are walked together with all gateways on this board, or alone; and kept in this folder.
+    #[must_use]
+    pub fn new(gateway: &Arc<Gateway>, board: Option<Arc<dyn Board>>, state: Option<StateFolder>) -> Self {
+        let (together, kept) = (board.map(Together::new), state.map(Kept::new));
+        Self { gateway: Arc::clone(gateway), together, kept }
+    }
+
+    /// Brings plans to where they were, or to where the other gateways are. To be called before anything is served;
+    /// takes a few seconds at most.
+    pub async fn begin(&self) {
+        let walks = self.gateway.canaries();
+        if let Some(kept) = &self.kept {
+            kept.restore(&walks);
+        }
+        let Some(together) = &self.together else {
+            return walks.iter().for_each(|walk| walk.set_role(Role::Alone));
+        };
+        if timeout(START, together.round(&walks)).await.is_err() {
+            tracing::warn!("the board of plans does not answer: canaries begin without it");
+        }
+    }
+
+    /// Lets the plans look and decide, for ever.
+    pub async fn run(self: Arc<Self>) {
+        let mut ticks = interval(if self.together.is_some() { SHARE_EVERY } else { LOOK_EVERY });
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match &self.together {
+                Some(together) => together.round(&self.gateway.canaries()).await,
+                None => self.gateway.walk_canaries(),
             }
+            self.keep(false).await;
+        }
+    }
+
+    /// Does what somebody wants of a plan, or says why not ([`Decision::Refused`]).
+    ///
+    /// # Errors
+    /// The board cannot be used. Nothing was done, unless its answer got lost.
+    pub async fn command(&self, walk: &Walk, command: Command) -> Result<Option<Decision>, BoardError> {
+        let decision = match &self.together {
+            Some(together) => together.command(walk, command).await?,
+            None => walk.command(command),
+        };
+        self.keep(false).await;
+        Ok(decision)
+    }
+
+    /// Leaves the other gateways alone with the plans, and keeps them a last time. Takes about a second at most.
+    pub async fn stop(&self) {
+        if let Some(together) = &self.together
+            && timeout(STOP, together.stop()).await.is_err()
+        {
+            tracing::debug!("the board of plans does not answer: other gateways notice in some seconds");
+        }
+        self.keep(true).await;
+    }
+
+    async fn keep(&self, now: bool) {
+        if let Some(kept) = &self.kept {
+            kept.keep(&self.gateway.canaries(), now).await;
         }
     }
 }
 
-/// One round of a plan: tells what was seen here, and decides or follows.
-///
-/// # Errors
-/// The board cannot be reached. What was seen since the last round may be lost to the plan, which then takes longer.
-pub async fn share(walk: &Walk, board: &dyn Board) -> Result<(), BoardError> {
-    let (canary, stable) = walk.take();
-    board.tell(walk.name(), &canary, &stable).await?;
-    let leads = board.lead(walk.name()).await?;
-    let posted = board.read(walk.name()).await?;
-    if !leads {
-        if let Some(posted) = posted {
-            walk.adopt(posted.state, None);
-        }
-        return Ok(());
+impl fmt::Debug for Plans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plans").field("together", &self.together.is_some()).finish_non_exhaustive()
     }
-    let (canary, stable) = board.take(walk.name()).await?;
-    let (state, version) = posted.map_or_else(|| (walk.beginning(), 0), |posted| (posted.state, posted.version));
-    let (state, decision) = walk.next(state, Event::Observed { canary, stable });
-    if board.write(walk.name(), &state, version).await? {
-        walk.adopt(state, decision);
-    }
-    Ok(())
-}
-
-/// Does what somebody wants with a plan that several gateways share. Any of them can: what it decides is written over the
-/// state that it was made from.
-///
-/// # Errors
-/// The board cannot be reached, or others wrote faster five times.
-pub async fn command(walk: &Walk, board: &dyn Board, command: Command) -> Result<Option<Decision>, BoardError> {
-    for _ in 0..TRIES {
-        let posted = board.read(walk.name()).await?;
-        let (state, version) = posted.map_or_else(|| (walk.beginning(), 0), |posted| (posted.state, posted.version));
-        let (state, decision) = walk.next(state, Event::Command(command));
-        if board.write(walk.name(), &state, version).await? {
-            walk.adopt(state, decision);
-            return Ok(decision);
-        }
-    }
-    Err(BoardError { reason: "others write to it all the time".into() })
 }

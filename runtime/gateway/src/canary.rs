@@ -1,6 +1,7 @@
 //! The canary rules of a route, compiled, and what they choose for one request.
 
 mod counts;
+mod report;
 mod walk;
 
 use crate::config::{CanaryRule, Config};
@@ -12,7 +13,8 @@ use tidegate_telemetry::metrics::canaries::{self, NO_RULE};
 use tidegate_telemetry::random;
 use tidegate_traffic::{Canary, RequestView, Share, Shares, Verdict};
 
-pub use walk::{Decided, Figures, Report, Walk};
+pub use report::{Decided, Figures, Report, Role};
+pub use walk::Walk;
 
 /// The rules of one route.
 #[derive(Debug)]

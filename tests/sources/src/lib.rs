@@ -1,13 +1,15 @@
 //! Servers that keep configs, for tests, and the story that every config source has to tell right.
 //!
 //! **Owns** starting, stopping and pausing real servers ([`etcd::Etcd`], [`apollo::Apollo`]), the way between
-//! them and a client that can be cut ([`relay::Relay`]), and the [`contract`] as code that waits.
+//! them and a client that can be cut ([`relay::Relay`]), the [`contract`] of sources as code that waits, and that of
+//! [boards](board).
 //!
 //! **Does not** install anything: `cargo xtask test` does, into the cache folder. Where a server is missing its
 //! tests are left out, which under `CI=true` is a failure.
 #![forbid(unsafe_code)]
 
 pub mod apollo;
+pub mod board;
 pub mod certificates;
 pub mod contract;
 pub mod etcd;

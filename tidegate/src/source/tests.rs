@@ -76,7 +76,7 @@ fn credentials_come_from_the_environment_and_are_whole_or_missing() {
     let place: Place = "etcd://a/b".parse().expect("a place");
     let open = |known: &[&str]| {
         let variable = |name: &str| known.contains(&name).then(|| "x".to_owned());
-        place.open(variable).map(|source| source.name().to_owned())
+        place.open(variable).map(|opened| opened.source.name().to_owned())
     };
     let (user, password) = ("TIDEGATE_ETCD_USER", "TIDEGATE_ETCD_PASSWORD");
     assert_eq!(open(&[]), Ok("etcd://a:2379/b".to_owned()));
@@ -84,7 +84,7 @@ fn credentials_come_from_the_environment_and_are_whole_or_missing() {
     let tls: Place = "etcds://a/b".parse().expect("a place");
     let open_tls = |known: &[(&str, &str)]| {
         let variable = |name: &str| known.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
-        tls.open(variable).map(|source| source.name().to_owned())
+        tls.open(variable).map(|opened| opened.source.name().to_owned())
     };
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     assert_eq!(

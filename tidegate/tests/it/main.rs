@@ -22,6 +22,7 @@ mod schema;
 mod slow_upstream;
 mod spanned;
 mod supervisor;
+mod together;
 mod told;
 mod traces;
 mod wrong;

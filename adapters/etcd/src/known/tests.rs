@@ -3,7 +3,7 @@ use bytes::Bytes;
 use tidegate_source::{Document, MAX_BYTES, Part, Revision};
 
 fn pair(key: &'static str, value: &'static str) -> KeyValue {
-    KeyValue { key: Bytes::from(key), value: Bytes::from(value) }
+    KeyValue { key: Bytes::from(key), value: Bytes::from(value), ..KeyValue::default() }
 }
 
 fn put(key: &'static str, value: &'static str) -> Event {
@@ -54,7 +54,7 @@ fn more_than_a_config_may_have_is_refused() {
     let half = Bytes::from(vec![b'#'; MAX_BYTES / 2 - 2]);
     let event = |key: &'static str, value: &Bytes| Event {
         kind: 0,
-        kv: Some(KeyValue { key: Bytes::from(key), value: value.clone() }),
+        kv: Some(KeyValue { key: Bytes::from(key), value: value.clone(), ..KeyValue::default() }),
     };
     assert_eq!(known.change(vec![event("/a", &half), event("/b", &half)], 2), Ok(()));
     assert_eq!(known.change(vec![event("/c", &Bytes::new())], 3), Err(TooLarge));

@@ -1,6 +1,7 @@
-//! The source against a real etcd.
+//! The source and the board against a real etcd.
 
 mod auth;
+mod board;
 mod contract;
 mod faults;
 mod support;

@@ -3,7 +3,9 @@
 use tidegate_etcd::{Config, Credentials, Etcd};
 use tidegate_source::ConfigSource;
 use tidegate_source_rig::contract::Fixture;
+use tidegate_source_rig::contract::soon;
 use tidegate_source_rig::etcd;
+use tidegate_traffic::ports::Answer;
 
 /// etcd, and the folder `/tidegate/` in it.
 pub(crate) struct Folder(pub(crate) etcd::Etcd);
@@ -37,4 +39,9 @@ pub(crate) fn source(endpoints: &[&str], credentials: Option<(&str, &str)>) -> E
     let credentials = credentials.map(|(user, password)| Credentials { user: user.into(), password: password.into() });
     let endpoints = endpoints.iter().map(|endpoint| (*endpoint).to_owned()).collect();
     Etcd::new(Config { endpoints, key: Folder::PREFIX.into(), credentials, tls: None })
+}
+
+/// What a board answers that is there.
+pub(crate) async fn soon_board<T>(about: &str, answer: Answer<'_, T>) -> T {
+    soon(about, answer).await.unwrap_or_else(|error| panic!("{about}: {error}"))
 }

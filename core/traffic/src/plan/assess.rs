@@ -9,7 +9,7 @@
 //! deviations of the rank. It passes if the p99s themselves are within the ratio; in between it goes on to be
 //! measured.
 
-use super::{Phase, Plan, Sketch, State};
+use super::{Plan, Sketch, State};
 use crate::share::Share;
 use std::fmt;
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Plan {
     /// What the plan thinks of its canary now.
     #[must_use]
     pub fn standing(&self, state: &State, now: Duration) -> Standing {
-        if !matches!(state.phase, Phase::Walking | Phase::Paused) {
+        if !state.phase.is_open() {
             return Standing::Over;
         }
         let (calls, errors) = (state.canary.calls, state.canary.errors);

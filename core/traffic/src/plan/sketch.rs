@@ -56,8 +56,8 @@ impl Sketch {
         if self.counts.is_empty() {
             self.counts = vec![0; BUCKETS];
         }
-        self.counts[bucket] += count;
-        self.count += count;
+        self.counts[bucket] = self.counts[bucket].saturating_add(count);
+        self.count = self.count.saturating_add(count);
     }
 
     /// Takes in what another one counted.
@@ -85,7 +85,7 @@ impl Sketch {
         let rank = rank.clamp(1, self.count.max(1));
         let mut seen = 0;
         self.buckets().find_map(|(bucket, count)| {
-            seen += count;
+            seen = count.saturating_add(seen);
             (seen >= rank).then(|| upper_end(bucket))
         })
     }

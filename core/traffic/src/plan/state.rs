@@ -169,8 +169,9 @@ impl Sample {
 
     /// Takes in what another sample counted.
     pub fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.errors += other.errors;
+        // What comes from a store may be any number.
+        self.calls = self.calls.saturating_add(other.calls);
+        self.errors = self.errors.saturating_add(other.errors);
         self.latencies.add(&other.latencies);
     }
 }
@@ -232,6 +233,12 @@ impl Phase {
     /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Walking, Self::Paused, Self::Done, Self::Promoted, Self::RolledBack, Self::Aborted];
+
+    /// Whether calls are counted, and judged.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Walking | Self::Paused)
+    }
 
     /// Its name, as it is shown and written down.
     #[must_use]

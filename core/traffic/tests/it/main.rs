@@ -7,6 +7,7 @@ mod paths;
 mod plans;
 mod shares;
 mod tables;
+mod together;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tidegate_traffic::RequestView;

@@ -1,10 +1,11 @@
 //! Plans in virtual time.
 
 use std::time::Duration;
-use tidegate_traffic::Share;
 use tidegate_traffic::plan::{
-    BUCKETS, Command, Decision, Event, Failure, Phase, Plan, PlanError, Sample, Sketch, Standing, State, bucket_of,
+    BUCKETS, Command, Decision, Event, Failure, Phase, Plan, PlanError, Sample, Sketch, Standing, State, bucket_of, key,
 };
+use tidegate_traffic::ports::Told;
+use tidegate_traffic::{Share, Split, SplitKey};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -267,6 +268,11 @@ fn a_state_can_be_written_down_and_read() {
     assert_eq!(broken("tidegate-plan 2"), Err(1));
     assert_eq!(broken("tidegate-plan 1\nphase walking\nstep x"), Err(3));
     assert_eq!(broken("tidegate-plan 1\nstable 1 1 99999:1"), Err(2));
+    assert_eq!(broken("tidegate-plan 1\nphase walking\nstep 1 2 3\ncanary 0 0\n"), Err(5), "it was cut");
+    let State { canary, stable, .. } = state;
+    let told = Told { revision: 7, canary, stable };
+    assert_eq!(told.to_string().parse::<Told>(), Ok(told));
+    assert_eq!("tidegate-told 1\nrevision x".parse::<Told>().map_err(|error| error.line), Err(2));
 }
 
 #[test]
@@ -285,4 +291,59 @@ fn a_sketch_is_off_by_a_32nd_at_most() {
     let long = Duration::from_secs(1_000_000);
     assert_eq!(bucket_of(long), BUCKETS - 1);
     assert_eq!(bucket_of(Duration::ZERO), 0);
+}
+
+/// Kept states are found by it: another one loses them.
+#[test]
+fn the_key_of_a_plan_stays_and_is_another_one_for_another_plan() {
+    let split = Split { key: SplitKey::Cookie("uid".into()), salt: "next".into() };
+    let of = |name: &str, to: &str, plan: &Plan, split: &Split| key(name, to, plan, Some(split));
+    assert_eq!(of("orders", "next", &plan(), &split), "orders@b97bbbe6707a33b7");
+    let mut keys = vec![of("orders", "next", &plan(), &split), of("orders", "other", &plan(), &split)];
+    keys.push(of("links", "next", &plan(), &split));
+    keys.push(of("orders", "next", &plan(), &Split { salt: "pepper".into(), ..split.clone() }));
+    let header = SplitKey::Header(http::HeaderName::from_static("uid"));
+    keys.push(of("orders", "next", &plan(), &Split { key: header, ..split.clone() }));
+    for change in [
+        |plan: &mut Plan| plan.hold *= 2,
+        |plan: &mut Plan| plan.min_samples += 1,
+        |plan: &mut Plan| plan.max_error_rate = Share::percent(2),
+        |plan: &mut Plan| plan.max_p99_ratio_milli += 1,
+        |plan: &mut Plan| {
+            *plan = Plan::new([1, 10, 51, 100].map(Share::percent).to_vec()).expect("steps");
+            plan.hold = self::plan().hold;
+        },
+    ] {
+        let mut changed = plan();
+        change(&mut changed);
+        keys.push(of("orders", "next", &changed, &split));
+    }
+    let count = keys.len();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), count);
+}
+
+#[test]
+fn who_follows_knows_from_the_states_what_was_decided() {
+    let plan = plan();
+    let mut state = State::begin(Duration::ZERO);
+    let mut seconds = 0;
+    let failing = || Sample { calls: 100, errors: 100, latencies: Sketch::default() };
+    let events = [
+        Event::Observed { canary: GOOD.serve(1000, &mut Bits(1)), stable: GOOD.serve(1000, &mut Bits(2)) },
+        Event::Command(Command::Pause),
+        Event::Command(Command::Resume),
+        Event::Observed { canary: failing(), stable: Sample::default() },
+        Event::Command(Command::Resume),
+        Event::Command(Command::Promote),
+        Event::Command(Command::Abort),
+    ];
+    for event in events {
+        seconds += 100;
+        let (next, decision) = plan.step(state.clone(), event, SECOND * seconds);
+        assert!(decision.is_some(), "{state:?}");
+        assert_eq!((plan.between(&state, &next), plan.between(&next, &next)), (decision, None));
+        state = next;
+    }
 }

@@ -58,7 +58,7 @@ where
         Some("upstreams") => ok(&shown::upstreams(handle, &state.shown.schemas, &state.shown.metrics)),
         Some(rest) => match (rest.strip_prefix("config/"), canary.map(|canary| (canary, canaries::command_of(canary))))
         {
-            (_, Some((_, Some((name, command))))) => canaries::command(handle.gateway(), name, command),
+            (_, Some((_, Some((name, command))))) => canaries::command(handle, name, command).await,
             (_, Some((name, None))) => canaries::one(handle.gateway(), name),
             (Some(number), None) => dump(handle, Some(number)),
             (None, None) => change(handle, rest, head.uri.query(), body).await,

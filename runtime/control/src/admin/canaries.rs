@@ -1,12 +1,13 @@
 //! `/api/v1/canaries`: the plans that widen canaries by themselves, and commands for them.
 
 use super::reply::{Answer, error, ok};
+use crate::generations::Handle;
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tidegate_gateway::Gateway;
-use tidegate_gateway::canary::{Decided, Figures, Walk};
+use tidegate_gateway::canary::{Decided, Figures, Role, Walk};
 use tidegate_telemetry::access_log::rfc3339;
 use tidegate_traffic::plan::{Command, Decision};
 
@@ -34,12 +35,13 @@ pub(super) fn command_of(rest: &str) -> Option<(&str, Command)> {
     Some((name, command))
 }
 
-/// Does what somebody wants of a plan.
-pub(super) fn command(gateway: &Gateway, name: &str, command: Command) -> Answer {
-    let Some(walk) = find(gateway, name) else { return not_found(name) };
-    match walk.command(command) {
-        Some(refused @ Decision::Refused { .. }) => error(StatusCode::CONFLICT, &refused.to_string()),
-        _ => ok(&shown(&walk)),
+/// Does what somebody wants of a plan, in all gateways that walk it.
+pub(super) async fn command(handle: &Handle, name: &str, command: Command) -> Answer {
+    let Some(walk) = find(handle.gateway(), name) else { return not_found(name) };
+    match handle.plans().command(&walk, command).await {
+        Ok(Some(refused @ Decision::Refused { .. })) => error(StatusCode::CONFLICT, &refused.to_string()),
+        Ok(_) => ok(&shown(&walk)),
+        Err(away) => error(StatusCode::SERVICE_UNAVAILABLE, &away.to_string()),
     }
 }
 
@@ -55,12 +57,17 @@ fn not_found(name: &str) -> Answer {
 
 fn shown(walk: &Walk) -> Value {
     let report = walk.report();
-    let decided = |one: &Decided| json!({ "time": rfc3339(one.at), "decision": one.decision.to_string() });
+    let leader = match &report.role {
+        Role::Follows(leader) if !leader.is_empty() => Value::from(leader.as_str()),
+        _ => Value::Null,
+    };
     json!({
         "name": report.name,
         "route": report.route,
         "rule": report.rule,
         "to": report.to,
+        "role": report.role.word(),
+        "leader": leader,
         "phase": report.phase.word(),
         "share": report.share.to_string(),
         "step": report.step + 1,
@@ -71,6 +78,14 @@ fn shown(walk: &Walk) -> Value {
         "stable": figures(report.stable),
         "decisions": report.decisions.iter().map(decided).collect::<Vec<_>>(),
     })
+}
+
+fn decided(one: &Decided) -> Value {
+    let mut shown = json!({ "time": rfc3339(one.at), "decision": one.decision.to_string() });
+    if let Some(by) = &one.by {
+        shown["by"] = by.as_str().into();
+    }
+    shown
 }
 
 fn figures(side: Figures) -> Value {

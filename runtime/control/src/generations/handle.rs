@@ -3,6 +3,7 @@
 use super::keeper::Command;
 use super::loader::{Fixed, Loader};
 use super::{Attempt, Generation, Standing};
+use crate::canary::Plans;
 use crate::config::diff::{self, Change};
 use crate::diagnostics::{Diagnostic, Report};
 use crate::follow::SchemaStates;
@@ -21,6 +22,7 @@ pub struct Handle {
     pub(super) standing: Arc<Standing>,
     pub(super) states: Arc<SchemaStates>,
     pub(super) fixed: Fixed,
+    pub(super) plans: Arc<Plans>,
     pub(super) source: Arc<str>,
 }
 
@@ -155,6 +157,12 @@ impl Handle {
     #[must_use]
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Who walks the plans of its canaries.
+    #[must_use]
+    pub fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     async fn ask(

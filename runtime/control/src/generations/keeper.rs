@@ -5,6 +5,7 @@ use super::handle::{self, Handle, Refused};
 use super::loader::{Candidate, Fixed, Loader};
 use super::state::{Saved, StateFolder};
 use super::{Attempt, Generation, Standing};
+use crate::canary::Plans;
 use crate::diagnostics::{Report, cannot_listen};
 use crate::files::named::Named;
 use std::future::Future;
@@ -35,6 +36,8 @@ pub struct Given {
     pub loader: Arc<Loader>,
     /// Who follows the upstreams of the config in force.
     pub following: Following,
+    /// Who walks the plans of its canaries.
+    pub plans: Arc<Plans>,
     /// Where configs come from.
     pub source: Box<dyn ConfigSource>,
     /// Where the config in force is kept for the next start.
@@ -90,8 +93,8 @@ enum Event {
 impl Keeper {
     /// For a gateway that serves already.
     pub async fn new(given: Given) -> (Self, Handle) {
-        let Given { gateway, ports, loader, following, source, state, candidate, document, origin, from_source } =
-            given;
+        let Given { gateway, ports, loader, following, plans, source, state, .. } = given;
+        let Given { candidate, document, origin, from_source, .. } = given;
         let (commands, asked) = mpsc::channel(COMMANDS);
         let fixed = Fixed::of(&candidate.loaded);
         let mut named = Named::new();
@@ -103,6 +106,7 @@ impl Keeper {
             standing: Arc::default(),
             states: Arc::clone(following.states()),
             fixed: fixed.clone(),
+            plans,
             source: source.name().into(),
         };
         let keeper = Self {

@@ -1,5 +1,6 @@
 //! The last good config on disk, for a start when its source is away or says something that is wrong.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Write as _};
@@ -50,7 +51,7 @@ impl StateFolder {
     /// The file.
     #[must_use]
     pub fn file(&self) -> PathBuf {
-        self.0.join(FILE)
+        self.path(FILE)
     }
 
     /// Writes what is in force now: whole or not at all, to be read by its owner alone.
@@ -65,13 +66,32 @@ impl StateFolder {
             revision: saved.document.revision.to_string(),
             parts: saved.document.parts.iter().map(part).collect(),
         };
+        self.write(FILE, &file)
+    }
+
+    /// Writes a file of the folder: whole or not at all, to be read by its owner alone.
+    pub(crate) fn write(&self, name: &str, content: &impl Serialize) -> io::Result<()> {
         let mut beside = tempfile::NamedTempFile::new_in(&self.0)?;
         beside.as_file().set_permissions(Permissions::from_mode(0o600))?;
-        serde_json::to_writer(&mut beside, &file)?;
+        serde_json::to_writer(&mut beside, content)?;
         beside.flush()?;
         beside.as_file().sync_all()?;
-        beside.persist(self.file()).map_err(|error| error.error)?;
+        beside.persist(self.path(name)).map_err(|error| error.error)?;
         fs::File::open(&self.0)?.sync_all()
+    }
+
+    /// Reads a file of the folder; `None` if it is not there.
+    pub(crate) fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
+        match fs::read(self.path(name)) {
+            Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A file of the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 
     /// What was saved last; `None` if nothing was.
@@ -79,12 +99,7 @@ impl StateFolder {
     /// # Errors
     /// It cannot be read, or is not what was written.
     pub fn load(&self) -> io::Result<Option<Saved>> {
-        let text = match fs::read(self.file()) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let file: File = serde_json::from_slice(&text)?;
+        let Some(file) = self.read::<File>(FILE)? else { return Ok(None) };
         if file.version != VERSION || file.parts.is_empty() {
             let message = format!("it has version {}; this program knows {VERSION}", file.version);
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));

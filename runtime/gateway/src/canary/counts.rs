@@ -33,6 +33,12 @@ impl Counts {
         }
     }
 
+    /// Calls and errors that were not taken yet.
+    pub(super) fn waiting(&self) -> (u64, u64) {
+        let calls = self.latencies.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        (calls, self.errors.load(Ordering::Relaxed))
+    }
+
     /// Takes what was counted. Of a call that is counted at this moment the failure may come with the next
     /// taking.
     pub(super) fn take(&self) -> Sample {

@@ -1,6 +1,7 @@
-//! A plan, walked by this process.
+//! A plan, walked by this process, alone or together with others.
 
 use super::counts::{Counts, Side};
+use super::report::{Decided, Figures, Report, Role};
 use crate::config::{CanaryPlan, CanaryRule};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
@@ -8,7 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::canaries::{self, PlanFigures};
-use tidegate_traffic::plan::{Command, Decision, Event, Phase, Plan, Sample, State};
+use tidegate_traffic::plan::{Command, Decision, Event, Phase, Plan, Sample, State, key};
+use tidegate_traffic::ports::Seen;
+use tidegate_traffic::together::{self, Round, Writing};
 use tidegate_traffic::{Share, Split};
 
 /// Decisions that are kept to be shown.
@@ -18,6 +21,7 @@ const DECISIONS_MAX: usize = 50;
 #[derive(Debug)]
 pub struct Walk {
     name: String,
+    key: String,
     route: String,
     rule: String,
     to: String,
@@ -33,68 +37,12 @@ pub struct Walk {
 #[derive(Debug)]
 struct Walked {
     state: State,
+    role: Role,
     decisions: VecDeque<Decided>,
     /// Of all decisions, by their word.
     counts: BTreeMap<&'static str, u64>,
     /// Calls and errors of the canary and of the stable side, since the process began.
     totals: [(u64, u64); 2],
-}
-
-/// A decision and when it was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decided {
-    /// When.
-    pub at: SystemTime,
-    /// What.
-    pub decision: Decision,
-}
-
-/// A plan as it is shown.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The plan's name.
-    pub name: String,
-    /// The route's: a service or a path, with its host if it has one.
-    pub route: String,
-    /// The rule's.
-    pub rule: String,
-    /// The upstream that the canary is.
-    pub to: String,
-    /// Whether it goes on by itself.
-    pub phase: Phase,
-    /// The index of the step.
-    pub step: usize,
-    /// All steps.
-    pub steps: Vec<Share>,
-    /// The share now.
-    pub share: Share,
-    /// When it came to this step.
-    pub entered: SystemTime,
-    /// What it thinks of its canary, in a sentence; for one that was rolled back, why.
-    pub standing: String,
-    /// The canary's side in this step.
-    pub canary: Figures,
-    /// The stable side in this step.
-    pub stable: Figures,
-    /// The last decisions, the newest last.
-    pub decisions: Vec<Decided>,
-}
-
-/// What a side did in a step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Calls that ended.
-    pub calls: u64,
-    /// Those that failed.
-    pub errors: u64,
-    /// The latency that 99 of 100 did not exceed.
-    pub p99: Option<Duration>,
-}
-
-impl From<&Sample> for Figures {
-    fn from(sample: &Sample) -> Self {
-        Self { calls: sample.calls, errors: sample.errors, p99: sample.latencies.p99() }
-    }
 }
 
 impl Walk {
@@ -103,6 +51,7 @@ impl Walk {
         let state = State::begin(epoch());
         Self {
             name: plan.name.clone(),
+            key: key(&plan.name, &rule.to, &plan.plan, rule.rule.split.as_ref()),
             route: route.into(),
             rule: rule.name.clone(),
             to: rule.to.clone(),
@@ -113,6 +62,7 @@ impl Walk {
             stable: Counts::new(),
             walked: Mutex::new(Walked {
                 state,
+                role: Role::Starting,
                 decisions: VecDeque::new(),
                 counts: BTreeMap::new(),
                 totals: [(0, 0); 2],
@@ -132,10 +82,37 @@ impl Walk {
         Share::from_billionths(self.share.load(Ordering::Relaxed))
     }
 
-    /// A state in which the plan begins now.
+    /// The plan's name where it is kept: see [`key`].
     #[must_use]
-    pub fn beginning(&self) -> State {
-        State::begin(epoch())
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.walked.lock().state.clone()
+    }
+
+    /// What this gateway has to do with it.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.walked.lock().role.clone()
+    }
+
+    /// What this gateway has to do with it from now on.
+    pub fn set_role(&self, role: Role) {
+        let before = std::mem::replace(&mut self.walked.lock().role, role.clone());
+        if before == role {
+            return;
+        }
+        let plan = &*self.name;
+        match role {
+            Role::Leads => tracing::info!(plan, "this gateway decides about the canary"),
+            Role::Follows(leader) => tracing::info!(plan, leader, "another gateway decides about the canary"),
+            // The reason is known to whoever says so.
+            Role::Starting | Role::Alone | Role::CutOff => {}
+        }
     }
 
     /// Whether the other one is the same plan for the same users of the same upstream.
@@ -154,6 +131,7 @@ impl Walk {
     /// Looks at what was counted since it looked last, and decides. To be called every second or more often; at
     /// once means within that time.
     pub fn look(&self) -> Option<Decision> {
+        self.set_role(Role::Alone);
         let (canary, stable) = self.take();
         self.step(Event::Observed { canary, stable })
     }
@@ -173,28 +151,59 @@ impl Walk {
         (canary, stable)
     }
 
-    /// What comes of an event in a state, which need not be its own; changes nothing.
+    /// This gateway's part in a round of all that walk the plan, who have this on the board. Takes what was
+    /// counted.
     #[must_use]
-    pub fn next(&self, state: State, event: Event) -> (State, Option<Decision>) {
-        self.plan.step(state, event, epoch())
+    pub fn round(&self, seen: &Seen) -> Round {
+        together::round(&self.plan, &self.state(), seen, self.take(), epoch())
     }
 
-    /// Goes on from this state, which another gateway may have decided on; `decision` is what led to it, if that was
-    /// decided here.
+    /// What a command makes of what is on the board. Changes nothing.
+    #[must_use]
+    pub fn ordered(&self, seen: &Seen, command: Command) -> Writing {
+        together::ordered(&self.plan, &self.state(), seen, command, epoch())
+    }
+
+    /// Goes on from a state that this gateway decided on; `decision` is what led to it, if anything was decided.
     pub fn adopt(&self, state: State, decision: Option<Decision>) {
+        self.turn_page(&state);
         let mut walked = self.walked.lock();
-        let is_news = decision.is_none() && state.revision != walked.state.revision;
         self.put(&mut walked, state, decision);
-        if is_news {
-            let (plan, to, phase) = (&*self.name, &*self.to, walked.state.phase);
-            tracing::info!(plan, upstream = to, share = %self.share(), %phase, "canary moved by another gateway");
+    }
+
+    /// Goes on from a state that the gateway of this name decided on.
+    pub fn follow(&self, state: State, by: &str) {
+        self.turn_page(&state);
+        let mut walked = self.walked.lock();
+        let decision = self.plan.between(&walked.state, &state);
+        self.put(&mut walked, state, None);
+        if let Some(decision) = decision {
+            self.tell(&decision, Some(by));
+            walked.remember(Decided { at: clock::wall(), decision, by: Some(by.to_owned()) });
+        }
+    }
+
+    /// Goes on from a state that was kept, if nothing was decided yet.
+    pub fn resume(&self, state: State) {
+        let mut walked = self.walked.lock();
+        if walked.state.revision == 0 {
+            let (plan, phase, share) = (&*self.name, state.phase, self.plan.share(&state));
+            tracing::info!(plan, %phase, %share, "canary goes on where it was");
+            self.put(&mut walked, state, None);
+        }
+    }
+
+    /// Of what was counted under another state nothing is left: it belongs to another step.
+    fn turn_page(&self, state: &State) {
+        if self.state().revision != state.revision {
+            self.take();
         }
     }
 
     fn step(&self, event: Event) -> Option<Decision> {
         let mut walked = self.walked.lock();
         let state = std::mem::replace(&mut walked.state, State::begin(Duration::ZERO));
-        let (state, decision) = self.next(state, event);
+        let (state, decision) = self.plan.step(state, event, epoch());
         self.put(&mut walked, state, decision);
         decision
     }
@@ -203,23 +212,20 @@ impl Walk {
         self.share.store(self.plan.share(&state).billionths(), Ordering::Relaxed);
         walked.state = state;
         let Some(decision) = decision else { return };
-        self.tell(&decision);
+        self.tell(&decision, None);
         *walked.counts.entry(decision.word()).or_default() += 1;
         if decision.changes() {
-            if walked.decisions.len() == DECISIONS_MAX {
-                walked.decisions.pop_front();
-            }
-            walked.decisions.push_back(Decided { at: clock::wall(), decision });
+            walked.remember(Decided { at: clock::wall(), decision, by: None });
         }
     }
 
-    fn tell(&self, decision: &Decision) {
+    fn tell(&self, decision: &Decision, by: Option<&str>) {
         let (plan, route, to, share) = (&*self.name, &*self.route, &*self.to, self.share());
         match decision {
             Decision::RolledBack { .. } => {
-                tracing::warn!(plan, route, upstream = to, %share, "canary {decision}");
+                tracing::warn!(plan, route, upstream = to, %share, by, "canary {decision}");
             }
-            _ => tracing::info!(plan, route, upstream = to, %share, "canary {decision}"),
+            _ => tracing::info!(plan, route, upstream = to, %share, by, "canary {decision}"),
         }
     }
 
@@ -230,7 +236,10 @@ impl Walk {
         let state = &walked.state;
         let standing = match (state.phase, state.failure) {
             (Phase::RolledBack, Some(failure)) => failure.to_string(),
-            (Phase::Walking | Phase::Paused, _) => self.plan.standing(state, epoch()).to_string(),
+            (Phase::Walking | Phase::Paused, _) => match walked.role {
+                Role::CutOff => "the other gateways cannot be reached: it stays where it is".to_owned(),
+                _ => self.plan.standing(state, epoch()).to_string(),
+            },
             (phase, _) => phase.to_string(),
         };
         Report {
@@ -238,6 +247,7 @@ impl Walk {
             route: self.route.clone(),
             rule: self.rule.clone(),
             to: self.to.clone(),
+            role: walked.role.clone(),
             phase: state.phase,
             step: state.step,
             steps: self.plan.steps().to_vec(),
@@ -246,8 +256,17 @@ impl Walk {
             standing,
             canary: Figures::from(&state.canary),
             stable: Figures::from(&state.stable),
-            decisions: walked.decisions.iter().copied().collect(),
+            decisions: walked.decisions.iter().cloned().collect(),
         }
+    }
+}
+
+impl Walked {
+    fn remember(&mut self, decided: Decided) {
+        if self.decisions.len() == DECISIONS_MAX {
+            self.decisions.pop_front();
+        }
+        self.decisions.push_back(decided);
     }
 }
 
@@ -258,12 +277,15 @@ impl canaries::Plan for Walk {
 
     fn figures(&self) -> PlanFigures {
         let walked = self.walked.lock();
-        let [(canary, canary_errors), (stable, stable_errors)] = walked.totals;
+        let waiting = [self.canary.waiting(), self.stable.waiting()];
+        let [(canary, canary_errors), (stable, stable_errors)] =
+            [0, 1].map(|side| (walked.totals[side].0 + waiting[side].0, walked.totals[side].1 + waiting[side].1));
         PlanFigures {
             share: self.plan.share(&walked.state).ratio(),
             step: walked.state.step as u64 + 1,
             steps: self.plan.steps().len() as u64,
             phase: walked.state.phase.word(),
+            role: walked.role.word(),
             calls: [
                 ("canary", "ok", canary.saturating_sub(canary_errors)),
                 ("canary", "error", canary_errors),

@@ -206,7 +206,7 @@ async fn a_plan_rolls_a_failing_version_back_by_itself() {
     assert_eq!(report.standing, format!("{failed} of {failed} calls failed, more than 1%"));
     assert_eq!((report.canary.calls, report.canary.errors), (failed.into(), failed.into()));
     assert_eq!((report.stable.calls, report.stable.errors), (u64::from(40 - failed), 0));
-    assert!(matches!(report.decisions[..], [decided] if matches!(decided.decision, Decision::RolledBack { .. })));
+    assert!(matches!(&report.decisions[..], [decided] if matches!(decided.decision, Decision::RolledBack { .. })));
     up.called();
     for user in 0..40 {
         assert_eq!(get(&gateway, &up, &[("x-user-id", &user.to_string())]).await, 200);

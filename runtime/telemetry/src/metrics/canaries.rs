@@ -34,6 +34,8 @@ pub struct PlanFigures {
     pub steps: u64,
     /// Its phase, in a word.
     pub phase: &'static str,
+    /// What this gateway has to do with it, in a word.
+    pub role: &'static str,
     /// Calls that ended, by side and outcome.
     pub calls: [(&'static str, &'static str, u64); 4],
     /// What was decided, by its word.
@@ -116,6 +118,9 @@ fn encode_plans(encoder: &mut DescriptorEncoder<'_>, figures: &[(&str, PlanFigur
     family::gauges(encoder, ("canary_plan_steps", "How many steps a plan has."), steps)?;
     let phases = figures.iter().map(|(plan, figures)| ([("plan", *plan), ("phase", figures.phase)], 1));
     family::gauges(encoder, ("canary_plan_phase", "1 for the phase that a plan is in."), phases)?;
+    let roles = figures.iter().map(|(plan, figures)| ([("plan", *plan), ("role", figures.role)], 1));
+    let help = "1 for what this gateway has to do with a plan: alone, leads, follows, cut_off.";
+    family::gauges(encoder, ("canary_plan_role", help), roles)?;
     let calls = figures.iter().flat_map(|(plan, figures)| {
         let labels = |side, outcome| [("plan", *plan), ("side", side), ("outcome", outcome)];
         figures.calls.iter().map(move |(side, outcome, count)| (labels(*side, *outcome), *count))
