@@ -111,7 +111,7 @@ impl EtcdBoard {
     }
 
     async fn leave_plan(&self, plan: &str) -> Result<(), BoardError> {
-        let Some(session) = self.sessions.alive()? else { return Ok(()) };
+        let Some(session) = self.sessions.current()? else { return Ok(()) };
         let keys = Keys::new(&self.prefix, plan);
         let tenure = self.sessions.tenure(plan).unwrap_or(-1);
         let mine = Compare::new(keys.leader(), Vec::new(), Number::Create(tenure));

@@ -27,6 +27,9 @@ const SHARE_EVERY: Duration = Duration::from_secs(1);
 /// How long a start waits for what the other gateways have decided.
 const START: Duration = Duration::from_secs(3);
 
+/// How long a command waits for the board.
+const COMMAND: Duration = Duration::from_secs(5);
+
 /// How long a stop takes at most to tell the other gateways.
 const STOP: Duration = Duration::from_secs(1);
 
@@ -80,7 +83,10 @@ impl Plans {
     /// The board cannot be used. Nothing was done, unless its answer got lost.
     pub async fn command(&self, walk: &Walk, command: Command) -> Result<Option<Decision>, BoardError> {
         let decision = match &self.together {
-            Some(together) => together.command(walk, command).await?,
+            Some(together) => timeout(COMMAND, together.command(walk, command)).await.unwrap_or_else(|_| {
+                let reason = format!("no answer within {COMMAND:?}; the command may have been done");
+                Err(BoardError { reason })
+            })?,
             None => walk.command(command),
         };
         self.keep(false).await;

@@ -87,11 +87,11 @@ impl Sessions {
 
     /// The session.
     pub(super) fn get(&self) -> Result<Session, BoardError> {
-        self.alive()?.ok_or_else(|| BoardError { reason: format!("etcd at {}: the lease is over", self.endpoint()) })
+        self.current()?.ok_or_else(|| BoardError { reason: format!("etcd at {}: the lease is over", self.endpoint()) })
     }
 
     /// The session; `None` if its lease is over.
-    pub(super) fn alive(&self) -> Result<Option<Session>, BoardError> {
+    pub(super) fn current(&self) -> Result<Option<Session>, BoardError> {
         let endpoint = self.endpoint();
         let now = self.now.lock();
         match &now.client {

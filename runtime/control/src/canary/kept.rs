@@ -41,6 +41,8 @@ struct Last {
 #[serde(deny_unknown_fields)]
 struct File {
     version: u32,
+    /// When it was written, in milliseconds since the Unix epoch.
+    at_ms: u64,
     plans: BTreeMap<String, Vec<String>>,
 }
 
@@ -54,16 +56,17 @@ impl Kept {
         let file = self.folder.path(FILE);
         self.last.lock().is_foreign = true;
         let kept = match self.read() {
-            Ok(kept) => kept,
+            Ok(None) => return,
+            Ok(Some(kept)) => kept,
             Err(error) => {
                 tracing::error!(file = %file.display(), %error, "canaries begin anew: where they were cannot be read");
                 return;
             }
         };
         for walk in walks {
-            let Some(lines) = kept.get(walk.key()) else { continue };
+            let Some(lines) = kept.plans.get(walk.key()) else { continue };
             match lines.join("\n").parse() {
-                Ok(state) => walk.resume(state),
+                Ok(state) => walk.resume(state, Duration::from_millis(kept.at_ms)),
                 Err(error) => {
                     let plan = walk.name();
                     tracing::error!(file = %file.display(), plan, %error, "the canary begins anew: where it was cannot be read");
@@ -72,16 +75,16 @@ impl Kept {
         }
     }
 
-    fn read(&self) -> io::Result<BTreeMap<String, Vec<String>>> {
-        let Some(file) = self.folder.read::<File>(FILE)? else { return Ok(BTreeMap::new()) };
+    fn read(&self) -> io::Result<Option<File>> {
+        let Some(file) = self.folder.read::<File>(FILE)? else { return Ok(None) };
         if file.version == VERSION {
-            return Ok(file.plans);
+            return Ok(Some(file));
         }
         let message = format!("it has version {}; this program knows {VERSION}", file.version);
         Err(io::Error::new(io::ErrorKind::InvalidData, message))
     }
 
-    /// Writes down where plans are, if it is another place than before; with `now` also if they only counted.
+    /// Writes down where plans are, if it is another place than before; with `now` in any case, if there are any.
     pub(super) async fn keep(&self, walks: &[Arc<Walk>], now: bool) {
         let states: States = walks.iter().map(|walk| (walk.key().to_owned(), walk.state())).collect();
         if !self.is_due(&states, now) {
@@ -89,7 +92,8 @@ impl Kept {
         }
         let lines = |state: &State| state.to_string().lines().map(str::to_owned).collect();
         let plans = states.iter().map(|(key, state)| (key.clone(), lines(state))).collect();
-        let (folder, file) = (self.folder.clone(), File { version: VERSION, plans });
+        let (folder, file) =
+            (self.folder.clone(), File { version: VERSION, at_ms: clock::unix_ms(clock::wall()), plans });
         let written = tokio::task::spawn_blocking(move || folder.write(FILE, &file)).await;
         let written = written.unwrap_or_else(|_| Err(io::Error::other("writing it ended without an error")));
         let trouble = written.err().map(|error| error.to_string());
@@ -112,6 +116,7 @@ impl Kept {
             return true;
         }
         let is_long_ago = last.at.is_none_or(|at| clock::now().saturating_duration_since(at) >= COUNTS_EVERY);
-        (*states != last.states || last.trouble.is_some()) && (now || is_long_ago)
+        let is_news = *states != last.states || last.trouble.is_some();
+        (now && !states.is_empty()) || (is_news && is_long_ago)
     }
 }

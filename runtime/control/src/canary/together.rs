@@ -60,13 +60,17 @@ impl Together {
         turn.tell(done.err());
     }
 
-    /// The last error, if there is any. Plans are shared at once: one that has to wait holds up no other.
+    /// One of the errors, if there is any. Plans are shared at once: one that has to wait holds up no other.
     async fn share_all(&self, turn: &mut Turn, walks: &[Arc<Walk>]) -> Result<(), BoardError> {
         let keys: BTreeSet<String> = walks.iter().map(|walk| walk.key().to_owned()).collect();
+        let mut all = Ok(());
         for gone in turn.parts.difference(&keys).cloned().collect::<Vec<_>>() {
-            self.board.leave(&gone).await?;
-            turn.parts.remove(&gone);
-            turn.rounds = SWEEP_EVERY;
+            let left = self.board.leave(&gone).await;
+            if left.is_ok() {
+                turn.parts.remove(&gone);
+                turn.rounds = SWEEP_EVERY;
+            }
+            all = all.and(left);
         }
         turn.parts.extend(keys.iter().cloned());
         let mut sharing = JoinSet::new();
@@ -80,14 +84,13 @@ impl Together {
                 shared
             });
         }
-        let mut all = Ok(());
         for shared in sharing.join_all().await {
             all = all.and(shared);
         }
         turn.rounds += 1;
         if all.is_ok() && turn.rounds >= SWEEP_EVERY {
             turn.rounds = 0;
-            self.board.sweep(&keys.into_iter().collect::<Vec<_>>()).await?;
+            return self.board.sweep(&keys.into_iter().collect::<Vec<_>>()).await;
         }
         all
     }

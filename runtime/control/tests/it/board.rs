@@ -1,5 +1,6 @@
 //! Several gateways walk a plan together.
 
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_control::canary::{Plans, command, share};
@@ -9,7 +10,7 @@ use tidegate_gateway::{Gateway, Snapshot, Telemetry};
 use tidegate_source_rig::board::Memory;
 use tidegate_telemetry::metrics::Metrics;
 use tidegate_traffic::Share;
-use tidegate_traffic::plan::{Command, Decision, Phase, Sample, Sketch};
+use tidegate_traffic::plan::{Command, Decision, Phase, Sample, Sketch, State};
 use tidegate_traffic::ports::{Board, Told};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -219,10 +220,21 @@ async fn what_is_kept_can_be_read_and_its_counts_go_on() {
     let walk = gateway.canaries().remove(0);
     let plans = Plans::new(&gateway, None, Some(StateFolder::open(folder.path()).expect("a folder")));
     let mut state = walk.state();
-    (state.revision, state.entered, state.canary) = (3, SECOND * 7, failures(2).canary);
-    walk.adopt(state, None);
+    (state.revision, state.canary) = (3, failures(2).canary);
+    walk.adopt(state.clone(), None);
     plans.stop().await;
-    let text = std::fs::read_to_string(folder.path().join("plans.json")).expect("it was written");
-    let lines = r#"["tidegate-plan 1","phase walking","step 0 7000000000 3","canary 2 2","stable 0 0"]"#;
-    assert_eq!(text, format!(r#"{{"version":1,"plans":{{"{}":{lines}}}}}"#, walk.key()));
+    let file = folder.path().join("plans.json");
+    let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).expect("it was written")).expect("JSON");
+    let step = format!("step 0 {} 3", state.entered.as_nanos());
+    let lines = ["tidegate-plan 1", "phase walking", &step, "canary 2 2", "stable 0 0"];
+    let expected = json!({ "version": 1, "at_ms": kept["at_ms"], "plans": { walk.key(): lines } });
+    assert_eq!(kept, expected);
+    // An hour in which nobody held the step.
+    kept["at_ms"] = (kept["at_ms"].as_u64().expect("a number") - 3_600_000).into();
+    std::fs::write(&file, kept.to_string()).expect("written");
+    let next = self::gateway("[10%, 100%]");
+    Plans::new(&next, None, Some(StateFolder::open(folder.path()).expect("a folder"))).begin().await;
+    let resumed = next.canaries()[0].state();
+    assert!(resumed.entered > state.entered, "{resumed:?}");
+    assert_eq!(resumed, State { entered: resumed.entered, ..state });
 }

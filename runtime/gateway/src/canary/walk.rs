@@ -183,8 +183,11 @@ impl Walk {
         }
     }
 
-    /// Goes on from a state that was kept, if nothing was decided yet.
-    pub fn resume(&self, state: State) {
+    /// Goes on from a state that was kept, if nothing was decided yet. `until` is when it was kept, in time since the
+    /// Unix epoch: no step was held since then.
+    pub fn resume(&self, mut state: State, until: Duration) {
+        let now = epoch();
+        state.entered = now.min(state.entered + now.saturating_sub(until));
         let mut walked = self.walked.lock();
         if walked.state.revision == 0 {
             let (plan, phase, share) = (&*self.name, state.phase, self.plan.share(&state));
