@@ -347,3 +347,37 @@ fn who_follows_knows_from_the_states_what_was_decided() {
         state = next;
     }
 }
+
+proptest::proptest! {
+    /// Stores are written by other versions, and by people.
+    #[test]
+    fn whatever_numbers_a_kept_state_has_it_can_be_stepped_and_shown(
+        numbers in proptest::collection::vec(
+            proptest::prop_oneof![0..4_u64, 0..=u64::MAX, proptest::strategy::Just(u64::MAX)],
+            12,
+        ),
+        phase in 0..Phase::ALL.len(),
+        now in 0..=u64::MAX,
+    ) {
+        let [step, entered, revision, calls, errors, stable, one, two, three, bucket, ..] = numbers[..] else {
+            panic!("twelve numbers");
+        };
+        let (phase, bucket) = (Phase::ALL[phase].word(), bucket % BUCKETS as u64);
+        let text = format!(
+            "tidegate-plan 1\nphase {phase}\nstep {step} {entered} {revision}\ncanary {calls} {errors} {bucket}:{one} 7:{two}\n\
+             stable {stable} 0 {bucket}:{three} 8:{one}\nbaseline 0:{two} {bucket}:{three}\nerrors 1 2 3%\n"
+        );
+        let read = text.parse::<State>();
+        proptest::prop_assert_eq!(read.is_ok(), step <= u16::MAX.into());
+        let Ok(state) = read else { return Ok(()) };
+        let (plan, now) = (plan(), Duration::from_nanos(now));
+        let seen = Sample { calls: one, errors: two, latencies: state.canary.latencies.clone() };
+        let event = Event::Observed { canary: seen.clone(), stable: seen };
+        for event in [event, Event::Command(Command::Resume), Event::Command(Command::Pause)] {
+            let (next, _) = plan.step(state.clone(), event, now);
+            let shown = (plan.share(&next), plan.standing(&next, now).to_string(), plan.between(&state, &next));
+            proptest::prop_assert!(shown.0 <= Share::ALL);
+            proptest::prop_assert_eq!(next.to_string().parse::<State>(), Ok(next));
+        }
+    }
+}
