@@ -1,10 +1,11 @@
 //! etcd over TLS.
 
-use tidegate_etcd::{Config, Etcd, Tls};
+use tidegate_etcd::{Config, Etcd, EtcdBoard, Tls};
 use tidegate_source::{ConfigSource as _, Document, Revision};
 use tidegate_source_rig::certificates::Certificates;
 use tidegate_source_rig::contract::soon;
 use tidegate_source_rig::etcd;
+use tidegate_traffic::ports::Board as _;
 
 #[tokio::test]
 async fn etcd_is_read_over_tls_by_who_has_a_certificate_and_believed_if_it_has_one() {
@@ -20,6 +21,15 @@ async fn etcd_is_read_over_tls_by_who_has_a_certificate_and_believed_if_it_has_o
     let good = Tls { ca: certificates.read("ca.pem"), identity };
     let one = Document::whole(Revision::new("2"), "/tidegate", "one");
     assert_eq!(ask(Some(good.clone())).await, Ok(one));
+
+    // So is the board.
+    let endpoints = vec![etcd.address().to_owned()];
+    let board = EtcdBoard::new(
+        &Config { endpoints, key: "/tidegate".into(), credentials: None, tls: Some(good.clone()) },
+        "first",
+    );
+    soon("a lease", board.alive()).await.expect("etcd is there");
+    assert_eq!(soon("a look", board.look("orders@0")).await.map(|seen| seen.leader), Ok("first".into()));
 
     let address = etcd.address();
     let stranger = Tls { ca: Certificates::new().read("ca.pem"), ..good.clone() };
