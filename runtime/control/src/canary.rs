@@ -59,6 +59,7 @@ impl Plans {
             return walks.iter().for_each(|walk| walk.set_role(Role::Alone));
         };
         if timeout(START, together.round(&walks)).await.is_err() {
+            walks.iter().for_each(|walk| walk.set_role(Role::CutOff));
             tracing::warn!("the board of plans does not answer: canaries begin without it");
         }
     }

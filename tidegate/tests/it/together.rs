@@ -177,6 +177,25 @@ fn while_etcd_is_away_shares_stay_and_commands_are_refused() {
 }
 
 #[test]
+fn an_etcd_that_has_lost_its_data_is_told_where_the_plan_is() {
+    let Some(mut etcd) = Etcd::start() else { return };
+    let folder = folder(&[]);
+    let config = config(201);
+    etcd.put("/tidegate", &config);
+    let url = format!("etcd://{}/tidegate", etcd.address());
+    let running = run(folder.path(), &["--from", &url]);
+    assert_eq!(command(&running, "abort").0, 200);
+    etcd.kill();
+    etcd.wipe();
+    etcd.run();
+    etcd.put("/tidegate", &config);
+    let posted = || etcd.ctl(&["get", "--prefix", "--print-value-only", "/tidegate-plans/state/"], "");
+    let posted = (0..1000).map(|_| posted()).find(|posted| !posted.is_empty()).expect("it is posted again");
+    assert!(posted.starts_with("tidegate-plan 1\nphase aborted\n"), "{posted}");
+    assert_eq!(standing(&running), [json!("aborted"), json!("0%"), json!("leads")]);
+}
+
+#[test]
 fn a_plan_of_a_single_gateway_outlives_it() {
     let folder = folder(&[("tidegate.yaml", &config(201))]);
     let arguments = ["--state", "state"];

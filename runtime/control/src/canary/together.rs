@@ -84,8 +84,10 @@ impl Together {
                 shared
             });
         }
-        for shared in sharing.join_all().await {
-            all = all.and(shared);
+        // Always the same one of several, so that it is told once.
+        let wrong = sharing.join_all().await.into_iter().filter_map(Result::err);
+        if let Some(error) = wrong.min_by(|one, other| one.reason.cmp(&other.reason)) {
+            all = Err(error);
         }
         turn.rounds += 1;
         if all.is_ok() && turn.rounds >= SWEEP_EVERY {
