@@ -1,8 +1,9 @@
 //! Who goes where: which plain route a request takes, which side of a canary, and how far a canary has come.
 //!
 //! **Owns** the normal form of paths ([`NormalPath`]), value matchers ([`ValueMatch`]), the conditions of a
-//! route and the table that finds one ([`Table`]), canary rules ([`Canary`]), and the machine that walks a
-//! canary through its steps ([`plan`]), alone or together with other gateways ([`together`]).
+//! route and the table that finds one ([`Table`]), canary rules ([`Canary`]), the machine that walks a
+//! canary through its steps ([`plan`]), alone or together with other gateways ([`together`]), and
+//! circuit breakers ([`breaker`]).
 //!
 //! **Does not** do I/O, look at a clock, draw random numbers (both are arguments), own upstreams, or know http
 //! rules: those are `tidegate-transcode`'s.
@@ -19,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod breaker;
 mod canary;
 mod conditions;
 pub mod path;

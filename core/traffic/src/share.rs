@@ -54,6 +54,12 @@ impl Share {
         u128::from(part) * u128::from(WHOLE) > u128::from(self.0) * u128::from(whole)
     }
 
+    /// Whether `part` of `whole` is this share or more. Of nothing, nothing is reached.
+    #[must_use]
+    pub fn is_reached(self, part: u64, whole: u64) -> bool {
+        whole > 0 && u128::from(part) * u128::from(WHOLE) >= u128::from(self.0) * u128::from(whole)
+    }
+
     /// In billionths; [`from_billionths`](Self::from_billionths) gives it back.
     #[must_use]
     pub const fn billionths(self) -> u32 {

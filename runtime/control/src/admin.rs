@@ -7,6 +7,7 @@
 
 mod answer;
 mod api;
+mod breakers;
 mod canaries;
 mod guard;
 mod reply;

@@ -4,6 +4,7 @@
 //! them and reports what is wrong. [`parse`] reads the whole and checks what one section says of another.
 
 mod access;
+mod breaker;
 mod canary;
 pub mod diff;
 mod forward;

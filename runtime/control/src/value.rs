@@ -6,7 +6,7 @@ mod traffic;
 
 pub(crate) use collector::collector;
 pub(crate) use quantity::{buffer, byte_rate, count, header_bytes, header_count, percent, size, window};
-pub(crate) use traffic::{cookie_name, method, path_pattern, plain_header_name, ratio, share};
+pub(crate) use traffic::{calls_or_time, cookie_name, method, path_pattern, plain_header_name, ratio, share};
 
 use http::HeaderName;
 use std::net::{IpAddr, SocketAddr};

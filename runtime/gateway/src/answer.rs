@@ -50,11 +50,13 @@ pub enum Answer {
     UpgradeRefused,
     /// A message of the upstream's reply became much larger when it was decompressed.
     MessageBomb,
+    /// Calls fail too often to be made.
+    BreakerOpen,
 }
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 21] = [
+const TABLE: [(Answer, StatusCode, &str); 22] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
@@ -76,6 +78,7 @@ const TABLE: [(Answer, StatusCode, &str); 21] = [
     (Answer::MessageTooLarge, StatusCode::BAD_GATEWAY, "message_too_large"),
     (Answer::UpgradeRefused, StatusCode::FORBIDDEN, "upgrade_refused"),
     (Answer::MessageBomb, StatusCode::BAD_GATEWAY, "message_bomb"),
+    (Answer::BreakerOpen, StatusCode::SERVICE_UNAVAILABLE, "breaker_open"),
 ];
 
 /// 499, nginx's: the client left before its answer was complete. Nobody receives it; logs and metrics show it.

@@ -138,6 +138,11 @@ impl Rules {
         self.targets.iter().zip(verdicts).map(said).collect()
     }
 
+    /// The upstreams that its rules lead to; indices into [`Config::upstreams`].
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = usize> {
+        self.targets.iter().map(|target| target.upstream)
+    }
+
     /// Its plans.
     pub(crate) fn walks(&self) -> impl Iterator<Item = &Arc<Walk>> {
         self.targets.iter().filter_map(|target| target.walk.as_ref())

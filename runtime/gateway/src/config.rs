@@ -207,6 +207,8 @@ pub struct Route {
     pub metadata: Option<MetadataPolicy>,
     /// Of its calls these go elsewhere: the first rule that holds.
     pub canary: Vec<CanaryRule>,
+    /// When its calls are not made any more, for each upstream by itself; `None` is never.
+    pub breaker: Option<tidegate_traffic::breaker::Settings>,
     /// Its place among all routes of the file, plain ones included.
     pub order: usize,
     /// `routes[i].service` in the file.

@@ -8,6 +8,7 @@ mod spans;
 mod trace;
 
 use crate::answer::Refusal;
+use crate::breakers::{self, Admitted, Breakers};
 use crate::canary::Chosen;
 use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Limits};
 use crate::deadline::{asked_grpc_timeout, asked_timeout, grpc_timeout_value};
@@ -22,13 +23,14 @@ use crate::room::{Room, Taken, Turn, wait_for_room};
 use crate::sent::Sent;
 use crate::snapshot::{Routed, RoutedRpc, Snapshot};
 use http::header::{HeaderMap, HeaderValue};
-use http::{Method, request};
+use http::{Method, StatusCode, request};
 use log::LogFields;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tidegate_telemetry::metrics::requests;
 use tidegate_telemetry::request_id::{self, RequestId};
 use tidegate_telemetry::{clock, random};
+use tidegate_transcode::{Code, Status};
 use trace::Trace;
 
 /// What is known of a request, and what must be told when it ends.
@@ -57,6 +59,8 @@ pub(crate) struct Exchange {
     upload: Option<Upload>,
     /// What the route's canary rules chose, if it has any.
     canary: Option<Chosen>,
+    /// That the route's breaker let it pass.
+    admitted: Option<Admitted>,
     /// The upstream was called: if it does not answer, that is its own fault.
     calling: bool,
     /// How long it took to begin its answer, where that is what a canary is measured by.
@@ -65,6 +69,8 @@ pub(crate) struct Exchange {
     limits: Arc<Limits>,
     /// The deadline is the listener's, not the route's.
     capped: bool,
+    /// The deadline is the client's.
+    asked: bool,
     /// Bytes in memory for this request.
     held: Option<Held>,
     /// That of its connection, for large replies.
@@ -102,11 +108,13 @@ impl Exchange {
             bytes_in: 0,
             upload: None,
             canary: None,
+            admitted: None,
             calling: false,
             answered: None,
             bytes_out: 0,
             limits: Arc::clone(snapshot.limits_of(peer)),
             capped: false,
+            asked: false,
             held: None,
             room: peer.room.clone(),
             taken: None,
@@ -259,6 +267,7 @@ impl Exchange {
             (Some(asked), Some(cap)) => Some(asked.min(cap)),
             (asked, cap) => asked.or(cap),
         };
+        self.asked = asked.is_some() && asked == timeout;
         self.deadline = timeout.and_then(|timeout| self.started.checked_add(timeout));
     }
 
@@ -320,11 +329,17 @@ impl Exchange {
         self.bytes_out += bytes as u64;
     }
 
-    pub(crate) fn calling(&mut self) {
+    /// From here on the upstream with this index in the config is called, if the route's breakers let it pass.
+    ///
+    /// # Errors
+    /// 503 with `Retry-After`.
+    pub(crate) fn calling(&mut self, breakers: &Breakers, upstream: usize) -> Result<(), Refusal> {
+        self.admitted = breakers.admit(upstream)?;
         self.calling = true;
         if let Some(log) = &mut self.log {
             log.upstream_started = Some(clock::now());
         }
+        Ok(())
     }
 
     /// The call was made, with or without success, at this endpoint.
@@ -334,6 +349,22 @@ impl Exchange {
         }
         if let Some(log) = &mut self.log {
             log.endpoint = endpoint.map(Box::from);
+        }
+    }
+
+    /// The upstream began to answer: a stream is judged by that, for it is as long as it likes.
+    pub(crate) fn begun(&mut self, status: StatusCode, headers: &HeaderMap) {
+        // A status in the head, and nothing else, is the end.
+        if self.streams && Status::code_in(headers).is_none() {
+            self.judge(breakers::verdict(status, Code::Ok, None, false));
+        }
+    }
+
+    /// Tells the breaker how the call went, once.
+    pub(super) fn judge(&mut self, failed: Option<bool>) {
+        if let Some(admitted) = self.admitted.take() {
+            // How long a stream of requests takes is the client's matter.
+            admitted.end(failed, self.upload.is_none());
         }
     }
 

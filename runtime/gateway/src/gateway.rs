@@ -1,5 +1,6 @@
 //! What all workers share: the config in force, and the instruments.
 
+use crate::breakers::Guard;
 use crate::canary::Walk;
 use crate::memory::Budget;
 use crate::phase::{Phase, SharedPhase};
@@ -82,6 +83,12 @@ impl Gateway {
     #[must_use]
     pub fn canaries(&self) -> Vec<Arc<Walk>> {
         self.snapshot.load().canaries()
+    }
+
+    /// The circuit breakers of the routes in force.
+    #[must_use]
+    pub fn breakers(&self) -> Vec<Arc<Guard>> {
+        self.snapshot.load().breakers()
     }
 
     /// Lets each plan look at what its sides did, and decide. To be called about once a second as long as the

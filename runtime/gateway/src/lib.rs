@@ -14,6 +14,7 @@
 pub mod answer;
 mod b3;
 mod body_limits;
+pub mod breakers;
 pub mod canary;
 pub mod config;
 mod deadline;

@@ -144,11 +144,11 @@ where
     exchange.routed(&routed);
     let body_limits = open::body_limits(exchange.limits(), &routed);
     admit::all(head, &routed, body_limits.max_bytes)?;
-    let upstream = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, head, peer, exchange);
-    let upstream = upstreams.get(&snapshot, upstream);
+    let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, head, peer, exchange);
+    let upstream = upstreams.get(&snapshot, index);
     exchange.set_deadline(head, &routed)?;
     let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
-    exchange.calling();
+    exchange.calling(&routed.route.breakers, index)?;
     // A stream may have no deadline, but not be silent for ever.
     let watch = |upload| Watch::new(DEFAULT_IDLE_TIMEOUT, None, upload);
     let reply = match (routed.matched.binding.server_streaming, exchange.upload()) {
@@ -188,6 +188,7 @@ async fn call<C: Call>(
     match upstream.call(request, exchange.deadline()).await {
         Ok(reply) => {
             exchange.called(C::endpoint(reply.body()));
+            exchange.begun(reply.status(), reply.headers());
             if let Some(Resent(times)) = reply.extensions().get() {
                 exchange.resent(*times);
             }

@@ -1,11 +1,12 @@
 //! The compiled config: what one request sees, whole, from its first byte to its last.
 
-mod canaries;
 mod explain;
 mod host;
+mod lasting;
 mod plain;
 mod services;
 
+use crate::breakers::Breakers;
 use crate::canary::Rules;
 use crate::config::limits::Replies;
 use crate::config::{Config, HostPattern, Limits, Listener, Problem, Route, SchemaSource, Upstream};
@@ -21,6 +22,7 @@ use std::time::Duration;
 use tidegate_protojson::Schema;
 use tidegate_telemetry::metrics::{Metrics, requests};
 use tidegate_traffic::Table;
+use tidegate_traffic::breaker::Settings;
 use tidegate_transcode::{Binding, Body, Detached, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions};
 
 pub use explain::{Explanation, Passed, Taken};
@@ -101,6 +103,8 @@ pub(crate) struct CompiledRoute {
     pub(crate) transcode: TranscodeOptions,
     /// What goes elsewhere.
     pub(crate) canary: Option<Rules>,
+    /// Which calls are made at all.
+    pub(crate) breakers: Breakers,
     /// Which headers cross.
     pub(crate) headers: Arc<HeaderRules>,
 }
@@ -312,6 +316,8 @@ fn resolve_routes(
             problems.push(Problem { place: Some(route.place), message, help });
             continue;
         };
+        let name = plain::route_name(&route.host, &route.service);
+        let canary = Rules::compile(&name, &route.canary, upstream, config, metrics);
         routes.push(CompiledRoute {
             upstream,
             schema_owner: owner.unwrap_or(upstream),
@@ -325,16 +331,22 @@ fn resolve_routes(
                 .metadata
                 .as_ref()
                 .map_or_else(|| Arc::clone(&headers), |own| Arc::new(HeaderRules::new(own))),
-            canary: Rules::compile(
-                &plain::route_name(&route.host, &route.service),
-                &route.canary,
-                upstream,
-                config,
-                metrics,
-            ),
+            breakers: breakers(&name, route.breaker, upstream, canary.as_ref(), config),
+            canary,
         });
     }
     routes
+}
+
+/// A breaker for each upstream that a route's calls may go to.
+fn breakers(
+    route: &str,
+    settings: Option<Settings>,
+    stable: usize,
+    canary: Option<&Rules>,
+    config: &Config,
+) -> Breakers {
+    Breakers::compile(route, settings, stable, canary.into_iter().flat_map(Rules::upstreams), config)
 }
 
 /// The upstream's limits, and the route's own.

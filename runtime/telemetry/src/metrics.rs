@@ -7,6 +7,7 @@
 //! route that survives the reload keeps its counts.
 
 pub mod access_log;
+pub mod breakers;
 pub mod canaries;
 pub mod config;
 pub mod export;
@@ -73,6 +74,7 @@ pub struct Metrics {
     access_log: Arc<access_log::AccessLog>,
     schemas: Arc<schemas::Schemas>,
     canaries: Arc<canaries::Canaries>,
+    breakers: Arc<breakers::Breakers>,
     export: Arc<export::Export>,
 }
 
@@ -89,6 +91,7 @@ impl Metrics {
         let access_log = Arc::new(access_log::AccessLog::default());
         let schemas = Arc::new(schemas::Schemas::default());
         let canaries = Arc::new(canaries::Canaries::new(shards));
+        let breakers = Arc::new(breakers::Breakers::default());
         let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
@@ -101,8 +104,21 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&access_log)));
         registry.register_collector(Box::new(Arc::clone(&schemas)));
         registry.register_collector(Box::new(Arc::clone(&canaries)));
+        registry.register_collector(Box::new(Arc::clone(&breakers)));
         registry.register_collector(Box::new(Arc::clone(&export)));
-        Self { registry, requests, listeners, limits, upstreams, config, access_log, schemas, canaries, export }
+        Self {
+            registry,
+            requests,
+            listeners,
+            limits,
+            upstreams,
+            config,
+            access_log,
+            schemas,
+            canaries,
+            breakers,
+            export,
+        }
     }
 
     /// The handle to observe requests of `method` (an RPC as `pkg.Service/Method`, or an HTTP
@@ -164,6 +180,12 @@ impl Metrics {
     /// Adds a plan's figures to the exposition for as long as `plan` lives, in place of another one of its name.
     pub fn register_plan<P: canaries::Plan>(&self, plan: &Arc<P>) {
         self.canaries.register(plan);
+    }
+
+    /// Adds a circuit breaker's figures to the exposition for as long as `breaker` lives, in place of another one of
+    /// its labels.
+    pub fn register_breaker<B: breakers::Breaker>(&self, breaker: &Arc<B>) {
+        self.breakers.register(breaker);
     }
 
     /// Adds the access log's figures to the exposition.

@@ -264,3 +264,31 @@ fn a_plan_is_shown_and_told_what_to_do() {
     assert_eq!((status, &admin.get(&path)["phase"]), (200, &json!("aborted")));
     assert_eq!(admin.post("/api/v1/canaries/other:pause", "").0, 404);
 }
+
+#[test]
+fn a_breaker_is_shown_and_told_what_to_do() {
+    let admin = Admin::start();
+    let config = config().replace("upstream: echo }", "upstream: echo, breaker: { min_calls: 2 } }");
+    let (status, answer) = admin.post("/api/v1/config:apply", &config);
+    assert_eq!(status, 200, "{answer}");
+    let shown = |state: &str, changes: Value, refused: u32| {
+        let name = "demo.v1.Echo/echo";
+        json!({
+            "name": name, "route": "demo.v1.Echo", "upstream": "echo", "state": state, "changes": changes,
+            "refused": refused,
+        })
+    };
+    assert_eq!(admin.get("/api/v1/breakers"), json!({ "breakers": [shown("closed", json!([]), 0)] }));
+    let path = "/api/v1/breakers/demo.v1.Echo%2Fecho";
+    let mut states = Vec::new();
+    for word in ["open", "disable", "close"] {
+        let (status, answer) = admin.post(&format!("{path}:{word}"), "");
+        let last = answer["changes"].as_array().and_then(|changes| changes.last()).expect("a change").clone();
+        states.push((status, answer["state"].clone(), last["state"].clone(), last["why"].clone()));
+    }
+    let state = |word: &str| (200, json!(word), json!(word), json!("by command"));
+    assert_eq!(states, [state("forced_open"), state("disabled"), state("closed")]);
+    assert_eq!(admin.get(path)["state"], "closed");
+    assert_eq!(admin.post("/api/v1/breakers/other:open", "").0, 404);
+    assert_eq!(admin.post("/api/v1/breakers", "").0, 405);
+}

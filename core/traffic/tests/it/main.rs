@@ -1,5 +1,6 @@
 //! Who goes where, as those who compose it ask for it.
 
+mod breakers;
 mod canaries;
 mod conditions;
 mod confusion;

@@ -28,10 +28,10 @@ fn plan() -> Plan {
 }
 
 /// SplitMix64: the same run every time.
-struct Bits(u64);
+pub(crate) struct Bits(pub(crate) u64);
 
 impl Bits {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

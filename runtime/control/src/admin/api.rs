@@ -1,7 +1,7 @@
 //! `/api/v1/…`: JSON in and out, errors as `google.rpc.Status`.
 
 use super::reply::{self, Answer, error, ok};
-use super::{State, canaries, shown};
+use super::{State, breakers, canaries, shown};
 use crate::generations::{Handle, Refused};
 use bytes::Bytes;
 use http::header::ALLOW;
@@ -24,10 +24,14 @@ where
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
     let canary = path.strip_prefix("/api/v1/canaries/");
-    let changes = path.starts_with("/api/v1/config:") || canary.and_then(canaries::command_of).is_some();
+    let breaker = path.strip_prefix("/api/v1/breakers/");
+    let changes = path.starts_with("/api/v1/config:")
+        || canary.and_then(canaries::command_of).is_some()
+        || breaker.and_then(breakers::command_of).is_some();
     let reads = matches!(path.as_str(), "/config_dump" | "/api/v1/config" | "/api/v1/routes" | "/api/v1/upstreams")
-        || path == "/api/v1/canaries"
+        || matches!(path.as_str(), "/api/v1/canaries" | "/api/v1/breakers")
         || canary.is_some()
+        || breaker.is_some()
         || path.starts_with("/api/v1/config/");
     let allowed: &[Method] = match (changes, reads, path.as_str()) {
         (true, ..) => &[Method::POST],
@@ -55,13 +59,19 @@ where
         Some("config") => ok(&shown::generations(handle)),
         Some("routes") => ok(&shown::routes(handle)),
         Some("canaries") => canaries::all(handle.gateway()),
+        Some("breakers") => breakers::all(handle.gateway()),
         Some("upstreams") => ok(&shown::upstreams(handle, &state.shown.schemas, &state.shown.metrics)),
-        Some(rest) => match (rest.strip_prefix("config/"), canary.map(|canary| (canary, canaries::command_of(canary))))
-        {
-            (_, Some((_, Some((name, command))))) => canaries::command(handle, name, command).await,
-            (_, Some((name, None))) => canaries::one(handle.gateway(), name),
-            (Some(number), None) => dump(handle, Some(number)),
-            (None, None) => change(handle, rest, head.uri.query(), body).await,
+        Some(rest) => match rest.split_once('/') {
+            Some(("canaries", name)) => match canaries::command_of(name) {
+                Some((name, command)) => canaries::command(handle, name, command).await,
+                None => canaries::one(handle.gateway(), name),
+            },
+            Some(("breakers", name)) => match breakers::command_of(name) {
+                Some((name, command)) => breakers::command(handle.gateway(), name, command),
+                None => breakers::one(handle.gateway(), name),
+            },
+            Some(("config", number)) => dump(handle, Some(number)),
+            _ => change(handle, rest, head.uri.query(), body).await,
         },
     }
 }

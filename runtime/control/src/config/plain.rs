@@ -1,11 +1,11 @@
 //! Routes with a `path`: requests that are not translated.
 
 use super::routes::At;
-use super::{canary, forward, matching};
+use super::{breaker, canary, forward, matching};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields};
 use crate::value;
-use tidegate_gateway::config::{HostPattern, PlainRoute};
+use tidegate_gateway::config::{Action, HostPattern, PlainRoute};
 use tidegate_traffic::{Entry, Table};
 
 /// One route and the place of its path.
@@ -24,15 +24,20 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
         listeners: at.listeners,
     };
     let canary = canary::read(&mut fields, &of, cx);
+    let (breaker, breaker_span) = (breaker::read(&mut fields, cx), fields.key_span("breaker"));
     let action = forward::action(&mut fields, path.as_ref().map(|path| &path.value), at.upstreams, cx);
     fields.finish(cx);
     let (path, action) = (path?, action?);
+    if breaker.is_some() && !matches!(action, Action::Forward(_)) {
+        cx.error(breaker_span, "`breaker` is for routes with an `upstream`");
+    }
     let route = PlainRoute {
         host,
         path: path.value,
         conditions,
         action,
         canary,
+        breaker,
         timeout: timeout.map(|timeout| timeout.value),
         max_body: max_body.map(|bytes| bytes.value),
         order: at.order,

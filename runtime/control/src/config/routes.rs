@@ -1,7 +1,7 @@
 //! `routes`: which requests go to which upstream. Those with a `path` are read by [`plain`].
 
 use super::upstreams::Declared;
-use super::{canary, metadata, plain, transcoding};
+use super::{breaker, canary, metadata, plain, transcoding};
 use crate::diagnostics::{Span, nearest};
 use crate::fields::{Context, Fields, Located};
 use crate::value;
@@ -68,6 +68,7 @@ pub(super) fn read(
     plain::check_reach(&plain, cx);
     let routes = Routes { services, plain: plain.into_iter().map(|(route, _)| route).collect() };
     check_plans(&routes, cx);
+    check_breakers(&routes, cx);
     for unused in upstreams.iter().filter(|upstream| !is_used(upstream, &routes, upstreams)) {
         cx.warn(unused.name_span, format!("no route goes to the upstream `{}`", unused.name));
     }
@@ -133,6 +134,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
         listeners: at.listeners,
     };
     let canary = canary::read(&mut fields, &of, cx);
+    let breaker = breaker::read(&mut fields, cx);
     fields.finish(cx);
     if let Some(upstream) = &upstream {
         check_upstream(upstream, at.upstreams, cx);
@@ -148,6 +150,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
         transcode,
         metadata,
         canary,
+        breaker,
         order: at.order,
         place: service.span.place(),
     };
@@ -172,6 +175,19 @@ fn check_plans(routes: &Routes, cx: &mut Context) {
         let source = cx.source.clone();
         cx.error_with(rule.place.into(), format!("two plans are named `{}`", plan.name), |d| {
             d.label("again here").related(&source, first.into(), "first here").help("give one another `name`")
+        });
+    }
+}
+
+/// Breakers are shown and commanded by the names of their routes.
+fn check_breakers(routes: &Routes, cx: &mut Context) {
+    let mut seen: HashMap<String, Place> = HashMap::new();
+    for route in routes.plain.iter().filter(|route| route.breaker.is_some()) {
+        let name = full_name(&route.host, &route.path.to_string());
+        let Some(first) = seen.insert(name.clone(), route.place) else { continue };
+        let source = cx.source.clone();
+        cx.error_with(route.place.into(), format!("two routes with a `breaker` are for `{name}`"), |d| {
+            d.label("again here").related(&source, first.into(), "first here").help("leave one without")
         });
     }
 }

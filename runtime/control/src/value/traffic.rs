@@ -2,6 +2,7 @@
 
 use super::Wrong;
 use http::{HeaderName, Method};
+use tidegate_traffic::breaker::Window;
 use tidegate_traffic::{PathPattern, Share};
 
 /// The name of a header that requests other than native gRPC may have, lower-cased.
@@ -46,6 +47,15 @@ pub(crate) fn share(text: &str) -> Result<Share, Wrong> {
         let hint = if number { "it can be at least `0%`".to_owned() } else { error.to_string() };
         Wrong::new("a percentage", hint)
     })
+}
+
+/// `100` calls, or those of the last `10s`.
+pub(crate) fn calls_or_time(text: &str) -> Result<Window, Wrong> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        return super::count(text).map(|calls| Window::Calls(u32::try_from(calls).unwrap_or(u32::MAX)));
+    }
+    let wrong = |_| Wrong::new("a number of calls, or a duration", "write for example `100` or `10s`");
+    super::duration(text).map(Window::Time).map_err(wrong)
 }
 
 /// How many times as long: `1.2`, from 1 to 100 with three decimals. In thousandths.

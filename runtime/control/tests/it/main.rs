@@ -2,6 +2,7 @@
 
 mod admin;
 mod board;
+mod breaker;
 mod canary;
 mod environment;
 mod fetch;

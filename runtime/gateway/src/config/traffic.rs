@@ -18,6 +18,8 @@ pub struct PlainRoute {
     pub action: Action,
     /// Of its requests these go elsewhere: the first rule that holds.
     pub canary: Vec<CanaryRule>,
+    /// When its requests are not sent on any more, for each upstream by itself; `None` is never.
+    pub breaker: Option<tidegate_traffic::breaker::Settings>,
     /// The whole request, the end of its reply included; `None` is [`super::DEFAULT_TIMEOUT`] from the end of the
     /// request to the head of its reply, and no limit beyond that.
     pub timeout: Option<Duration>,

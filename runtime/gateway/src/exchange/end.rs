@@ -4,6 +4,7 @@ use super::Exchange;
 use super::log::LogFields;
 use super::spans::{self, End};
 use crate::answer::{Answer, Refusal, limit_behind};
+use crate::breakers;
 use crate::local;
 use crate::pipeline::native::{self, Pass};
 use crate::pipeline::stream::Source;
@@ -128,6 +129,7 @@ impl Exchange {
         if code == Code::Unimplemented && reason.is_none() {
             self.doubt_schema();
         }
+        self.judge(breakers::verdict(status, code, reason, self.asked));
         let took = clock::now().saturating_duration_since(self.started);
         let telemetry = self.gateway.telemetry();
         telemetry.metrics.in_flight().end();

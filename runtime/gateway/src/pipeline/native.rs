@@ -110,13 +110,13 @@ where
         return local::serve(method, &head, body, exchange).await.map(Served::Local);
     };
     exchange.routed_rpc(&routed);
-    let upstream = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, &head, peer, exchange);
-    let upstream = upstreams.get(&snapshot, upstream);
+    let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, &head, peer, exchange);
+    let upstream = upstreams.get(&snapshot, index);
     exchange.set_rpc_deadline(&head.headers, &routed)?;
     let metadata = metadata(&mut head, peer, &routed, exchange);
     let body = request::body(body, &routed, exchange).await?;
     let request = request(&routed, metadata, body);
-    exchange.calling();
+    exchange.calling(&routed.route.breakers, index)?;
     let reply = if routed.streams() {
         let watch = exchange.watch();
         watch.first(call(&*upstream, request, exchange)).await.unwrap_or_else(|over| Err(refuse_over(over)))?

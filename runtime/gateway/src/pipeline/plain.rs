@@ -70,7 +70,7 @@ where
     let head = request::head(head, routed, forward, protocol, upgrade, &facts, exchange, peer);
     let request = Request::from_parts(head, body);
     let upstream = upstreams.get(&snapshot, index);
-    exchange.calling();
+    exchange.calling(&routed.route.breakers, index)?;
     let mut reply = first(&*upstream, request, forward, exchange).await?;
     exchange.upstream_answered();
     let idle = forward.idle_timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT);

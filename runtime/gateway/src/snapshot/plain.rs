@@ -1,6 +1,7 @@
 //! Plain routes, compiled, and which of a host's routes takes a request.
 
 use super::{Host, Location, RouteLine, Routed, Snapshot};
+use crate::breakers::Breakers;
 use crate::canary::Rules;
 use crate::config::{Config, HostPattern, PlainRoute};
 use http::{HeaderMap, Method, Uri};
@@ -33,6 +34,8 @@ pub(crate) struct CompiledPlain {
     /// Index into [`Config::upstreams`]; `None` of a route that sends nothing on.
     pub(crate) upstream: Option<usize>,
     pub(crate) canary: Option<Rules>,
+    /// Which requests are sent on at all.
+    pub(crate) breakers: Breakers,
     /// The pattern of its path: what logs and metrics call it.
     pub(crate) name: Arc<str>,
     /// By method, in the order of [`METHODS`], and of all others.
@@ -77,11 +80,15 @@ impl CompiledPlain {
             let upstream = route.upstream().and_then(place);
             let name = route.path.to_string();
             let full = route_name(&route.host, &name);
+            let canary = upstream.and_then(|stable| Rules::compile(&full, &route.canary, stable, config, metrics));
             let names = METHODS.iter().map(Method::as_str).chain([OTHER_METHOD]);
             Self {
                 index,
                 upstream,
-                canary: upstream.and_then(|stable| Rules::compile(&full, &route.canary, stable, config, metrics)),
+                breakers: upstream
+                    .map(|stable| super::breakers(&full, route.breaker, stable, canary.as_ref(), config))
+                    .unwrap_or_default(),
+                canary,
                 metrics: names.map(|method| metrics.route(&name, method)).collect(),
                 name: name.into(),
             }

@@ -6,6 +6,7 @@ mod reload;
 mod rig;
 
 mod binding;
+mod breakers;
 mod canary;
 mod clients;
 mod deadline;

@@ -22,6 +22,7 @@ pub(crate) fn route(path: &str, action: Action) -> PlainRoute {
         conditions: Default::default(),
         action,
         canary: Vec::new(),
+        breaker: None,
         timeout: None,
         max_body: None,
         order: 0,

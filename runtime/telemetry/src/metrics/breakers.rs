@@ -1,0 +1,66 @@
+//! What circuit breakers do.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
+
+use super::family;
+
+/// A breaker that can say what it does. Implemented by whoever asks it.
+pub trait Breaker: fmt::Debug + Send + Sync + 'static {
+    /// The route and the upstream whose calls it judges. No two that live long have the same.
+    fn labels(&self) -> (&str, &str);
+
+    /// The figures of this moment.
+    fn figures(&self) -> Figures;
+}
+
+/// What a breaker does. Counts only grow while the process lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Its state, in a word.
+    pub state: &'static str,
+    /// Calls that it did not let pass.
+    pub refused: u64,
+    /// How often it came into each state, by its word.
+    pub entered: Vec<(&'static str, u64)>,
+}
+
+/// The breakers of the process.
+#[derive(Debug, Default)]
+pub(super) struct Breakers(Mutex<Vec<Weak<dyn Breaker>>>);
+
+impl Breakers {
+    pub(super) fn register<B: Breaker>(&self, breaker: &Arc<B>) {
+        let mut known = self.0.lock();
+        // That of a config before may live until the last request of that config ends.
+        known.retain(|known| known.upgrade().is_some_and(|known| known.labels() != breaker.labels()));
+        let breaker: Weak<B> = Arc::downgrade(breaker);
+        known.push(breaker);
+    }
+}
+
+impl Collector for Breakers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let encoder = &mut encoder;
+        let breakers: Vec<Arc<dyn Breaker>> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        let all: Vec<_> = breakers.iter().map(|breaker| (breaker.labels(), breaker.figures())).collect();
+        let states = all.iter().map(|((route, upstream), figures)| {
+            ([("route", *route), ("upstream", *upstream), ("state", figures.state)], 1)
+        });
+        family::gauges(encoder, ("breaker_state", "1 for the state that a circuit breaker is in."), states)?;
+        let refused = all
+            .iter()
+            .map(|((route, upstream), figures)| ([("route", *route), ("upstream", *upstream)], figures.refused));
+        family::counters(encoder, ("breaker_refused", "Calls that a circuit breaker did not let pass."), refused)?;
+        let entered = all.iter().flat_map(|((route, upstream), figures)| {
+            let labels = |state| [("route", *route), ("upstream", *upstream), ("state", state)];
+            figures.entered.iter().map(move |(state, count)| (labels(*state), *count))
+        });
+        family::counters(encoder, ("breaker_entered", "How often a circuit breaker came into a state."), entered)
+    }
+}
