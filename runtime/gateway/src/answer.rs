@@ -230,6 +230,7 @@ mod tests {
             (502, 13, "message_too_large"),
             (403, 7, "upgrade_refused"),
             (502, 13, "message_bomb"),
+            (503, 14, "breaker_open"),
         ];
         assert_eq!(pairs, want);
     }
