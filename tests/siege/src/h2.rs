@@ -53,6 +53,8 @@ pub struct H2 {
     wire: Wire,
     unread: Vec<u8>,
     seen: Seen,
+    /// Answers neither settings nor pings.
+    mute: bool,
 }
 
 impl H2 {
@@ -79,7 +81,14 @@ impl H2 {
             wire: Wire::open(address)?,
             unread: Vec::new(),
             seen: Seen { first_window: WINDOW, ..Seen::default() },
+            mute: false,
         })
+    }
+
+    /// From here on settings and pings are not answered: an answer in the midst of a frame or of a header block would
+    /// be an attack of another kind.
+    pub fn mute(&mut self) {
+        self.mute = true;
     }
 
     /// Sends bytes as they are.
@@ -133,6 +142,12 @@ impl H2 {
         came
     }
 
+    fn answer(&mut self, frame: &[u8]) {
+        if !self.mute {
+            let _ = self.send(frame);
+        }
+    }
+
     fn take(&mut self, frame: &Frame) {
         match frame.kind {
             kind::HEADERS => {
@@ -145,7 +160,7 @@ impl H2 {
             kind::SETTINGS if frame.flags & flag::ACK == 0 => {
                 self.seen.settings = true;
                 // Only then do they hold for us.
-                let _ = self.send(&frame::frame(kind::SETTINGS, flag::ACK, 0, &[]));
+                self.answer(&frame::frame(kind::SETTINGS, flag::ACK, 0, &[]));
                 for setting in frame.payload.chunks_exact(6) {
                     if setting[..2] == setting::INITIAL_WINDOW_SIZE.to_be_bytes() {
                         let size = [setting[2], setting[3], setting[4], setting[5]];
@@ -155,9 +170,7 @@ impl H2 {
             }
             kind::WINDOW_UPDATE => *self.seen.windows.entry(frame.stream).or_default() += i64::from(frame.number(0)),
             kind::PING if frame.flags & flag::ACK != 0 => self.seen.alive |= frame.payload == ALIVE,
-            kind::PING => {
-                let _ = self.send(&frame::frame(kind::PING, flag::ACK, 0, &frame.payload));
-            }
+            kind::PING => self.answer(&frame::frame(kind::PING, flag::ACK, 0, &frame.payload)),
             kind::GOAWAY => {
                 let code = frame.number(4);
                 // One that says goodbye does not hide the one that says why.

@@ -107,12 +107,14 @@ fn idle(target: &Target) -> io::Result<Outcome> {
 
 fn frame_header(target: &Target) -> io::Result<Outcome> {
     let mut connection = H2::open(target.address, &[])?;
+    connection.mute();
     connection.send(&frame(kind::HEADERS, flag::END_STREAM, 1, &[0; 100])[..5]);
     Ok(Outcome::of_broken_h2(connection, FOR_A_TIMEOUT))
 }
 
 fn header_block(target: &Target) -> io::Result<Outcome> {
     let mut connection = H2::open(target.address, &[])?;
+    connection.mute();
     let block = hpack::request("GET", &target.get, &[]);
     connection.send(&frame(kind::HEADERS, flag::END_STREAM, 1, &block));
     let end = Instant::now() + FOR_A_TIMEOUT;
@@ -128,6 +130,7 @@ fn header_block(target: &Target) -> io::Result<Outcome> {
 
 fn header_block_silent(target: &Target) -> io::Result<Outcome> {
     let mut connection = H2::open(target.address, &[])?;
+    connection.mute();
     let block = hpack::request("GET", &target.get, &[]);
     connection.send(&frame(kind::HEADERS, flag::END_STREAM, 1, &block));
     Ok(Outcome::of_broken_h2(connection, FOR_A_TIMEOUT))
