@@ -78,8 +78,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(crate) from: Option<Place>,
 
-    /// A folder in which the config in force is kept. If the config is wrong or its source is away at the
-    /// next start, that one is served.
+    /// A folder in which the config in force is kept, and the schemas that upstreams told. If the config is wrong
+    /// or its source is away at the next start, that one is served; so is the schema of an upstream that is away.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,
 }

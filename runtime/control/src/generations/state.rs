@@ -1,4 +1,5 @@
-//! The last good config on disk, for a start when its source is away or says something that is wrong.
+//! The folder for what a start needs when others are away: the last good config, and beside it what `follow::kept`
+//! writes.
 
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, Permissions};
@@ -12,7 +13,7 @@ const FILE: &str = "config.json";
 /// The version of the file's form.
 const VERSION: u32 = 1;
 
-/// A folder in which the config in force is kept. For one process at a time.
+/// A folder in which the config in force is kept, and the schemas that upstreams told. For one process at a time.
 #[derive(Clone, Debug)]
 pub struct StateFolder(PathBuf);
 
@@ -65,12 +66,24 @@ impl StateFolder {
             revision: saved.document.revision.to_string(),
             parts: saved.document.parts.iter().map(part).collect(),
         };
+        self.write(FILE, &serde_json::to_vec(&file)?)
+    }
+
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file of this folder: whole or not at all, to be read by its owner alone.
+    ///
+    /// # Errors
+    /// Those of the system. What the file was before it still is.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let mut beside = tempfile::NamedTempFile::new_in(&self.0)?;
         beside.as_file().set_permissions(Permissions::from_mode(0o600))?;
-        serde_json::to_writer(&mut beside, &file)?;
-        beside.flush()?;
+        beside.write_all(content)?;
         beside.as_file().sync_all()?;
-        beside.persist(self.file()).map_err(|error| error.error)?;
+        beside.persist(self.0.join(name)).map_err(|error| error.error)?;
         fs::File::open(&self.0)?.sync_all()
     }
 
