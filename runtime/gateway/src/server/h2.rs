@@ -42,6 +42,9 @@ type Reply = ReplyBody<BodyOf<Pools>>;
 const FRAME_MAX: u32 = 16 * 1024;
 /// What the h2 library may keep for one stream that the client's window allows and its socket does not.
 const SEND_BUFFER: usize = 32 * 1024;
+/// Requests of one connection that begin before it is the turn of others: each is a task of its own, and tasks take
+/// turns one by one.
+const REQUESTS_IN_TURN: u32 = 8;
 /// How long a client may take to hear why its connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -86,10 +89,13 @@ where
     let mut phase = shared.phase.clone();
     let mut stop = pin!(phase.wait_for(|&phase| phase >= Phase::Draining));
     let mut stopped = false;
-    let mut requests = 0;
+    let (mut requests, mut in_turn) = (0, 0);
     loop {
         let event = poll_fn(|context| {
             let event = poll_event(&mut connection, &link.traffic, &mut watch, context);
+            if event.is_pending() {
+                in_turn = 0;
+            }
             if event.is_pending() && !stopped && stop.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Event::Stop);
             }
@@ -102,6 +108,12 @@ where
                 if requests == link.limits.max_requests {
                     counted.reached(Limit::MaxRequests);
                     connection.graceful_shutdown();
+                }
+                in_turn += 1;
+                if in_turn == REQUESTS_IN_TURN {
+                    in_turn = 0;
+                    // Until these have had their turn, and sockets were looked at.
+                    tokio::task::yield_now().await;
                 }
             }
             Event::Verdict(Verdict::Retire(limit)) => {

@@ -120,6 +120,11 @@ impl Frames {
         work
     }
 
+    /// Bytes that are still to come of a DATA frame that has begun.
+    pub(super) fn data_ahead(&self) -> usize {
+        if self.units > 0 && self.head[3] == DATA { self.skip } else { 0 }
+    }
+
     /// Which part is incomplete that no service waits for: a header block, another frame than DATA, a
     /// frame's head, or the first frame of all. Each has a number of its own.
     pub(super) fn incomplete(&self) -> Option<u64> {

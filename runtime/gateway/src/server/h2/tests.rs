@@ -248,6 +248,43 @@ async fn a_connection_has_a_last_request_and_a_last_hour() {
     assert_eq!(counted, [r#"limited_total{limit="max_age"} 1"#]);
 }
 
+/// The requests that have ended.
+fn served(shared: &crate::server::worker::Shared) -> u32 {
+    let mut text = String::new();
+    shared.gateway.telemetry().metrics.encode(&mut text).expect("text");
+    let counts = text.lines().filter(|line| line.starts_with("tidegate_request_duration_seconds_count"));
+    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_a_few_requests_of_one_connection_it_is_the_turn_of_others() {
+    let asks: Vec<_> = (0..100).map(|n| get(2 * n + 1)).collect();
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
+    let peer = Peer::unknown().with_limits(&Arc::default());
+    let (_read, mut write) = tokio::io::split(near);
+    write.write_all(&hello(&asks)).await.expect("there is room");
+    // What has been served at each turn of somebody else on the same worker.
+    let other = async {
+        let mut turns = vec![0];
+        while turns.last() < Some(&100) {
+            tokio::task::yield_now().await;
+            turns.push(served(&shared));
+        }
+        turns
+    };
+    let both = async {
+        tokio::select! {
+            () = serve(far, peer, &shared) => panic!("it serves until it is idle"),
+            turns = other => turns,
+        }
+    };
+    let turns = LocalSet::new().run_until(both).await;
+    let most = turns.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert_eq!(most, Some(super::REQUESTS_IN_TURN), "{turns:?}");
+}
+
 /// It is told not to send the rest of its body, which nobody would read (RFC 9113, section 8.1).
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_answered_before_its_end_is_reset_without_an_error() {
