@@ -5,13 +5,16 @@
 
 mod body;
 mod frames;
+mod replies;
 mod stream;
 mod traffic;
 mod watch;
 
 use super::date;
 use super::lingering::Lingering;
+use super::refusal;
 use super::worker::Shared;
+use crate::answer::Answer;
 use crate::config::Limits;
 use crate::peer::Peer;
 use crate::phase::Phase;
@@ -30,7 +33,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tidegate_telemetry::metrics::limits::{BadRequest, Limit};
 use tokio::io::{AsyncRead, AsyncWrite};
-use traffic::{Socket, Traffic};
+use traffic::{Refused, Socket, Traffic};
 use watch::{Verdict, Watch};
 
 pub(super) use watch::jittered;
@@ -54,6 +57,25 @@ struct Link {
     peer: Peer,
     limits: Arc<Limits>,
     traffic: Rc<Traffic>,
+}
+
+impl Link {
+    /// Counts what the h2 library refused by itself, and logs what it answered.
+    fn tell_refused(&self) {
+        let refused = self.traffic.take_refused();
+        if refused == Refused::default() {
+            return;
+        }
+        let counted = self.shared.gateway.telemetry().metrics.limits();
+        let answer = Answer::HeadTooLarge;
+        for _ in 0..refused.too_large {
+            counted.bad_request(BadRequest::TooLarge);
+            counted.reached(Limit::HeaderBytes);
+            refusal::log("HTTP/2", (answer.http_status(), answer.reason()), self.peer.address, &self.shared);
+        }
+        (0..refused.too_many).for_each(|_| counted.reached(Limit::H2Streams));
+        (0..refused.malformed).for_each(|_| counted.bad_request(BadRequest::H2));
+    }
 }
 
 /// What happens on a connection.
@@ -93,6 +115,7 @@ where
     loop {
         let event = poll_fn(|context| {
             let event = poll_event(&mut connection, &link.traffic, &mut watch, context);
+            link.tell_refused();
             if event.is_pending() {
                 in_turn = 0;
             }

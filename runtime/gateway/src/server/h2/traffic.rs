@@ -1,6 +1,8 @@
 //! The socket of an h2 connection, and what moves on it.
 
 use super::frames::{Flood, Frames};
+use super::replies::{Replies, Reply};
+use h2::Reason;
 use std::cell::{Cell, RefCell};
 use std::future::Future as _;
 use std::io;
@@ -15,6 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[derive(Debug)]
 pub(super) struct Traffic {
     frames: RefCell<Frames>,
+    replies: RefCell<Replies>,
+    /// What was refused since this was last looked at.
+    refused: Cell<Refused>,
     /// Something came since this was last looked at.
     heard: Cell<bool>,
     /// Which part of the connection is incomplete, and since when.
@@ -25,6 +30,17 @@ pub(super) struct Traffic {
     streams: Cell<u32>,
 }
 
+/// Streams that the h2 library refused without telling us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// Answered 431: the head was too large.
+    pub(super) too_large: u32,
+    /// Reset: there were as many as there may be.
+    pub(super) too_many: u32,
+    /// Reset for another reason: the head was no request.
+    pub(super) malformed: u32,
+}
+
 /// A stream under way, until dropped.
 #[derive(Debug)]
 pub(super) struct Underway(Rc<Traffic>);
@@ -33,6 +49,8 @@ impl Traffic {
     pub(super) fn new(max_resets: u32) -> Rc<Self> {
         Rc::new(Self {
             frames: RefCell::new(Frames::new(max_resets)),
+            replies: RefCell::new(Replies::new()),
+            refused: Cell::default(),
             heard: Cell::new(false),
             incomplete: Cell::new(None),
             blocked_since: Cell::new(None),
@@ -40,13 +58,19 @@ impl Traffic {
         })
     }
 
-    pub(super) fn begin(self: &Rc<Self>) -> Underway {
+    /// A stream is in our hands.
+    pub(super) fn begin(self: &Rc<Self>, stream: u32) -> Underway {
+        self.frames.borrow_mut().claim(stream);
         self.streams.set(self.streams.get() + 1);
         Underway(Rc::clone(self))
     }
 
     pub(super) fn streams(&self) -> u32 {
         self.streams.get()
+    }
+
+    pub(super) fn take_refused(&self) -> Refused {
+        self.refused.take()
     }
 
     pub(super) fn take_heard(&self) -> bool {
@@ -90,6 +114,25 @@ impl Traffic {
             self.incomplete.set(now.map(|part| (part, clock::now())));
         }
         work
+    }
+
+    fn wrote_bytes(&self, bytes: &[u8]) {
+        self.replies.borrow_mut().wrote(bytes, |reply| self.replied(reply));
+    }
+
+    /// A frame went out that only we, or the h2 library by itself, can have written.
+    fn replied(&self, reply: Reply) {
+        let (Reply::Headers(stream) | Reply::Reset(stream, _)) = reply;
+        if !self.frames.borrow_mut().claim(stream) {
+            return;
+        }
+        let mut refused = self.refused.get();
+        match reply {
+            Reply::Headers(_) => refused.too_large += 1,
+            Reply::Reset(_, code) if code == u32::from(Reason::REFUSED_STREAM) => refused.too_many += 1,
+            Reply::Reset(..) => refused.malformed += 1,
+        }
+        self.refused.set(refused);
     }
 
     fn wrote<T>(&self, written: &Poll<io::Result<T>>) {
@@ -167,6 +210,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.traffic.wrote(&written);
+        if let Poll::Ready(Ok(count)) = written {
+            self.traffic.wrote_bytes(&bytes[..count]);
+        }
         written
     }
 
@@ -177,6 +223,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.traffic.wrote(&written);
+        if let Poll::Ready(Ok(mut count)) = written {
+            for slice in slices {
+                let of_it = count.min(slice.len());
+                self.traffic.wrote_bytes(&slice[..of_it]);
+                count -= of_it;
+            }
+        }
         written
     }
 
