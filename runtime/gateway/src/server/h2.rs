@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tidegate_telemetry::metrics::limits::{BadRequest, Limit};
+use tidegate_upstream::turn;
 use tokio::io::{AsyncRead, AsyncWrite};
 use traffic::{Refused, Socket, Traffic};
 use watch::{Verdict, Watch};
@@ -136,7 +137,7 @@ where
                 if in_turn == REQUESTS_IN_TURN {
                     in_turn = 0;
                     // Until these have had their turn, and sockets were looked at.
-                    tokio::task::yield_now().await;
+                    turn::pause().await;
                 }
             }
             Event::Verdict(Verdict::Retire(limit)) => {

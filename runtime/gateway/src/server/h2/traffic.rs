@@ -4,13 +4,13 @@ use super::frames::{Flood, Frames};
 use super::replies::{Replies, Reply};
 use h2::Reason;
 use std::cell::{Cell, RefCell};
-use std::future::Future as _;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tidegate_telemetry::clock;
+use tidegate_upstream::turn::Pause;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What a connection is doing, as its socket and its streams tell. Shared by all of them.
@@ -161,11 +161,13 @@ pub(super) struct Socket<S> {
     stream: S,
     traffic: Rc<Traffic>,
     work_in_turn: usize,
+    /// Between two turns.
+    pause: Option<Pause>,
 }
 
 impl<S> Socket<S> {
     pub(super) fn new(stream: S, traffic: Rc<Traffic>) -> Self {
-        Self { stream, traffic, work_in_turn: 0 }
+        Self { stream, traffic, work_in_turn: 0, pause: None }
     }
 }
 
@@ -179,10 +181,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
             // Whoever polls the connection is about to close it. What else came is not worth a look.
             return Poll::Pending;
         }
-        if self.work_in_turn >= TURN_BYTES {
+        if self.pause.take_if(|pause| pause.is_over()).is_some() {
             self.work_in_turn = 0;
-            // Not before sockets were looked at, or whoever has become ready meanwhile would not have a turn.
-            let _ = pin!(tokio::task::yield_now()).poll(context);
+        }
+        if self.work_in_turn >= TURN_BYTES {
+            // Whoever polls the connection does so again for each request that came, which is no new turn.
+            self.pause.get_or_insert_with(|| Pause::begin(context));
             return Poll::Pending;
         }
         let most = TURN_BYTES - self.work_in_turn + self.traffic.data_ahead();
