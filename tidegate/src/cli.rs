@@ -78,8 +78,9 @@ pub(crate) struct Run {
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(crate) from: Option<Place>,
 
-    /// A folder in which the config in force and the plans of canaries are kept. If the config is wrong or its
-    /// source is away at the next start, that one is served; plans go on where they were.
+    /// A folder in which the config in force, the schemas that upstreams told and the plans of canaries are kept.
+    /// If the config is wrong or its source is away at the next start, that one is served; so is the schema of an
+    /// upstream that is away; plans go on where they were.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,
 }

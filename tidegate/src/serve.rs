@@ -102,7 +102,7 @@ impl Serving {
         let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log, tracer };
         let gateway = Arc::new(Gateway::new(snapshot, telemetry));
         // As long as the slowest upstream takes to tell its schema.
-        let following = Following::start(&gateway, &candidate.sources, follow::reflector());
+        let following = Following::start(&gateway, &candidate.sources, follow::reflector(), feed.state.clone());
         let following = runtime.block_on(signals.unless_told(following))?;
         let schemas = Arc::clone(following.states());
         let Feed { source, state, origin, from_source, board } = feed;

@@ -7,12 +7,15 @@
 //! one for all:     └─► compare ─► compile ─► check ─► Gateway::replace     a bad one changes nothing
 //! ```
 
+mod kept;
 mod pace;
 mod state;
 
 use crate::diagnostics::Report;
 use crate::reflection::{FetchError, Fetched, Fetcher};
 use crate::schemas::Sources;
+use bytes::Bytes;
+use kept::Kept;
 use pace::Pace;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +30,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-pub(crate) use state::Told;
-pub use state::{SchemaState, SchemaStates};
+pub use state::{InForce, SchemaState, SchemaStates, Teller};
+pub(crate) use state::{Origin, Told};
 
 /// How long the start waits for upstreams. What has not come then comes while others are served.
 pub(crate) const START: Duration = Duration::from_secs(10);
@@ -45,6 +48,8 @@ pub struct Follower {
     /// What upstreams have told, and is in force.
     told: Schemas,
     followed: Vec<Followed>,
+    /// Where they are kept for the next start.
+    kept: Option<Kept>,
 }
 
 /// An upstream that is followed.
@@ -60,6 +65,10 @@ struct Followed {
     last: Option<Last>,
     /// Why the last fetch failed, if it did: so that it is logged once.
     logged: Option<String>,
+    /// What is in force was told since it was last kept.
+    to_keep: bool,
+    /// Why it is not kept, if it cannot be: so that it is logged once.
+    not_kept: Option<String>,
 }
 
 /// What an upstream told.
@@ -102,12 +111,14 @@ impl Follower {
                 figures: gateway.telemetry().metrics.schema(&upstream.name),
                 last: None,
                 logged: None,
+                to_keep: false,
+                not_kept: None,
             });
         }
         let states = Arc::new(SchemaStates::default());
         states.reset(followed.iter().map(|followed| followed.name.clone()));
         let hints = Arc::clone(gateway.snapshot().schema_hints());
-        Self { gateway: Arc::clone(gateway), sources, hints, states, told: Schemas::new(), followed }
+        Self { gateway: Arc::clone(gateway), sources, hints, states, told: Schemas::new(), followed, kept: None }
     }
 
     /// For a gateway whose config in force is another one now, in place of the follower that tells `states`
@@ -125,8 +136,11 @@ impl Follower {
         for (name, told) in told {
             let Some(at) = follower.followed.iter().position(|followed| followed.name == name) else { continue };
             let followed = &mut follower.followed[at];
-            followed.pace.note(&Ok(told.fetched.clone()));
-            followed.last = Some(Last { fetched: told.fetched.clone(), refused: None });
+            if let Origin::Upstream(fetched) = &told.origin {
+                followed.pace.note(&Ok(fetched.clone()));
+                followed.last = Some(Last { fetched: fetched.clone(), refused: None });
+                followed.to_keep = true;
+            }
             follower.told.insert(name, Arc::clone(&told.schema));
             states.in_force(at, told);
         }
@@ -147,7 +161,8 @@ impl Follower {
     }
 
     /// Asks every upstream once, all at a time, and puts in force what they tell: so that a gateway whose
-    /// upstreams are there knows them before it takes requests. Takes at most 10 s.
+    /// upstreams are there knows them before it takes requests. Takes at most 10 s. Of those that do not
+    /// answer, what was kept is in force then.
     pub async fn first(&mut self) {
         let mut fetches = JoinSet::new();
         for (at, followed) in self.followed.iter().enumerate() {
@@ -165,6 +180,8 @@ impl Follower {
             self.followed[at].pace.note(&result);
             self.take(at, result).await;
         }
+        self.fall_back().await;
+        self.keep().await;
     }
 
     /// Follows the upstreams for ever. Returns at once if there are none.
@@ -172,6 +189,8 @@ impl Follower {
     /// # Cancel safety
     /// Dropping the future stops following; what is in force stays so.
     pub async fn run(mut self) {
+        self.forget_others().await;
+        self.keep().await;
         let (tell, mut told) = mpsc::channel(1);
         let mut tasks = JoinSet::new();
         for (at, followed) in self.followed.iter().enumerate() {
@@ -181,6 +200,7 @@ impl Follower {
         drop(tell);
         while let Some((at, result)) = told.recv().await {
             self.take(at, result).await;
+            self.keep().await;
         }
     }
 
@@ -194,7 +214,7 @@ impl Follower {
         if followed.last.as_ref().is_some_and(|last| last.fetched.descriptor_set == fetched.descriptor_set) {
             return self.unchanged(at, &fetched);
         }
-        match self.compile(at, &fetched).await {
+        match self.compile(at, &fetched.descriptor_set).await {
             Ok(compiled) => {
                 self.accept(at, fetched, compiled);
                 self.try_refused().await;
@@ -213,7 +233,7 @@ impl Follower {
                 at += 1;
                 continue;
             };
-            at = match self.compile(at, &fetched).await {
+            at = match self.compile(at, &fetched.descriptor_set).await {
                 Ok(compiled) => {
                     self.accept(at, fetched, compiled);
                     0
@@ -224,22 +244,20 @@ impl Follower {
     }
 
     /// Compiles off this thread: a large schema takes a while.
-    async fn compile(&self, at: usize, fetched: &Fetched) -> Result<Compiled, String> {
+    async fn compile(&self, at: usize, set: &Bytes) -> Result<Compiled, String> {
         let (sources, gateway) = (Arc::clone(&self.sources), Arc::clone(&self.gateway));
-        let (name, set) = (self.followed[at].name.clone(), fetched.descriptor_set.clone());
+        let (name, set) = (self.followed[at].name.clone(), set.clone());
         let told = self.told.clone();
         let compiled = tokio::task::spawn_blocking(move || compile(&sources, &gateway, name, &set, told)).await;
         compiled.unwrap_or_else(|_| Err("compiling it failed without an error".to_owned()))
     }
 
     fn accept(&mut self, at: usize, fetched: Fetched, compiled: Compiled) {
-        let Compiled { snapshot, told, schema } = compiled;
+        let schema = Arc::clone(&compiled.schema);
         let services = schema.services().len();
+        let told = Told { origin: Origin::Upstream(fetched.clone()), schema };
+        let Some(generation) = self.put_in_force(at, compiled, told) else { return };
         let followed = &mut self.followed[at];
-        let silent = self.sources.without_rules(followed.index, &told);
-        // A config that has come into force meanwhile has a follower of its own.
-        let Ok(generation) = self.gateway.replace(snapshot) else { return };
-        self.told = told;
         tracing::info!(
             upstream = followed.name,
             endpoint = fetched.endpoint,
@@ -247,7 +265,7 @@ impl Follower {
             generation,
             "the schema that the upstream tells is in force"
         );
-        for service in silent {
+        for service in self.sources.without_rules(followed.index, &self.told) {
             tracing::warn!(
                 upstream = followed.name,
                 service,
@@ -256,10 +274,23 @@ impl Follower {
             );
         }
         followed.figures.fetched(Fetch::Accepted, true, clock::wall());
-        self.gateway.telemetry().metrics.config().schemas_changed(generation);
-        self.states.in_force(at, Told { fetched: fetched.clone(), schema });
         followed.last = Some(Last { fetched, refused: None });
         followed.logged = None;
+        followed.to_keep = true;
+    }
+
+    /// The generation; `None` if a config has come into force meanwhile, which has a follower of its own.
+    fn put_in_force(&mut self, at: usize, compiled: Compiled, told: Told) -> Option<u64> {
+        let trouble = self.states.all().get(at).and_then(|state| state.trouble.clone());
+        let generation = self.gateway.replace(compiled.snapshot).ok()?;
+        self.told = compiled.told;
+        self.gateway.telemetry().metrics.config().schemas_changed(generation);
+        let kept = matches!(told.origin, Origin::Disk(_));
+        self.states.in_force(at, told);
+        if kept {
+            self.states.in_trouble(at, trouble);
+        }
+        Some(generation)
     }
 
     fn refuse(&mut self, at: usize, fetched: Fetched, why: &str) {
@@ -283,6 +314,7 @@ impl Follower {
         let followed = &mut self.followed[at];
         let refused = followed.last.as_ref().and_then(|last| last.refused.clone());
         followed.figures.fetched(Fetch::Unchanged, refused.is_none(), clock::wall());
+        followed.to_keep = refused.is_none();
         if followed.logged.take().is_some() {
             tracing::info!(upstream = followed.name, endpoint = fetched.endpoint, "the schema is told again");
             self.states.in_trouble(at, refused);

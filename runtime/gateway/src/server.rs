@@ -12,6 +12,7 @@ mod heartbeat;
 mod lingering;
 mod patience;
 mod ports;
+mod refusal;
 mod streams;
 #[cfg(test)]
 mod testing;

@@ -81,7 +81,43 @@ fn a_gateway_starts_without_its_upstream_and_follows_it() {
     assert_eq!(running.end().0, 0);
 }
 
-/// The server changes what it tells without a restart, as one behind a name does.
+#[test]
+fn a_gateway_that_starts_without_its_upstream_serves_the_schema_that_it_was_told_last() {
+    let port = Port::new();
+    let folder = folder(&[("tidegate.yaml", &config(&port))]);
+    let arguments = ["run", "--state", "state"];
+    let server = port.serve(tonic(Versions::V1, &[("echo.proto", &echo("/before/"))]));
+    let running = Running::start_with(&mut program(folder.path(), &arguments), 2);
+    running.signal("TERM");
+    assert_eq!(running.end().0, 0);
+    drop(server);
+
+    // Where it will be, nobody has listened yet.
+    let port = Port::new();
+    std::fs::write(folder.path().join("tidegate.yaml"), config(&port)).expect("written");
+    let mut running = Running::start_with(&mut program(folder.path(), &arguments), 2);
+    assert!(running.before.contains("the schema that the upstream told last is in force, from disk"));
+    // The service is called, and is away: what it has is known.
+    assert!(body(&running.get(0, "/before/hello")).contains("the upstream cannot serve the call"));
+    assert_eq!(status(&running.get(0, "/after/hello")), "404");
+    // A change of the config does not forget it, even one of the upstream itself.
+    let (timeout, elsewhere) = (("upstream: echo }", "upstream: echo, timeout: 3s }"), Port::new());
+    std::fs::write(folder.path().join("tidegate.yaml"), config(&port).replace(timeout.0, timeout.1)).expect("written");
+    running.wait_for_log("the config is in force");
+    assert_eq!(status(&running.get(0, "/after/hello")), "404");
+    std::fs::write(folder.path().join("tidegate.yaml"), config(&elsewhere)).expect("written");
+    running.wait_for_log("the schema that the upstream told last is in force, from disk");
+    assert_eq!(status(&running.get(0, "/after/hello")), "404");
+
+    let port = elsewhere;
+    let _server = port.serve(tonic(Versions::V1, &[("echo.proto", &echo("/after/"))]));
+    running.wait_for_log("the schema that the upstream tells is in force");
+    assert_eq!(status(&running.get(0, "/before/hello")), "404");
+    assert_eq!(status(&running.get(0, "/after/hello")), "501");
+    running.signal("TERM");
+    assert_eq!(running.end().0, 0);
+}
+
 /// Before anything is served there is nothing to finish, and nobody need wait for an upstream that says nothing.
 #[test]
 fn a_signal_during_the_first_question_ends_the_program_at_once() {
@@ -105,6 +141,7 @@ routes:
     assert!(log.contains("stopped before anything was served") && !log.contains("listening"), "{log}");
 }
 
+/// The server changes what it tells without a restart, as one behind a name does.
 #[test]
 fn a_new_schema_leaves_connections_alone() {
     let port = Port::new();

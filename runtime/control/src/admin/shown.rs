@@ -3,7 +3,7 @@
 use crate::config::diff::Change;
 use crate::config::{parts, redact};
 use crate::diagnostics::{Diagnostic, Report};
-use crate::follow::SchemaStates;
+use crate::follow::{SchemaStates, Teller};
 use crate::generations::{Attempt, Generation, Handle};
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -84,9 +84,15 @@ pub(super) fn upstreams(handle: &Handle, schemas: &SchemaStates, metrics: &Metri
             let endpoints: Vec<String> = upstream.pool.endpoints.iter().map(ToString::to_string).collect();
             let mut shown = json!({ "name": upstream.name, "endpoints": endpoints });
             if let Some(state) = states.iter().find(|state| state.upstream == upstream.name) {
+                let (endpoint, kept_from) = match state.in_force.as_ref().map(|known| &known.teller) {
+                    Some(Teller::Endpoint(endpoint)) => (Some(endpoint), None),
+                    Some(Teller::Kept(at)) => (None, Some(time(*at))),
+                    None => (None, None),
+                };
                 shown["schema"] = json!({
-                    "endpoint": state.in_force.as_ref().map(|(endpoint, _)| endpoint),
-                    "services": state.in_force.as_ref().map(|(_, services)| services),
+                    "endpoint": endpoint,
+                    "keptFrom": kept_from,
+                    "services": state.in_force.as_ref().map(|known| known.services),
                     "trouble": state.trouble,
                 });
             }

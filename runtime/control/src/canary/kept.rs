@@ -94,7 +94,7 @@ impl Kept {
         let plans = states.iter().map(|(key, state)| (key.clone(), lines(state))).collect();
         let (folder, file) =
             (self.folder.clone(), File { version: VERSION, at_ms: clock::unix_ms(clock::wall()), plans });
-        let written = tokio::task::spawn_blocking(move || folder.write(FILE, &file)).await;
+        let written = tokio::task::spawn_blocking(move || folder.write_json(FILE, &file)).await;
         let written = written.unwrap_or_else(|_| Err(io::Error::other("writing it ended without an error")));
         let trouble = written.err().map(|error| error.to_string());
         let mut last = self.last.lock();

@@ -1,7 +1,8 @@
 //! Upstreams that tell their schema, from one config to the next: what is known is not asked again.
 
 use super::loader::Candidate;
-use crate::follow::{Follower, START, SchemaStates, Told};
+use super::state::StateFolder;
+use crate::follow::{Follower, Origin, START, SchemaStates, Told};
 use crate::reflection::Fetcher;
 use crate::schemas::Sources;
 use std::sync::Arc;
@@ -22,17 +23,25 @@ pub struct Following {
     reflector: Arc<dyn Reflector>,
     states: Arc<SchemaStates>,
     sources: Arc<Sources>,
+    /// Where what they tell is kept.
+    state: Option<StateFolder>,
     task: JoinHandle<()>,
 }
 
 impl Following {
-    /// Asks every upstream of the config in force once, which takes at most 10 s, and then follows them.
-    pub async fn start(gateway: &Arc<Gateway>, sources: &Arc<Sources>, reflector: Arc<dyn Reflector>) -> Self {
-        let mut follower = Follower::new(gateway, Arc::clone(sources), &reflector);
+    /// Asks every upstream of the config in force once, which takes at most 10 s, and then follows them. What they
+    /// tell is kept in the folder `state`; what is there already is in force for those that do not answer.
+    pub async fn start(
+        gateway: &Arc<Gateway>,
+        sources: &Arc<Sources>,
+        reflector: Arc<dyn Reflector>,
+        state: Option<StateFolder>,
+    ) -> Self {
+        let mut follower = Follower::new(gateway, Arc::clone(sources), &reflector).keeping(state.clone());
         let states = follower.states();
         follower.first().await;
         let task = tokio::spawn(follower.run());
-        Self { gateway: Arc::clone(gateway), reflector, states, sources: Arc::clone(sources), task }
+        Self { gateway: Arc::clone(gateway), reflector, states, sources: Arc::clone(sources), state, task }
     }
 
     /// How each of them stands, whichever config is in force.
@@ -63,7 +72,7 @@ impl Following {
                 let fetched = tokio::time::timeout(PATIENCE, fetcher.fetch()).await.ok()?.ok()?;
                 let compile = tokio::task::spawn_blocking(move || {
                     let schema = sources.compile(&fetched.descriptor_set).ok()?;
-                    Some(Told { fetched, schema: Arc::new(schema) })
+                    Some(Told { origin: Origin::Upstream(fetched), schema: Arc::new(schema) })
                 });
                 // One that does not answer is asked again by whoever follows it then, and told of.
                 Some((name, compile.await.ok()??))
@@ -78,7 +87,11 @@ impl Following {
         self.task.abort();
         self.sources = Arc::clone(sources);
         let follower = Follower::resume(&self.gateway, Arc::clone(sources), &self.reflector, &self.states, told);
-        self.task = tokio::spawn(follower.run());
+        let mut follower = follower.keeping(self.state.clone());
+        self.task = tokio::spawn(async move {
+            follower.fall_back().await;
+            follower.run().await;
+        });
     }
 
     /// Whether the config in force has the same upstream, for the same services.

@@ -1,4 +1,5 @@
-//! The last good config on disk, for a start when its source is away or says something that is wrong.
+//! The folder for what a start needs when others are away: the last good config, and beside it what `follow::kept`
+//! writes.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ const FILE: &str = "config.json";
 /// The version of the file's form.
 const VERSION: u32 = 1;
 
-/// A folder in which the config in force is kept. For one process at a time.
+/// A folder in which the config in force is kept, and the schemas that upstreams told. For one process at a time.
 #[derive(Clone, Debug)]
 pub struct StateFolder(PathBuf);
 
@@ -66,15 +67,22 @@ impl StateFolder {
             revision: saved.document.revision.to_string(),
             parts: saved.document.parts.iter().map(part).collect(),
         };
-        self.write(FILE, &file)
+        self.write_json(FILE, &file)
     }
 
-    /// Writes a file of the folder: whole or not at all, to be read by its owner alone.
-    pub(crate) fn write(&self, name: &str, content: &impl Serialize) -> io::Result<()> {
+    /// Writes a file of this folder as JSON; see [`write`](Self::write).
+    pub(crate) fn write_json(&self, name: &str, content: &impl Serialize) -> io::Result<()> {
+        self.write(name, &serde_json::to_vec(content)?)
+    }
+
+    /// Writes a file of this folder: whole or not at all, to be read by its owner alone.
+    ///
+    /// # Errors
+    /// Those of the system. What the file was before it still is.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let mut beside = tempfile::NamedTempFile::new_in(&self.0)?;
         beside.as_file().set_permissions(Permissions::from_mode(0o600))?;
-        serde_json::to_writer(&mut beside, content)?;
-        beside.flush()?;
+        beside.write_all(content)?;
         beside.as_file().sync_all()?;
         beside.persist(self.path(name)).map_err(|error| error.error)?;
         fs::File::open(&self.0)?.sync_all()
@@ -87,6 +95,11 @@ impl StateFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
     }
 
     /// A file of the folder.

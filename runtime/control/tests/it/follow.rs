@@ -2,8 +2,12 @@
 
 use crate::parse_in;
 use crate::reflecting::{self, Grpc, Port, Versions, tonic};
+use std::fs::{self, File};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+use tidegate_control::generations::StateFolder;
 use tidegate_control::{Follower, SchemaState, SchemaStates, Sources};
 use tidegate_gateway::{Gateway, Snapshot, Telemetry};
 use tidegate_schema::Compiler;
@@ -60,6 +64,13 @@ impl Rig {
         self.follower.as_mut().expect("it does not run").first().await;
     }
 
+    /// Keeps what it is told in this folder.
+    fn keeping(mut self, folder: &Path) -> Self {
+        let state = StateFolder::open(folder).expect("the folder is there");
+        self.follower = self.follower.take().map(|follower| follower.keeping(Some(state)));
+        self
+    }
+
     /// Goes on to follow until the test ends.
     fn run(&mut self) {
         tokio::spawn(self.follower.take().expect("it does not run").run());
@@ -80,6 +91,12 @@ impl Rig {
     fn served(&self) -> Vec<String> {
         let lines = self.gateway.snapshot().route_lines();
         lines.into_iter().map(|line| format!("{} {} {}", line.path, line.upstream, line.host)).collect()
+    }
+
+    fn metric(&self, line: &str) -> bool {
+        let mut text = String::new();
+        self.gateway.telemetry().metrics.encode(&mut text).expect("text");
+        text.lines().any(|known| known == line)
     }
 
     fn fetches(&self, result: &str) -> String {
@@ -230,4 +247,64 @@ async fn a_hint_of_a_request_makes_it_ask_again() {
     rig.gateway.snapshot().schema_hints().give(0);
     changes.changed().await.expect("it runs");
     assert_eq!(rig.served(), ["/after up *"]);
+}
+
+/// Has told what it serves at this path, which is in `folder` then, and is gone.
+async fn told_before(folder: &Path, port: &Port, path: &str) {
+    let _server = port.serve(serving(path));
+    let mut rig = Rig::new(ONE, &[port]).keeping(folder);
+    rig.first().await;
+    assert_eq!(rig.served(), [format!("{path} up *")]);
+}
+
+#[tokio::test]
+async fn what_an_upstream_told_before_is_in_force_while_it_is_away() {
+    let folder = crate::folder(&[]);
+    told_before(folder.path(), &Port::new(), "/before").await;
+    let file = File::options().write(true).open(folder.path().join("schema-up.pb")).expect("it is kept");
+    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)).expect("set");
+
+    // Nobody has listened here yet.
+    let port = Port::new();
+    let mut rig = Rig::new(ONE, &[&port]).keeping(folder.path());
+    rig.first().await;
+    assert_eq!(rig.served(), ["/before up *"]);
+    let away = format!(
+        "schema of up: an earlier one from disk is in force, last told 2027-01-15T08:00:00.000Z: {}: \
+         cannot connect: cannot open the connection: Connection refused (os error 111)",
+        port.address()
+    );
+    assert_eq!(rig.shown(), [away]);
+    assert!(rig.metric("tidegate_schema_in_force{upstream=\"up\"} 1"));
+    assert!(rig.metric("tidegate_schema_current{upstream=\"up\"} 0"));
+
+    rig.run();
+    let _server = port.serve(serving("/after"));
+    let back = rig.until(|states| states[0].is_current()).await;
+    assert_eq!(back, [format!("schema of up: 1 service, told by {}", port.address())]);
+    assert_eq!(rig.served(), ["/after up *"]);
+    assert!(rig.metric("tidegate_schema_current{upstream=\"up\"} 1"));
+}
+
+#[tokio::test]
+async fn what_was_kept_is_in_force_while_the_upstream_tells_what_cannot_be_used() {
+    let (port, folder) = (Port::new(), crate::folder(&[]));
+    told_before(folder.path(), &port, "/before").await;
+    let _server = port.serve(service("Other", "/other"));
+    let mut rig = Rig::new(ONE, &[&port]).keeping(folder.path());
+    rig.first().await;
+    assert_eq!(rig.served(), ["/before up *"]);
+    let shown = rig.shown().remove(0);
+    let why = format!("{}: the schema of `up` has no service `demo.v1.Echo`", port.address());
+    assert!(shown.contains("an earlier one from disk is in force") && shown.ends_with(&why), "{shown}");
+}
+
+#[tokio::test]
+async fn what_was_kept_and_cannot_be_used_is_as_if_it_were_not_there() {
+    let (port, folder) = (Port::new(), crate::folder(&[]));
+    fs::write(folder.path().join("schema-up.pb"), b"\xff no descriptors").expect("written");
+    let mut rig = Rig::new(ONE, &[&port]).keeping(folder.path());
+    rig.first().await;
+    assert_eq!(rig.served(), [""; 0]);
+    assert!(rig.shown()[0].contains("unknown, its routes answer 503"), "{:?}", rig.shown());
 }

@@ -5,13 +5,16 @@
 
 mod body;
 mod frames;
+mod replies;
 mod stream;
 mod traffic;
 mod watch;
 
 use super::date;
 use super::lingering::Lingering;
+use super::refusal;
 use super::worker::Shared;
+use crate::answer::Answer;
 use crate::config::Limits;
 use crate::peer::Peer;
 use crate::phase::Phase;
@@ -29,8 +32,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tidegate_telemetry::metrics::limits::{BadRequest, Limit};
+use tidegate_upstream::turn;
 use tokio::io::{AsyncRead, AsyncWrite};
-use traffic::{Socket, Traffic};
+use traffic::{Refused, Socket, Traffic};
 use watch::{Verdict, Watch};
 
 pub(super) use watch::jittered;
@@ -42,6 +46,9 @@ type Reply = ReplyBody<BodyOf<Pools>>;
 const FRAME_MAX: u32 = 16 * 1024;
 /// What the h2 library may keep for one stream that the client's window allows and its socket does not.
 const SEND_BUFFER: usize = 32 * 1024;
+/// Requests of one connection that begin before it is the turn of others: each is a task of its own, and tasks take
+/// turns one by one.
+const REQUESTS_IN_TURN: u32 = 8;
 /// How long a client may take to hear why its connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -51,6 +58,25 @@ struct Link {
     peer: Peer,
     limits: Arc<Limits>,
     traffic: Rc<Traffic>,
+}
+
+impl Link {
+    /// Counts what the h2 library refused by itself, and logs what it answered.
+    fn tell_refused(&self) {
+        let refused = self.traffic.take_refused();
+        if refused == Refused::default() {
+            return;
+        }
+        let counted = self.shared.gateway.telemetry().metrics.limits();
+        let answer = Answer::HeadTooLarge;
+        for _ in 0..refused.too_large {
+            counted.bad_request(BadRequest::TooLarge);
+            counted.reached(Limit::HeaderBytes);
+            refusal::log("HTTP/2", (answer.http_status(), answer.reason()), self.peer.address, &self.shared);
+        }
+        (0..refused.too_many).for_each(|_| counted.reached(Limit::H2Streams));
+        (0..refused.malformed).for_each(|_| counted.bad_request(BadRequest::H2));
+    }
 }
 
 /// What happens on a connection.
@@ -86,10 +112,14 @@ where
     let mut phase = shared.phase.clone();
     let mut stop = pin!(phase.wait_for(|&phase| phase >= Phase::Draining));
     let mut stopped = false;
-    let mut requests = 0;
+    let (mut requests, mut in_turn) = (0, 0);
     loop {
         let event = poll_fn(|context| {
             let event = poll_event(&mut connection, &link.traffic, &mut watch, context);
+            link.tell_refused();
+            if event.is_pending() {
+                in_turn = 0;
+            }
             if event.is_pending() && !stopped && stop.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Event::Stop);
             }
@@ -102,6 +132,12 @@ where
                 if requests == link.limits.max_requests {
                     counted.reached(Limit::MaxRequests);
                     connection.graceful_shutdown();
+                }
+                in_turn += 1;
+                if in_turn == REQUESTS_IN_TURN {
+                    in_turn = 0;
+                    // Until these have had their turn, and sockets were looked at.
+                    turn::pause().await;
                 }
             }
             Event::Verdict(Verdict::Retire(limit)) => {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tidegate_telemetry::clock;
@@ -14,6 +14,9 @@ pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// Bytes that are read and thrown away meanwhile; a client that sends more has had its chance.
 const DISCARD_MAX_BYTES: usize = 1024 * 1024;
+/// Bytes of them before it is the turn of other connections: a client that is thrown out in the middle of a flood has
+/// the buffers of two kernels full.
+const DISCARD_IN_TURN_BYTES: usize = 16 * 1024;
 
 /// A socket whose `shutdown` waits until the client has closed its side too, or for [`LINGER`].
 ///
@@ -72,7 +75,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
         }
         let end = this.end.get_or_insert_with(|| Box::pin(tokio::time::sleep_until((clock::now() + LINGER).into())));
         let mut bytes = [0; 4096];
+        let before = this.discarded;
         while this.discarded < DISCARD_MAX_BYTES {
+            if this.discarded - before >= DISCARD_IN_TURN_BYTES {
+                // Not before sockets were looked at, so that others have a turn.
+                let _ = pin!(tokio::task::yield_now()).poll(context);
+                return Poll::Pending;
+            }
             let mut buffer = ReadBuf::new(&mut bytes);
             match Pin::new(&mut this.stream).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => this.discarded += buffer.filled().len(),

@@ -37,3 +37,24 @@ pub(super) fn counted(shared: &Shared) -> Vec<String> {
     };
     text.lines().filter(of_interest).map(|line| line.trim_start_matches("tidegate_").to_owned()).collect()
 }
+
+/// Where a log goes that is looked at.
+#[derive(Clone, Default)]
+pub(super) struct Written(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+impl Written {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().clone()).expect("text")
+    }
+}
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

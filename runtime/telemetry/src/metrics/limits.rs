@@ -29,6 +29,8 @@ pub enum Limit {
     WriteTimeout,
     /// The time for a whole request.
     RequestTimeout,
+    /// Streams of a client at one time.
+    H2Streams,
     /// RST_STREAM frames of a client.
     H2Resets,
     /// Streams reset for a client's errors, and other floods that the h2 library ends.
@@ -50,7 +52,7 @@ pub enum Limit {
 }
 
 /// Every limit with its label, in the order of the enum.
-const LIMITS: [(Limit, &str); 17] = [
+const LIMITS: [(Limit, &str); 18] = [
     (Limit::HeaderCount, "header_count"),
     (Limit::HeaderBytes, "header_bytes"),
     (Limit::HeaderTimeout, "header_timeout"),
@@ -59,6 +61,7 @@ const LIMITS: [(Limit, &str); 17] = [
     (Limit::IdleTimeout, "idle_timeout"),
     (Limit::WriteTimeout, "write_timeout"),
     (Limit::RequestTimeout, "request_timeout"),
+    (Limit::H2Streams, "h2_streams"),
     (Limit::H2Resets, "h2_resets"),
     (Limit::H2Calm, "h2_calm"),
     (Limit::H2Frames, "h2_frames"),

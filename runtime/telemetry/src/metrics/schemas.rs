@@ -51,6 +51,11 @@ impl Fetch {
 }
 
 impl Schema {
+    /// One that was told before the start came into force: nobody knows whether the upstream still has it.
+    pub fn kept(&self) {
+        self.in_force.store(true, Relaxed);
+    }
+
     /// A fetch ended at `now`. `current`: what is in force is what the upstream has said last.
     pub fn fetched(&self, fetch: Fetch, current: bool, now: SystemTime) {
         self.fetches[fetch as usize].fetch_add(1, Relaxed);

@@ -18,6 +18,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use crate::turn::Pause;
 use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
 use tokio::{
@@ -34,15 +35,17 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// A write of this size is not worth copying if nothing is buffered before it.
 const DIRECT_BYTES: usize = 32 * 1024;
 
-/// Bytes that are read before it is the turn of other tasks: eight full frames. A peer that sends as fast as
+/// Bytes that are read before it is the turn of other tasks: four full frames. A peer that sends as fast as
 /// they are read would have the worker for as long as its windows last, which is megabytes.
-const TURN_BYTES: usize = 128 * 1024;
+const TURN_BYTES: usize = 64 * 1024;
 
 /// The socket, given to `h2`.
 #[derive(Debug)]
 pub(super) struct Io {
     read: OwnedReadHalf,
     read_in_turn: usize,
+    /// Between two turns.
+    pause: Option<Pause>,
     write: Arc<Mutex<Out>>,
     heard: Arc<AtomicBool>,
 }
@@ -62,7 +65,7 @@ struct Out {
 pub(super) fn split(socket: TcpStream, heard: Arc<AtomicBool>) -> (Io, Flusher) {
     let (read, half) = socket.into_split();
     let write = Arc::new(Mutex::new(Out { half, buffer: BytesMut::new() }));
-    (Io { read, read_in_turn: 0, write: Arc::clone(&write), heard }, Flusher(write))
+    (Io { read, read_in_turn: 0, pause: None, write: Arc::clone(&write), heard }, Flusher(write))
 }
 
 // === impl Flusher ===
@@ -94,9 +97,11 @@ impl Out {
 
 impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.read_in_turn >= TURN_BYTES {
+        if self.pause.take_if(|pause| pause.is_over()).is_some() {
             self.read_in_turn = 0;
-            cx.waker().wake_by_ref();
+        }
+        if self.read_in_turn >= TURN_BYTES {
+            self.pause.get_or_insert_with(|| Pause::begin(cx));
             return Poll::Pending;
         }
         let before = buf.filled().len();

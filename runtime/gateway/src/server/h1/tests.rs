@@ -4,7 +4,7 @@ use crate::config::limits::Headers;
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::server::patience::PARK_AFTER;
-use crate::server::testing::{counted, shared, shared_with};
+use crate::server::testing::{Written, counted, shared, shared_with};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_telemetry::access_log::{AccessLog, Format};
@@ -240,7 +240,7 @@ async fn what_the_parser_refuses_is_in_the_access_log() {
         let peer = Peer::new("192.0.2.1:5".parse().expect("an address")).with_limits(&limits);
         let ((), answered) = tokio::join!(serve(far, peer, &shared), client);
         drop((shared, writer));
-        let line = String::from_utf8(written.0.lock().clone()).expect("text");
+        let line = written.text();
         let known = line.split_once(" peer=").map_or("", |(_, known)| known);
         let want = match status {
             "" => String::new(),
@@ -250,20 +250,5 @@ async fn what_the_parser_refuses_is_in_the_access_log() {
             ),
         };
         assert_eq!((&*answered, known), (status, &*want), "{line}");
-    }
-}
-
-/// Where a log goes that is looked at.
-#[derive(Clone, Default)]
-struct Written(Arc<parking_lot::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! frames that carry no request are counted against a budget that requests and replies refill, and a
 //! header block that does not end is noticed.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 use tidegate_telemetry::clock;
 
@@ -30,6 +31,9 @@ const EARNED_BY_REQUEST: i64 = 10;
 const EARNED_BY_REPLY: i64 = 3;
 /// Requests of which is known whether their end has come. Those that the h2 library refuses are among them.
 const UPLOADS_MAX: usize = 512;
+/// Streams that were opened and are not in anybody's hands. The h2 library hands them over, or refuses them, within
+/// the turn in which they were read.
+const UNCLAIMED_MAX: usize = 512;
 /// The time over which resets are counted.
 pub(super) const RESETS_OVER: Duration = Duration::from_secs(10);
 
@@ -58,6 +62,10 @@ pub(super) struct Frames {
     resets: Bucket,
     /// Requests whose end has not come.
     uploads: Vec<Upload>,
+    /// The newest stream.
+    newest: u32,
+    /// Streams that were opened and not handed over yet, oldest first.
+    unclaimed: VecDeque<u32>,
     flood: Option<Flood>,
 }
 
@@ -91,6 +99,8 @@ impl Frames {
             frames: Bucket::new(BURST, FORGIVEN_PER_SECOND),
             resets: Bucket::new(i64::from(max_resets), resets),
             uploads: Vec::new(),
+            newest: 0,
+            unclaimed: VecDeque::new(),
             flood: None,
         }
     }
@@ -118,6 +128,11 @@ impl Frames {
             }
         }
         work
+    }
+
+    /// Bytes that are still to come of a DATA frame that has begun.
+    pub(super) fn data_ahead(&self) -> usize {
+        if self.units > 0 && self.head[3] == DATA { self.skip } else { 0 }
     }
 
     /// Which part is incomplete that no service waits for: a header block, another frame than DATA, a
@@ -159,6 +174,7 @@ impl Frames {
             HEADERS => {
                 self.in_block = flags & END_HEADERS == 0;
                 self.frames.earn(EARNED_BY_REQUEST);
+                self.opened(stream);
                 if flags & END_STREAM != 0 {
                     self.ended(stream);
                 } else {
@@ -178,11 +194,29 @@ impl Frames {
             }
             RST_STREAM => {
                 self.ended(stream);
+                self.claim(stream);
                 if !self.resets.add() {
                     self.flood = Some(Flood::Resets);
                 }
             }
             _ => self.charge(true),
+        }
+    }
+
+    /// A stream is in the hands of somebody who answers it, or was refused; whether it was in nobody's before.
+    pub(super) fn claim(&mut self, stream: u32) -> bool {
+        let found = self.unclaimed.iter().position(|&unclaimed| unclaimed == stream);
+        found.is_some_and(|index| self.unclaimed.remove(index).is_some())
+    }
+
+    fn opened(&mut self, stream: u32) {
+        // Others are trailers of a stream that is open.
+        if stream > self.newest {
+            self.newest = stream;
+            if self.unclaimed.len() == UNCLAIMED_MAX {
+                self.unclaimed.pop_front();
+            }
+            self.unclaimed.push_back(stream);
         }
     }
 

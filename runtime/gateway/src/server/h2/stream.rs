@@ -40,8 +40,8 @@ enum Broken {
 
 /// Serves one request to its end.
 pub(super) async fn serve(request: Request<RecvStream>, respond: SendResponse<Bytes>, link: Rc<Link>) {
-    let _underway = link.traffic.begin();
     let stream = respond.stream_id();
+    let _underway = link.traffic.begin(stream.as_u32());
     serve_request(request, respond, &link).await;
     link.traffic.answered(stream.as_u32(), link.limits.h2.stream_window as usize);
 }

@@ -4,9 +4,10 @@ use super::serve;
 use crate::config::Limits;
 use crate::peer::Peer;
 use crate::phase::Phase;
-use crate::server::testing::{counted, shared};
+use crate::server::testing::{Written, counted, shared, shared_with};
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate_telemetry::access_log::{AccessLog, Format};
 use tidegate_telemetry::clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
@@ -248,10 +249,98 @@ async fn a_connection_has_a_last_request_and_a_last_hour() {
     assert_eq!(counted, [r#"limited_total{limit="max_age"} 1"#]);
 }
 
+/// The requests that have ended.
+fn served(shared: &crate::server::worker::Shared) -> u32 {
+    let mut text = String::new();
+    shared.gateway.telemetry().metrics.encode(&mut text).expect("text");
+    let counts = text.lines().filter(|line| line.starts_with("tidegate_request_duration_seconds_count"));
+    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_a_few_requests_of_one_connection_it_is_the_turn_of_others() {
+    let asks: Vec<_> = (0..100).map(|n| get(2 * n + 1)).collect();
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
+    let peer = Peer::unknown().with_limits(&Arc::default());
+    let (_read, mut write) = tokio::io::split(near);
+    write.write_all(&hello(&asks)).await.expect("there is room");
+    // What has been served at each turn of somebody else on the same worker.
+    let other = async {
+        let mut turns = vec![0];
+        while turns.last() < Some(&100) {
+            tokio::task::yield_now().await;
+            turns.push(served(&shared));
+        }
+        turns
+    };
+    let both = async {
+        tokio::select! {
+            () = serve(far, peer, &shared) => panic!("it serves until it is idle"),
+            turns = other => turns,
+        }
+    };
+    let turns = LocalSet::new().run_until(both).await;
+    let most = turns.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert_eq!(most, Some(super::REQUESTS_IN_TURN), "{turns:?}");
+}
+
 /// It is told not to send the rest of its body, which nobody would read (RFC 9113, section 8.1).
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_answered_before_its_end_is_reset_without_an_error() {
     let limits = Limits { idle_timeout: Duration::from_secs(100), ..Limits::default() };
     let (heard, _) = run(limits, hello(&[frame(HEADERS, 0x4, 1, GET)]), true).await;
     assert_eq!(heard[..2], [Heard::Answered { stream: 1 }, Heard::Reset { at: 0, stream: 1, code: 0 }], "{heard:?}");
+}
+
+/// A request with one more field.
+fn get_with(stream: u32, name: &[u8], value: &[u8]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u8::try_from(bytes.len()).expect("short");
+    let field = [&[0, length(name)][..], name, &[length(value)], value].concat();
+    frame(HEADERS, WHOLE, stream, &[GET, &field].concat())
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_the_library_refuses_are_counted_and_answers_are_logged() {
+    let written = Written::default();
+    let (log, writer) = AccessLog::start(Format::Text, Box::new(written.clone()), 1, 64 * 1024).expect("a thread");
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared_with(phase, Some(log));
+    let mut limits = Limits { idle_timeout: Duration::from_secs(100), ..Limits::default() };
+    limits.headers.max_bytes = 300;
+    limits.h2.max_streams = 2;
+    let peer = Peer::new("192.0.2.1:5".parse().expect("an address")).with_limits(&Arc::new(limits));
+    let requests = [
+        get_with(1, b"x", &[b'a'; 120]),
+        // Trailers of a stream begin none.
+        [frame(HEADERS, 0x4, 3, GET), frame(HEADERS, WHOLE, 3, &[0, 1, b'x', 1, b'y'])].concat(),
+        get_with(5, b"connection", b"x"),
+        get(7),
+        get(9),
+    ];
+    let client = listen(near, hello(&requests), true);
+    let both = async { tokio::join!(serve(far, peer, &shared), client).1 };
+    let heard = LocalSet::new().run_until(both).await;
+    let mut answered: Vec<u32> = heard
+        .iter()
+        .filter_map(|heard| if let Heard::Answered { stream } = heard { Some(*stream) } else { None })
+        .collect();
+    answered.sort_unstable();
+    let want = [
+        r#"limited_total{limit="header_bytes"} 1"#,
+        r#"limited_total{limit="idle_timeout"} 1"#,
+        r#"limited_total{limit="h2_streams"} 2"#,
+        r#"bad_requests_total{reason="too_large"} 1"#,
+        r#"bad_requests_total{reason="h2"} 1"#,
+    ];
+    assert_eq!((counted(&shared), answered), (want.map(str::to_owned).to_vec(), vec![1, 3]), "{heard:?}");
+    drop((shared, writer));
+    let log = written.text();
+    let lines: Vec<&str> = log.lines().filter_map(|line| Some(line.split_once(" peer=")?.1)).collect();
+    let refused = "192.0.2.1:5 method=- path=- protocol=HTTP/2 status=431 duration_ms=0.000 bytes_in=0 bytes_out=0 \
+                   reason=head_too_large";
+    assert_eq!(lines.iter().filter(|line| **line == refused).count(), 1, "{log}");
+    assert_eq!(lines.len(), 2, "{log}");
 }

@@ -1,4 +1,4 @@
-use super::{DISCARD_MAX_BYTES, LINGER, Lingering};
+use super::{DISCARD_IN_TURN_BYTES, DISCARD_MAX_BYTES, LINGER, Lingering};
 use tidegate_telemetry::clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -37,4 +37,25 @@ async fn a_client_that_goes_on_sending_is_cut_off() {
     let began = clock::now();
     Lingering::new(far).shutdown().await.expect("no error");
     assert_eq!(clock::now(), began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_thrown_away_is_thrown_away_in_turns() {
+    let (mut near, far) = tokio::io::duplex(DISCARD_MAX_BYTES);
+    near.write_all(&vec![0; DISCARD_MAX_BYTES]).await.expect("room");
+    let mut server = Lingering::new(far);
+    let others = async {
+        // The first look at it and the last are no turns between two.
+        for _ in 2..DISCARD_MAX_BYTES / DISCARD_IN_TURN_BYTES {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut closed = Box::pin(server.shutdown());
+    // Others had as many turns before it was done.
+    tokio::select! {
+        biased;
+        _ = &mut closed => panic!("it was done in fewer turns"),
+        () = others => {}
+    }
+    closed.await.expect("no error");
 }
