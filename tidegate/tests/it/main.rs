@@ -12,6 +12,8 @@ mod exit_codes;
 mod from;
 mod generations;
 mod limits;
+mod named_upstream;
+mod one_generation;
 #[path = "../../../runtime/control/tests/it/reflecting.rs"]
 mod reflecting;
 mod reload;
@@ -24,6 +26,7 @@ mod spanned;
 mod supervisor;
 mod told;
 mod traces;
+mod users;
 mod wrong;
 
 use std::fs;
