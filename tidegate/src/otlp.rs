@@ -30,6 +30,7 @@ pub(crate) fn start(config: &Otlp, metrics: &Arc<Metrics>, source: &Arc<Source>)
             OtlpProtocol::Http => Protocol::Http,
         },
         headers: config.headers.clone(),
+        ca: config.ca.as_ref().map(|ca| ca.pem.clone()),
         timeout: config.timeout,
         resource: resource(config),
         version: VERSION,

@@ -2,7 +2,7 @@
 
 use crate::config::{self, Admin, Loaded, Telemetry};
 use crate::diagnostics::Report;
-use crate::files::named;
+use crate::files::{certificates, named};
 use crate::schemas::Sources;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,7 +56,10 @@ impl Loader {
     /// Everything that is wrong.
     pub fn load(&self, document: &Document) -> Result<Candidate, Report> {
         let variables = &self.variables;
-        let loaded = config::parse_document(document, &self.folder, &|name| variables(name))?;
+        let mut loaded = config::parse_document(document, &self.folder, &|name| variables(name))?;
+        if let Some(ca) = loaded.telemetry.otlp.as_mut().and_then(|otlp| otlp.ca.as_mut()) {
+            certificates::read(ca, &loaded.source)?;
+        }
         // Taken before they are read, so that a change after that is noticed.
         let named = named::fingerprint(&loaded.config);
         let config = Arc::new(loaded.config.clone());
@@ -118,6 +121,9 @@ impl Fixed {
         }
         if let Some(otlp) = &mut self.telemetry.otlp {
             otlp.place = Default::default();
+            if let Some(ca) = &mut otlp.ca {
+                ca.place = Default::default();
+            }
         }
         self
     }
