@@ -59,7 +59,7 @@ impl Place {
                 let secret = variable(APOLLO_SECRET).map(Secret);
                 let clock = || Duration::from_millis(clock::unix_ms(clock::wall()));
                 let ca = |path: String| pem(APOLLO_CA, &path);
-                let tls = config.tls.map(|_| Ok::<_, String>(variable(APOLLO_CA).map(ca).transpose()?));
+                let tls = config.tls.map(|_| variable(APOLLO_CA).map(ca).transpose());
                 let tls = tls.transpose()?.map(|ca| tidegate_apollo::Tls { ca });
                 Box::new(Apollo::new(tidegate_apollo::Config { secret, tls, ..config }, clock))
             }

@@ -11,6 +11,7 @@ mod drain_h2;
 mod exit_codes;
 mod from;
 mod generations;
+mod hot_telemetry;
 mod limits;
 mod named_upstream;
 mod one_generation;

@@ -5,7 +5,7 @@
 //! taken within each round, and the median of the rounds is compared with the goal. The collector is a process of
 //! its own and is not counted; the thread that sends to it is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Keep-alive connections, one request at a time on each.
     #[arg(long, default_value_t = 32)]
     connections: usize,
+    /// The folder of programs that are built already, `tidegate` and `tidegate-bench`.
+    #[arg(long)]
+    programs: Option<PathBuf>,
 }
 
 /// A gateway with something switched on.
@@ -60,8 +63,11 @@ const SCENARIO: &str = "headers";
 
 /// Starts the gateways, measures, prints; an error if a goal was missed.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
-    let ours = workspace.build("tidegate", "tidegate", "release")?;
-    let bench = workspace.build("tidegate-bench", "tidegate-bench", "release")?;
+    let program = |package: &str| match &args.programs {
+        Some(folder) => Ok(folder.join(package)),
+        None => workspace.build(package, package, "release"),
+    };
+    let (ours, bench) = (program("tidegate")?, program("tidegate-bench")?);
     let folder = cache::fresh(&cache::folder(workspace)?.join("bench-overhead"))?;
     let proto = workspace.root.join("bench/proto");
     // End with this function; the gateways end first.

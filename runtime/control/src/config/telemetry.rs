@@ -95,6 +95,23 @@ const SAMPLE: Share = Share::percent(1);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_secs(60);
 
+impl Telemetry {
+    /// The same wherever it stands in its file.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        if let Some(log) = &mut self.access_log {
+            log.place = Place::default();
+        }
+        if let Some(otlp) = &mut self.otlp {
+            otlp.place = Place::default();
+            if let Some(ca) = &mut otlp.ca {
+                ca.place = Place::default();
+            }
+        }
+        self
+    }
+}
+
 impl Default for AccessLog {
     fn default() -> Self {
         Self { layout: Format::Json.into(), to: AccessLogTarget::Stdout, place: Place::default() }

@@ -44,10 +44,7 @@ fn bomb() -> String {
 
 /// One of each kind.
 pub(super) fn kinds() -> Vec<Wrong> {
-    let mut kinds = of_values();
-    kinds.extend(of_names());
-    kinds.extend(of_texts());
-    kinds
+    [of_values(), of_shares(), of_names(), of_things(), of_texts()].into_iter().flatten().collect()
 }
 
 /// Values that cannot be.
@@ -86,6 +83,12 @@ error: `regex` is no regular expression: unclosed group
 NAME: 1 error
 "#,
         },
+    ]
+}
+
+/// Shares that cannot be.
+fn of_shares() -> Vec<Wrong> {
+    vec![
         Wrong {
             kind: "more than all",
             text: canary("weight: 110%"),
@@ -196,6 +199,12 @@ error: `echo` is given twice
 NAME: 1 error
 "#,
         },
+    ]
+}
+
+/// What is not there.
+fn of_things() -> Vec<Wrong> {
+    vec![
         Wrong {
             kind: "unknown service",
             text: replaced("demo.v1.Echo", "demo.v1.Eco"),

@@ -31,7 +31,8 @@ pub(super) fn tell(error: &hyper::Error, peer: Option<SocketAddr>, shared: &Shar
 
 /// The access log's line of a request of which nothing is known but who sent it.
 fn log((status, reason): (StatusCode, &'static str), peer: Option<SocketAddr>, shared: &Shared) {
-    let Some(access_log) = &shared.gateway.telemetry().access_log else { return };
+    let snapshot = shared.gateway.snapshot();
+    let Some(access_log) = &snapshot.sinks.access_log else { return };
     let began = clock::wall();
     access_log.write(&Record {
         began,
