@@ -32,8 +32,7 @@ fn start(folder: &Path, config: &str) -> Running {
 
 /// Changes the config and waits until it is in force.
 fn change(running: &mut Running, folder: &Path, config: &str) {
-    fs::write(folder.join("tidegate.new"), config).expect("written");
-    fs::rename(folder.join("tidegate.new"), folder.join("tidegate.yaml")).expect("renamed");
+    crate::replace(folder.join("tidegate.yaml"), config);
     running.wait_for_log("the config is in force");
 }
 
@@ -115,7 +114,7 @@ fn traces_go_to_the_collector_that_the_config_names_now() {
     Client::new(&running.addresses[0]).get("x-from: test");
     assert_eq!(spans(&second), (2, instance), "the same process");
 
-    fs::write(folder.path().join("tidegate.yaml"), to(&over_tls.replace("ca.pem", "missing.pem"))).expect("written");
+    crate::replace(folder.path().join("tidegate.yaml"), to(&over_tls.replace("ca.pem", "missing.pem")));
     let refused = running.wait_for_log("the config is refused");
     let column = over_tls.len() - "ca.pem".len() + "telemetry: { access_log: off, otlp: { ".len() + 1;
     assert!(refused.contains(&format!("tidegate.yaml:4:{column}: there is no file `missing.pem`")), "{refused}");
@@ -131,7 +130,7 @@ fn a_log_that_cannot_be_opened_refuses_the_config() {
     let folder = folder(&[]);
     let mut running = start(folder.path(), &config(web, "{ access_log: { to: a.log, fields: [status] } }"));
     let wrong = config(web, "{ access_log: { to: no/such/folder/a.log } }");
-    fs::write(folder.path().join("tidegate.yaml"), wrong).expect("written");
+    crate::replace(folder.path().join("tidegate.yaml"), wrong);
     let refused = running.wait_for_log("the config is refused");
     let why = "tidegate.yaml:4:26: cannot open the access log `no/such/folder/a.log`: No such file or directory";
     assert!(refused.contains(why), "{refused}");

@@ -4,7 +4,6 @@ use crate::named_upstream::{self, Client};
 use crate::running::Running;
 use crate::{folder, program};
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -60,8 +59,7 @@ fn answers_under_load_are_of_one_config_or_of_the_other_and_never_of_both() {
         drop(tell);
         for number in 1..=CHANGES {
             seen.extend(answers.iter().take(BETWEEN));
-            fs::write(folder.path().join("tidegate.new"), config(upstreams, number % 2)).expect("written");
-            fs::rename(folder.path().join("tidegate.new"), folder.path().join("tidegate.yaml")).expect("renamed");
+            crate::replace(folder.path().join("tidegate.yaml"), config(upstreams, number % 2));
             running.wait_for_log("the config is in force");
             // Whoever asks now is answered by it.
             assert_eq!(Client::new(&address).get("x-from: test"), answer(number % 2), "after change {number}");

@@ -3,7 +3,6 @@
 use crate::named_upstream::{self, Client};
 use crate::running::Running;
 use crate::{folder, program};
-use std::fs;
 use std::net::SocketAddr;
 
 const USERS: usize = 10_000;
@@ -45,7 +44,7 @@ fn ten_thousand_users_split_as_asked_and_a_larger_share_moves_only_those_it_adds
     let ten = sides(&running);
     assert!((9.0..=11.0).contains(&share(&ten)), "{} %", share(&ten));
     assert!(sides(&running) == ten, "users changed their side");
-    fs::write(folder.path().join("tidegate.yaml"), config(stable, next, 20)).expect("written");
+    crate::replace(folder.path().join("tidegate.yaml"), config(stable, next, 20));
     running.wait_for_log("the config is in force");
     let twenty = sides(&running);
     assert!((19.0..=21.0).contains(&share(&twenty)), "{} %", share(&twenty));
