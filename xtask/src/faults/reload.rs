@@ -43,8 +43,8 @@ enum Kind {
 
 const SECOND: Duration = Duration::from_secs(1);
 const RUNS: [Run; 4] = [
-    Run { name: "file, h1", protocol: "h1", connections: "64", goal: SECOND, pace: 0.3, kind: Kind::File },
-    Run { name: "file, h2", protocol: "h2", connections: "4", goal: SECOND, pace: 0.3, kind: Kind::File },
+    Run { name: "file, h1", protocol: "h1", connections: "64", goal: SECOND, pace: 0.2, kind: Kind::File },
+    Run { name: "file, h2", protocol: "h2", connections: "4", goal: SECOND, pace: 0.2, kind: Kind::File },
     Run { name: "etcd, h2", protocol: "h2", connections: "4", goal: SECOND, pace: 0.4, kind: Kind::Etcd },
     // The server for tests does not hold a long poll, so that the pauses between polls are what is measured.
     Run {
