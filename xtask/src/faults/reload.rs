@@ -52,7 +52,7 @@ const RUNS: [Run; 4] = [
         protocol: "h1",
         connections: "64",
         goal: Duration::from_secs(2),
-        pace: 0.9,
+        pace: 0.4,
         kind: Kind::Apollo,
     },
 ];

@@ -34,3 +34,6 @@ pub(crate) fn read(file: &mut CertificateFile, source: &Arc<Source>) -> Result<(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
