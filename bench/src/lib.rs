@@ -3,7 +3,8 @@
 //! **Owns** the traffic that gateways are compared with ([`scenario`]), the upstream that answers
 //! it from memory ([`upstream`]), the closed-loop client that counts and checks every answer
 //! ([`load`]), a bare proxy without translation ([`floor`]), reading a process's cost
-//! ([`process`]), the codec's work by itself ([`codec`]), and traffic through what goes wrong ([`faults`]).
+//! ([`process`]), the codec's work by itself ([`codec`]), a collector of
+//! telemetry that keeps nothing ([`collector`]), and traffic through what goes wrong ([`faults`]).
 //!
 //! **Does not** start gateways or compare figures: that is `cargo xtask bench`.
 //!
@@ -11,6 +12,7 @@
 //! bounded in time.
 
 pub mod codec;
+pub mod collector;
 pub mod faults;
 pub mod floor;
 pub mod load;

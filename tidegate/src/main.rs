@@ -17,6 +17,7 @@ mod follow;
 mod load;
 mod logging;
 mod otlp;
+mod outlets;
 mod routes;
 mod run;
 mod schema;

@@ -1,28 +1,25 @@
 //! A gateway that serves: workers on their threads, and the control runtime with the admin port.
 
 use crate::cli::VERSION;
+use crate::exit::Exit;
 use crate::follow;
 use crate::load::{Failure, Ready};
-use crate::otlp;
+use crate::outlets::{Open, Outlets};
 use crate::run::Signals;
 use crate::start::{Feed, Started};
-use std::fs::OpenOptions;
 use std::future::Future;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_control::admin::{self, Bound, LogLevel, Readiness, Shown};
 use tidegate_control::canary::Plans;
-use tidegate_control::config::{AccessLog, AccessLogTarget};
-use tidegate_control::generations::{self, Following, Handle, Keeper};
+use tidegate_control::generations::{self, Following, Handle, Keeper, Outlets as _};
 use tidegate_control::{Diagnostic, Source, diagnostics, machine};
 use tidegate_gateway::config::Place;
 use tidegate_gateway::server::{Heartbeat, Listeners, Server};
-use tidegate_gateway::{Gateway, Phase, Telemetry};
-use tidegate_telemetry::access_log::{self, QUEUE_LIMIT_BYTES};
+use tidegate_gateway::{Gateway, Phase};
 use tidegate_telemetry::clock;
-use tidegate_telemetry::export::Sender;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -59,10 +56,8 @@ pub(crate) struct Serving {
     admin: Option<SocketAddr>,
     readiness: Arc<Readiness>,
     runtime: Runtime,
-    /// Writes what is queued when it is dropped.
-    _access_log: Option<access_log::Writer>,
-    /// Sends what is queued when it is dropped.
-    _otlp: Option<Sender>,
+    /// Write and send what requests tell.
+    threads: Arc<Open>,
 }
 
 impl Serving {
@@ -77,7 +72,7 @@ impl Serving {
         let Started { ready, feed } = started;
         let source = Arc::clone(ready.source());
         let Ready { snapshot, metrics, candidate, document, loader, workers } = ready;
-        let (admin, told) = (candidate.loaded.admin.clone(), candidate.loaded.telemetry.clone());
+        let admin = candidate.loaded.admin.clone();
         let listeners = Listeners::bind_or_inherit(&snapshot.config, given.sockets)
             .map_err(|error| cannot_listen(error.address, &error.source, error.place, &source))?;
         let addresses = listeners.addresses().to_vec();
@@ -91,16 +86,13 @@ impl Serving {
                     .map_err(|error| cannot_listen(admin.bind, &error, admin.place, &source))
             })
             .transpose()?;
-        let log = told.access_log.map(|log| start_access_log(&log, workers, &source)).transpose()?;
-        let (log, writer) = log.unzip();
-        if let Some(log) = &log {
-            metrics.register_access_log(log);
-        }
-        let otlp = told.otlp.map(|otlp| otlp::start(&otlp, &metrics, &source)).transpose()?;
-        let (tracer, sender) = otlp.unzip();
+        let mut outlets = Outlets::new(runtime.handle().clone(), Arc::clone(&metrics), workers);
+        let threads = outlets.threads();
+        let sinks = outlets
+            .open(&candidate.loaded.telemetry, &source)
+            .map_err(|report| Failure { report, exit: Exit::Failure })?;
         metrics.config().accepted(snapshot.generation, clock::wall());
-        let telemetry = Telemetry { metrics: Arc::clone(&metrics), access_log: log, tracer };
-        let gateway = Arc::new(Gateway::new(snapshot, telemetry));
+        let gateway = Arc::new(Gateway::with(snapshot, Arc::clone(&metrics), sinks));
         // As long as the slowest upstream takes to tell its schema.
         let following = Following::start(&gateway, &candidate.sources, follow::reflector(), feed.state.clone());
         let following = runtime.block_on(signals.unless_told(following))?;
@@ -115,6 +107,7 @@ impl Serving {
             gateway: Arc::clone(&gateway),
             ports: Arc::clone(server.ports()),
             loader,
+            outlets: Box::new(outlets),
             following,
             plans: Arc::clone(&plans),
             source,
@@ -142,19 +135,7 @@ impl Serving {
             address
         });
         let heartbeat = given.heartbeat.is_some().then_some(heartbeat);
-        Ok(Self {
-            gateway,
-            server,
-            heartbeat,
-            handle,
-            plans,
-            addresses,
-            admin,
-            readiness,
-            runtime,
-            _access_log: writer,
-            _otlp: sender,
-        })
+        Ok(Self { gateway, server, heartbeat, handle, plans, addresses, admin, readiness, runtime, threads })
     }
 
     /// Where clients connect, in the order of the config, with the ports that were taken for port 0.
@@ -212,7 +193,7 @@ impl Serving {
     /// and then says `false`.
     pub(crate) fn stop(self, draining: impl FnOnce(), hurry: impl Future<Output = ()>) -> bool {
         self.leave();
-        let Self { gateway, server, runtime, plans, _access_log: access_log, _otlp: otlp, .. } = self;
+        let Self { gateway, server, runtime, plans, threads, .. } = self;
         let delay = gateway.snapshot().config.drain_delay;
         let drained = runtime.block_on(async {
             let stopping = async {
@@ -231,8 +212,7 @@ impl Serving {
             plans.stop().await;
             drained
         });
-        drop(access_log);
-        drop(otlp);
+        threads.close_all();
         runtime.shutdown_background();
         drained
     }
@@ -240,25 +220,4 @@ impl Serving {
 
 fn cannot_listen(address: SocketAddr, error: &io::Error, place: Place, source: &Arc<Source>) -> Failure {
     Failure::runtime(diagnostics::cannot_listen(address, error, place, source))
-}
-
-fn start_access_log(
-    log: &AccessLog,
-    workers: usize,
-    source: &Arc<Source>,
-) -> Result<(access_log::AccessLog, access_log::Writer), Failure> {
-    let output: Box<dyn Write + Send> = match &log.to {
-        AccessLogTarget::Stdout => Box::new(io::stdout()),
-        AccessLogTarget::Stderr => Box::new(io::stderr()),
-        AccessLogTarget::File(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-                let message = format!("cannot open the access log `{}`: {error}", path.display());
-                Failure::runtime(Diagnostic::error(message).at(source, log.place.into()))
-            })?;
-            Box::new(file)
-        }
-    };
-    access_log::AccessLog::start(log.layout.clone(), output, workers, QUEUE_LIMIT_BYTES).map_err(|error| {
-        Failure::runtime(Diagnostic::error(format!("cannot start the writer of the access log: {error}")))
-    })
 }

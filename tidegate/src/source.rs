@@ -21,13 +21,17 @@ const ETCD_CERTIFICATE: &str = "TIDEGATE_ETCD_CERT";
 const ETCD_KEY: &str = "TIDEGATE_ETCD_KEY";
 /// The access key of the app in Apollo.
 const APOLLO_SECRET: &str = "TIDEGATE_APOLLO_SECRET";
+/// The file with the certificates that sign those of Apollo's servers.
+const APOLLO_CA: &str = "TIDEGATE_APOLLO_CA";
 /// The ports of servers whose port is not given.
 const ETCD_PORT: u16 = 2379;
 const APOLLO_PORT: u16 = 8080;
+const APOLLO_TLS_PORT: u16 = 443;
 /// Formats of Apollo's namespaces that are one text.
 const FORMATS: [&str; 4] = [".yaml", ".yml", ".json", ".txt"];
 
-const EXPECTED: &str = "expected `etcd://HOST:PORT/KEY`, `etcds://…` for TLS, or `apollo://HOST:PORT/APP/NAMESPACE`";
+const EXPECTED: &str =
+    "expected `etcd://HOST:PORT/KEY` or `apollo://HOST:PORT/APP/NAMESPACE`; for TLS `etcds://…` or `apollos://…`";
 
 /// Where a config is kept, without what opens it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +77,10 @@ impl Place {
             Self::Apollo(config) => {
                 let secret = variable(APOLLO_SECRET).map(Secret);
                 let clock = || Duration::from_millis(clock::unix_ms(clock::wall()));
-                let config = tidegate_apollo::Config { secret, ..config };
+                let ca = |path: String| pem(APOLLO_CA, &path);
+                let tls = config.tls.map(|_| variable(APOLLO_CA).map(ca).transpose());
+                let tls = tls.transpose()?.map(|ca| tidegate_apollo::Tls { ca });
+                let config = tidegate_apollo::Config { secret, tls, ..config };
                 Opened { source: Box::new(Apollo::new(config, clock)), board: None }
             }
         })
@@ -95,18 +102,20 @@ fn both(
 }
 
 fn tls(variable: &impl Fn(&str) -> Option<String>) -> Result<Tls, String> {
-    let read = |name: &str, path: &str| {
-        let text = std::fs::read(path).map_err(|error| format!("{name}: cannot read `{path}`: {error}"))?;
-        let is_pem = text.windows(11).any(|window| window == b"-----BEGIN ");
-        if is_pem { Ok(text) } else { Err(format!("{name}: `{path}` is no PEM file")) }
-    };
     let needed = || format!("{ETCD_CA} is not set: it names the file with the certificates that sign those of etcd");
-    let ca = read(ETCD_CA, &variable(ETCD_CA).ok_or_else(needed)?)?;
+    let ca = pem(ETCD_CA, &variable(ETCD_CA).ok_or_else(needed)?)?;
     let identity = both(variable, ETCD_CERTIFICATE, ETCD_KEY)?;
     let identity = identity
-        .map(|(certificate, key)| Ok::<_, String>((read(ETCD_CERTIFICATE, &certificate)?, read(ETCD_KEY, &key)?)))
+        .map(|(certificate, key)| Ok::<_, String>((pem(ETCD_CERTIFICATE, &certificate)?, pem(ETCD_KEY, &key)?)))
         .transpose()?;
     Ok(Tls { ca, identity })
+}
+
+/// What is in the file that this variable names.
+fn pem(name: &str, path: &str) -> Result<Vec<u8>, String> {
+    let text = std::fs::read(path).map_err(|error| format!("{name}: cannot read `{path}`: {error}"))?;
+    let is_pem = text.windows(11).any(|window| window == b"-----BEGIN ");
+    if is_pem { Ok(text) } else { Err(format!("{name}: `{path}` is no PEM file")) }
 }
 
 impl FromStr for Place {
@@ -117,7 +126,7 @@ impl FromStr for Place {
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
         let credentials = match scheme {
             "etcd" | "etcds" => format!("{ETCD_USER} and {ETCD_PASSWORD}"),
-            "apollo" => APOLLO_SECRET.to_owned(),
+            "apollo" | "apollos" => APOLLO_SECRET.to_owned(),
             _ => return Err(EXPECTED.to_owned()),
         };
         if hosts.contains('@') {
@@ -128,7 +137,8 @@ impl FromStr for Place {
             "etcd" => etcd(hosts, path, None).map(Self::Etcd),
             // Files are read when the source is opened.
             "etcds" => etcd(hosts, path, Some(Tls::default())).map(Self::Etcd),
-            _ => apollo(hosts, path).map(Self::Apollo),
+            "apollo" => apollo(hosts, path, None).map(Self::Apollo),
+            _ => apollo(hosts, path, Some(tidegate_apollo::Tls::default())).map(Self::Apollo),
         }
     }
 }
@@ -141,7 +151,7 @@ fn etcd(hosts: &str, path: &str, tls: Option<Tls>) -> Result<tidegate_etcd::Conf
     Ok(tidegate_etcd::Config { endpoints: addresses(hosts, ETCD_PORT)?, key, credentials: None, tls })
 }
 
-fn apollo(hosts: &str, path: &str) -> Result<tidegate_apollo::Config, String> {
+fn apollo(hosts: &str, path: &str, tls: Option<tidegate_apollo::Tls>) -> Result<tidegate_apollo::Config, String> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let form = "expected `apollo://HOST:PORT/APP/NAMESPACE`";
     let (app, namespaces) = path.split_once('/').ok_or(form)?;
@@ -155,12 +165,13 @@ fn apollo(hosts: &str, path: &str) -> Result<tidegate_apollo::Config, String> {
         ));
     }
     let mut config = tidegate_apollo::Config {
-        servers: addresses(hosts, APOLLO_PORT)?,
+        servers: addresses(hosts, if tls.is_some() { APOLLO_TLS_PORT } else { APOLLO_PORT })?,
         discover: true,
         app: decoded(app)?,
         cluster: "default".into(),
         namespaces,
         secret: None,
+        tls,
     };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {

@@ -2,6 +2,8 @@
 
 mod codec;
 pub(crate) mod envoy;
+mod figures;
+mod overhead;
 
 use anyhow::Result;
 
@@ -12,6 +14,9 @@ use crate::proc::Workspace;
 pub(crate) enum Bench {
     /// Ours, Envoy's transcoder and a bare hop, in turn, before the same upstream.
     Envoy(envoy::Args),
+    /// What telemetry, and what a canary with a header map, add to a call; in turn, before the same upstream.
+    #[command(alias = "telemetry")]
+    Overhead(overhead::Args),
     /// Instructions of the codec alone, beside prost-reflect and serde_json.
     Codec(codec::Args),
 }
@@ -20,6 +25,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(workspace: &Workspace, bench: Bench) -> Result<()> {
     match bench {
         Bench::Envoy(args) => envoy::run(workspace, &args),
+        Bench::Overhead(args) => overhead::run(workspace, &args),
         Bench::Codec(args) => codec::run(workspace, &args),
     }
 }

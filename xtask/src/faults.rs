@@ -3,6 +3,7 @@
 
 mod drain;
 mod memory;
+mod place;
 mod reload;
 mod report;
 mod restart;
@@ -25,7 +26,7 @@ pub(crate) struct Args {
     /// Stops of the gateway, for each protocol.
     #[arg(long, default_value_t = 20)]
     drains: u64,
-    /// Changes of the config, for each protocol.
+    /// Changes of the config, for each protocol and each place where configs are kept.
     #[arg(long, default_value_t = 100)]
     reloads: u32,
     /// Idle connections.
@@ -47,7 +48,8 @@ pub(crate) struct Args {
 pub(crate) enum Fault {
     /// SIGTERM under 2 000 requests a second, on HTTP/1.1 and on HTTP/2.
     Drain,
-    /// The config changes 100 times under 2 000 requests a second, broken ones in between.
+    /// The config changes 100 times under 2 000 requests a second, broken ones in between: in a file, in etcd,
+    /// which is killed meanwhile, and in Apollo.
     Reload,
     /// The upstream is killed and started again under 2 000 requests a second.
     Restart,
@@ -71,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     for fault in if args.run.is_empty() { &ALL[..] } else { &args.run } {
         match fault {
             Fault::Drain => drain::run(&rig, args.drains, &mut report)?,
-            Fault::Reload => reload::run(&rig, args.reloads, &mut report)?,
+            Fault::Reload => reload::run(workspace, &rig, args.reloads, &mut report)?,
             Fault::Restart => restart::run(&rig, &mut report)?,
             Fault::Idle => memory::idle(&rig, args.connections, &mut report)?,
             Fault::SlowReader => memory::slow_reader(&rig, &mut report)?,

@@ -18,6 +18,15 @@ pub struct Config {
     pub namespaces: Vec<String>,
     /// The app's access key, if Apollo asks for one.
     pub secret: Option<Secret>,
+    /// Over TLS. Without it everything is readable on the way, but not the access key.
+    pub tls: Option<Tls>,
+}
+
+/// Whose certificates are believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificates that sign those of the servers: PEM. Without them, those that the system believes.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// An access key.
@@ -27,11 +36,17 @@ pub struct Secret(pub String);
 // === impl Config ===
 
 impl Config {
+    /// The scheme of the servers' URLs.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     /// As logs show it.
     pub(crate) fn name(&self) -> String {
         let Self { servers, app, cluster, namespaces, .. } = self;
         let cluster = if cluster == "default" { String::new() } else { format!("?cluster={cluster}") };
-        format!("apollo://{}/{app}/{}{cluster}", servers.join(","), namespaces.join(","))
+        let scheme = if self.tls.is_some() { "apollos" } else { "apollo" };
+        format!("{scheme}://{}/{app}/{}{cluster}", servers.join(","), namespaces.join(","))
     }
 }
 

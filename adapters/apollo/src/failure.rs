@@ -8,6 +8,9 @@ pub(crate) enum Failure {
     /// No connection.
     #[error("no connection: {reason}")]
     Unreachable { reason: String },
+    /// Nobody can be believed.
+    #[error("the certificates are wrong: {reason}")]
+    Certificates { reason: String },
     /// The connection broke.
     #[error("{asked} failed: {reason}")]
     Broken { asked: &'static str, reason: String },
@@ -28,8 +31,8 @@ pub(crate) enum Failure {
     #[error("the answer to {asked} is not Apollo's: {reason}")]
     Strange { asked: &'static str, reason: String },
     /// A meta server that knows no config service.
-    #[error("it knows no config service with an http:// address")]
-    NoService,
+    #[error("it knows no config service with an {scheme}:// address")]
+    NoService { scheme: &'static str },
     /// More than anybody's config.
     #[error("{namespace} has more than {most} bytes")]
     TooLarge { namespace: String, most: usize },

@@ -10,8 +10,11 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -22,7 +25,6 @@ const ALIVE: TcpKeepalive =
 const LARGEST: usize = 4 * tidegate_source::MAX_BYTES;
 
 /// A request.
-#[derive(Debug)]
 pub(crate) struct Get<'a> {
     /// What is asked, for messages: `the login`.
     pub(crate) asked: &'static str,
@@ -33,6 +35,8 @@ pub(crate) struct Get<'a> {
     pub(crate) headers: HeaderMap,
     /// How long the answer may take once there is a connection.
     pub(crate) within: Duration,
+    /// With which it is asked over TLS.
+    pub(crate) tls: Option<&'a TlsConnector>,
 }
 
 /// An answer.
@@ -50,18 +54,32 @@ impl Get<'_> {
     /// # Cancel safety
     /// Dropping the future closes the connection.
     pub(crate) async fn send(self) -> Result<Answer, Failure> {
-        let Self { asked, authority, within, .. } = self;
+        let Self { asked, authority, within, tls, .. } = self;
         let broken = |error: &dyn std::error::Error| Failure::Broken { asked, reason: innermost(error) };
         let late = |within| move |_| Failure::NoAnswer { asked, within };
         let stream = timeout(CONNECT, TcpStream::connect(authority)).await.map_err(late(CONNECT))?;
         let stream = stream.map_err(|error| Failure::Unreachable { reason: innermost(&error) })?;
         // Without it the answer is late at worst.
         let _ = SockRef::from(&stream).set_tcp_keepalive(&ALIVE);
+        let Some(tls) = tls else {
+            let answer = timeout(within, self.exchange(stream)).await.map_err(late(within))?;
+            return answer.map_err(|error| broken(&*error));
+        };
+        let unreachable = |error: &dyn std::error::Error| Failure::Unreachable { reason: innermost(error) };
+        // The name in the certificate: the host without its port, an address without its brackets.
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned());
+        let name = name.map_err(|error| unreachable(&error))?;
+        let stream = timeout(CONNECT, tls.connect(name, stream)).await.map_err(late(CONNECT))?;
+        let stream = stream.map_err(|error| unreachable(&error))?;
         let answer = timeout(within, self.exchange(stream)).await.map_err(late(within))?;
         answer.map_err(|error| broken(&*error))
     }
 
-    async fn exchange(self, stream: TcpStream) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+        self,
+        stream: S,
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut request = Request::get(self.target).body(Empty::<Bytes>::new())?;
         *request.headers_mut() = self.headers;

@@ -19,6 +19,7 @@ mod requests;
 mod servers;
 mod signature;
 mod source;
+mod tls;
 
-pub use config::{Config, Secret};
+pub use config::{Config, Secret, Tls};
 pub use source::{Apollo, WallClock};

@@ -7,7 +7,7 @@ use crate::http::{Answer, Get};
 use crate::messages::{Asked, Notification, Release, Service};
 use crate::namespace::Namespace;
 use crate::signature;
-use crate::source::WallClock;
+use crate::tls::Means;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
@@ -26,7 +26,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub(crate) struct Requests<'a> {
     pub(crate) config: &'a Config,
     pub(crate) server: &'a Address,
-    pub(crate) clock: WallClock,
+    pub(crate) means: &'a Means,
 }
 
 /// What came of reading a namespace.
@@ -51,7 +51,7 @@ impl Requests<'_> {
             return Ok(None);
         }
         let services: Vec<Service> = self.json(ASKED, &answer)?;
-        Ok(Some(services.iter().filter_map(|service| Address::of_url(&service.url)).collect()))
+        Ok(Some(services.iter().filter_map(|service| Address::of_url(&service.url, self.config.scheme())).collect()))
     }
 
     /// Reads a namespace.
@@ -95,14 +95,15 @@ impl Requests<'_> {
         let Address { authority, base } = self.server;
         let target = format!("{base}{target}");
         let headers = self.signed(&target);
-        Get { asked, authority, target: &target, headers, within }.send().await
+        let tls = self.means.tls()?;
+        Get { asked, authority, target: &target, headers, within, tls }.send().await
     }
 
     /// The headers that show that we have the access key, if there is one.
     fn signed(self, target: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let Some(secret) = &self.config.secret else { return headers };
-        let timestamp = (self.clock)().as_millis().to_string();
+        let timestamp = (self.means.clock)().as_millis().to_string();
         let signature = signature::sign(&secret.0, &timestamp, target);
         let authorization = format!("Apollo {}:{signature}", self.config.app);
         // An app's id that is no header value is one that Apollo does not have: its answer will say so.

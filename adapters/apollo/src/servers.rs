@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::requests::Requests;
-use crate::source::WallClock;
+use crate::tls::Means;
 
 /// The servers that are configured, and the config services that they named.
 #[derive(Debug, Default)]
@@ -21,15 +21,15 @@ pub(crate) struct Servers {
 
 impl Servers {
     /// The one to ask; finds out if that is not known.
-    pub(crate) async fn present(&mut self, config: &Config, clock: WallClock) -> Result<Address, Failure> {
+    pub(crate) async fn present(&mut self, config: &Config, means: &Means) -> Result<Address, Failure> {
         if let Some(service) = self.services.last() {
             return Ok(service.clone());
         }
         let server = self.configured(config);
-        let found = if config.discover { Requests { config, server: &server, clock }.services().await? } else { None };
+        let found = if config.discover { Requests { config, server: &server, means }.services().await? } else { None };
         let mut services = found.unwrap_or_else(|| vec![server]);
         services.reverse();
-        let first = services.last().cloned().ok_or(Failure::NoService)?;
+        let first = services.last().cloned().ok_or(Failure::NoService { scheme: config.scheme() })?;
         self.services = services;
         Ok(first)
     }

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::namespace::Namespace;
 use crate::requests::{Read, Requests};
 use crate::servers::Servers;
+use crate::tls::Means;
 use std::time::Duration;
 use tidegate_source::{ConfigSource, Document, MAX_BYTES, Next, Part, Revision, SourceError};
 use tokio::time::sleep;
@@ -26,7 +27,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 pub struct Apollo {
     config: Config,
     name: String,
-    clock: WallClock,
+    means: Means,
     servers: Servers,
     /// What went wrong, one server after the other, since one of them could be used.
     failures: Vec<String>,
@@ -44,9 +45,10 @@ impl Apollo {
     #[must_use]
     pub fn new(config: Config, clock: WallClock) -> Self {
         let name = config.name();
+        let means = Means::new(clock, config.tls.as_ref());
         let namespaces = config.namespaces.iter().cloned().map(Namespace::new).collect();
         let servers = Servers::default();
-        Self { config, name, clock, servers, failures: Vec::new(), namespaces, told: None, in_vain: 0 }
+        Self { config, name, means, servers, failures: Vec::new(), namespaces, told: None, in_vain: 0 }
     }
 
     async fn wait(&mut self) -> Result<Document, SourceError> {
@@ -72,10 +74,10 @@ impl Apollo {
 
     /// Reads the namespaces that are not up to date.
     async fn read(&mut self) -> Result<(), Failure> {
-        let Self { config, servers, clock, .. } = self;
+        let Self { config, servers, means, .. } = self;
         for namespace in self.namespaces.iter_mut().filter(|namespace| namespace.stale) {
-            let server = servers.present(config, *clock).await?;
-            let requests = Requests { config, server: &server, clock: *clock };
+            let server = servers.present(config, means).await?;
+            let requests = Requests { config, server: &server, means };
             match requests.read(namespace).await? {
                 Read::Same => namespace.stale = false,
                 Read::Nothing => namespace.take(None),
@@ -94,9 +96,9 @@ impl Apollo {
 
     /// Waits for a release; comes back without one after about a minute.
     async fn poll(&mut self) -> Result<(), Failure> {
-        let Self { config, servers, clock, namespaces, .. } = self;
-        let server = servers.present(config, *clock).await?;
-        let requests = Requests { config, server: &server, clock: *clock };
+        let Self { config, servers, means, namespaces, .. } = self;
+        let server = servers.present(config, means).await?;
+        let requests = Requests { config, server: &server, means };
         let notifications = requests.notifications(namespaces).await?;
         for notification in notifications {
             let known = namespaces.iter_mut().find(|namespace| namespace.name == notification.namespace);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tidegate_observe::ports::ExportError;
 use tokio::time::timeout;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 
 #[derive(Debug)]
@@ -34,7 +34,16 @@ impl Client {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(settings.timeout)
             .keep_alive_while_idle(true);
-        let channel = endpoint.connect_lazy();
+        let channel = if settings.endpoint.starts_with("https://") {
+            let trusted = match &settings.ca {
+                Some(ca) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)),
+                None => ClientTlsConfig::new().with_native_roots(),
+            };
+            let wrong = |error| SettingsError(format!("the certificates cannot be used: {}", chain(&error)));
+            endpoint.tls_config(trusted).map_err(wrong)?.connect_lazy()
+        } else {
+            endpoint.connect_lazy()
+        };
         let mut metadata = MetadataMap::new();
         for (name, value) in &settings.headers {
             let key = AsciiMetadataKey::from_bytes(name.to_ascii_lowercase().as_bytes()).ok();

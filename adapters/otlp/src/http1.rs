@@ -4,10 +4,12 @@
 
 use crate::Settings;
 use crate::error::{SettingsError, chain, later, never, rejected, timed_out};
+use crate::tls;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -23,7 +25,7 @@ const REPLY_MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Client {
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
     traces: Uri,
     metrics: Uri,
     headers: HeaderMap,
@@ -55,6 +57,16 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(settings.timeout));
         connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let trusted = match settings.endpoint.starts_with("https://") {
+            true => tls::client(settings.ca.as_deref())?,
+            false => tls::nobody()?,
+        };
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(trusted)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))

@@ -17,6 +17,7 @@ mod encode;
 mod error;
 mod grpc;
 mod http1;
+mod tls;
 
 use encode::Origin;
 use std::fmt;
@@ -30,12 +31,15 @@ pub use error::SettingsError;
 /// Where to send, and as whom.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The collector: `http://host:port`; of HTTP with the path that goes before `/v1/traces`, if any.
+    /// The collector: `http://host:port`, or `https://…` for TLS; of HTTP with the path that goes before `/v1/traces`, if any.
     pub endpoint: String,
     /// How it is spoken to.
     pub protocol: Protocol,
     /// Headers (or metadata) of each call. Their values are secret.
     pub headers: Vec<(String, String)>,
+    /// With `https`: the certificates, in PEM, that sign that of the collector; without them those that the system
+    /// believes.
+    pub ca: Option<Vec<u8>>,
     /// How long one call may take.
     pub timeout: Duration,
     /// What is told of this process: `service.name` and the like.
@@ -105,6 +109,7 @@ impl fmt::Debug for Settings {
             .field("endpoint", &self.endpoint)
             .field("protocol", &self.protocol)
             .field("headers", &headers)
+            .field("ca", &self.ca.is_some())
             .field("timeout", &self.timeout)
             .field("resource", &self.resource)
             .field("version", &self.version)

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tidegate_bench::load::{self, Plan};
 use tidegate_bench::scenario::Scenario;
-use tidegate_bench::{floor, upstream};
+use tidegate_bench::{collector, floor, upstream};
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
@@ -24,6 +24,8 @@ struct Cli {
 enum Role {
     /// Serve the gRPC upstream; prints the address it listens on.
     Upstream,
+    /// Take telemetry and keep nothing; prints the address it listens on.
+    Collector,
     /// Serve the bare hop; prints the address it listens on.
     Floor {
         /// The upstream's address.
@@ -70,6 +72,7 @@ fn main() -> Result<()> {
 async fn run(role: Role) -> Result<()> {
     match role {
         Role::Upstream => upstream::serve(listen().await?).await,
+        Role::Collector => collector::serve(listen().await?).await,
         Role::Floor { upstream } => floor::serve(listen().await?, &upstream).await,
         Role::Answer { address, scenario } => {
             let body = load::answer(&address, scenario).await?;

@@ -30,7 +30,7 @@ enum Role {
         /// The file that ids of unary calls are appended to.
         #[arg(long)]
         journal: Option<PathBuf>,
-        /// What answers say of it, and of the metadata `x-probe` of their call.
+        /// What answers say of it, and of the metadata `x-probe` and `x-injected` of their call.
         #[arg(long)]
         name: Option<String>,
     },

@@ -30,7 +30,8 @@ pub struct Plan {
     /// Where the id of every unary call goes, one a line, before anything else happens. A line that
     /// was written stays, however the process ends.
     pub journal: Option<File>,
-    /// Stands in the title of every unary answer, with `+probe` if the call has the metadata `x-probe`.
+    /// Stands in the title of every unary answer, with `+probe` if the call has the metadata `x-probe`, and with
+    /// `+` and its value if it has `x-injected`.
     pub name: Option<String>,
 }
 
@@ -64,7 +65,7 @@ async fn answer(
     plan: Rc<Plan>,
 ) -> Result<()> {
     let path = request.uri().path().to_owned();
-    let probed = request.headers().contains_key("x-probe");
+    let told = told(request.headers());
     let body = collect(&mut request.into_body()).await?;
     let message = body.get(5..).context("a message")?;
     let mut response = Response::new(());
@@ -83,7 +84,7 @@ async fn answer(
         let mut send = respond.send_response(response, false)?;
         let mut item = Item { id, ..Item::default() };
         if let Some(name) = &plan.name {
-            item.title = format!("{name}{}", if probed { "+probe" } else { "" });
+            item.title = format!("{name}{told}");
             item.price_cents = 1;
         }
         send.send_data(frame(&item), false)?;
@@ -93,6 +94,14 @@ async fn answer(
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     send.send_trailers(trailers)?;
     Ok(())
+}
+
+/// What a title says of the call's metadata.
+fn told(metadata: &HeaderMap) -> String {
+    let probe = if metadata.contains_key("x-probe") { "+probe" } else { "" };
+    let injected = metadata.get_all("x-injected").iter();
+    let injected: String = injected.map(|value| format!("+{}", String::from_utf8_lossy(value.as_bytes()))).collect();
+    format!("{probe}{injected}")
 }
 
 /// So many messages: one each tick, or as fast as they are taken.

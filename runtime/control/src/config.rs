@@ -24,7 +24,7 @@ mod transcoding;
 mod upstreams;
 
 pub use access::Admin;
-pub use telemetry::{AccessLog, AccessLogTarget, Otlp, OtlpProtocol, Telemetry};
+pub use telemetry::{AccessLog, AccessLogTarget, CertificateFile, Otlp, OtlpProtocol, Telemetry};
 
 use crate::diagnostics::{Diagnostic, Report, Severity, Source};
 use crate::fields::{Context, Fields};

@@ -210,8 +210,14 @@ impl Diagnostic {
     #[must_use]
     pub fn in_one_line(&self) -> String {
         let place = self.site.as_ref().map(|site| site.place() + ": ").unwrap_or_default();
-        let label = self.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
-        render::printable(&(place + &self.message + &label))
+        let hints: Vec<String> = self.label.clone().into_iter().chain(self.elsewhere()).collect();
+        let hints = if hints.is_empty() { String::new() } else { format!(" ({})", hints.join("; ")) };
+        render::printable(&(place + &self.message + &hints))
+    }
+
+    /// The second place that belongs to it, as text.
+    pub(crate) fn elsewhere(&self) -> Option<String> {
+        self.related.as_ref().map(|(site, label)| format!("{label}: {}", site.place()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! place of the old one. What counts is the content: whatever happens to the files, the same content is no
 //! change.
 
+pub(crate) mod certificates;
 pub(crate) mod named;
 mod watch;
 

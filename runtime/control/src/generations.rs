@@ -12,12 +12,14 @@ mod follow;
 mod handle;
 mod keeper;
 mod loader;
+mod outlets;
 mod state;
 
 pub use follow::Following;
 pub use handle::{Checked, Handle, Refused};
 pub use keeper::{Given, Keeper};
 pub use loader::{Candidate, Fixed, Loader, Variables};
+pub use outlets::Outlets;
 pub use state::{Saved, StateFolder};
 
 use crate::diagnostics::Report;

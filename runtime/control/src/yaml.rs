@@ -77,9 +77,18 @@ fn options() -> Options {
     options
 }
 
+/// What the parser says of a budget that is spent, with names of its own behind.
+const TOO_MUCH: &str = "YAML document too large or too complex";
+
 fn syntax_error(error: &serde_saphyr::Error, source: &Arc<Source>) -> Diagnostic {
     let message = UserMessageFormatter.format_message(error.without_snippet()).into_owned();
-    let diagnostic = Diagnostic::error(format!("not valid YAML: {message}"));
+    let diagnostic = if message.starts_with(TOO_MUCH) {
+        Diagnostic::error("the config is too large or too complex").help(format!(
+            "it may have {MAX_NODES} values, each counted as often as aliases repeat it, and {MAX_DEPTH} levels"
+        ))
+    } else {
+        Diagnostic::error(format!("not valid YAML: {message}"))
+    };
     let Some(location) = error.location().filter(|location| location.line() > 0) else {
         return diagnostic.in_file(source);
     };

@@ -86,11 +86,11 @@ impl Exchange {
     pub(crate) fn begin(gateway: &Arc<Gateway>, snapshot: Arc<Snapshot>, head: &request::Parts, peer: &Peer) -> Self {
         let sent = Sent::of(&head.headers);
         let wall = clock::wall();
-        let telemetry = gateway.telemetry();
-        telemetry.metrics.in_flight().begin();
+        gateway.telemetry().metrics.in_flight().begin();
         let debug = debug::asked(&head.headers, peer);
-        let told = telemetry.access_log.is_some() || telemetry.tracer.is_some() || debug;
-        let tracer = telemetry.tracer.as_ref();
+        let sinks = &snapshot.sinks;
+        let told = sinks.access_log.is_some() || sinks.tracer.is_some() || debug;
+        let tracer = sinks.tracer.as_deref().map(|tracer| &**tracer);
         let log = told.then(|| Box::new(LogFields::new(head, peer, wall)));
         Self {
             gateway: Arc::clone(gateway),

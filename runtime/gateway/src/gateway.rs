@@ -5,6 +5,7 @@ use crate::canary::Walk;
 use crate::memory::Budget;
 use crate::phase::{Phase, SharedPhase};
 use crate::server::Total;
+use crate::sinks::{InUse, Sinks};
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -22,13 +23,20 @@ pub struct Gateway {
     swapping: Mutex<()>,
     /// Told of every config that comes into force; its generation.
     changes: watch::Sender<u64>,
-    telemetry: Telemetry,
+    instruments: Instruments,
     memory: Budget,
     connections: Total,
     phase: SharedPhase,
 }
 
-/// Where requests are counted and logged.
+/// What outlives every config.
+#[derive(Clone, Debug)]
+pub struct Instruments {
+    /// Counters and histograms, scraped by the admin port.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Where requests are counted and logged, at first.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     /// Counters and histograms, scraped by the admin port.
@@ -43,16 +51,27 @@ pub struct Telemetry {
 impl Gateway {
     /// A gateway that serves `snapshot`.
     #[must_use]
-    pub fn new(mut snapshot: Snapshot, telemetry: Telemetry) -> Self {
-        snapshot.take_over(None, &telemetry.metrics);
-        let memory = Budget::new(&snapshot.config.memory, &telemetry.metrics);
+    pub fn new(snapshot: Snapshot, telemetry: Telemetry) -> Self {
+        let Telemetry { metrics, access_log, tracer } = telemetry;
+        // Nobody waits to close them.
+        let access_log = access_log.map(|log| InUse::new(log).0);
+        let tracer = tracer.map(|tracer| InUse::new(tracer).0);
+        Self::with(snapshot, metrics, Sinks { access_log, tracer })
+    }
+
+    /// A gateway that serves `snapshot`, and tells `sinks` of it.
+    #[must_use]
+    pub fn with(mut snapshot: Snapshot, metrics: Arc<Metrics>, sinks: Sinks) -> Self {
+        snapshot.take_over(None, &metrics);
+        snapshot.sinks = sinks;
+        let memory = Budget::new(&snapshot.config.memory, &metrics);
         let connections = Total::new(snapshot.config.connections.max);
         let changes = watch::Sender::new(snapshot.generation);
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             swapping: Mutex::new(()),
             changes,
-            telemetry,
+            instruments: Instruments { metrics },
             memory,
             connections,
             phase: SharedPhase::default(),
@@ -73,8 +92,9 @@ impl Gateway {
         }
         snapshot.generation = current.generation + 1;
         snapshot.hints = Arc::clone(&current.hints);
+        snapshot.sinks = current.sinks.clone();
         let generation = snapshot.generation;
-        snapshot.take_over(Some(&current), &self.telemetry.metrics);
+        snapshot.take_over(Some(&current), &self.instruments.metrics);
         self.snapshot.store(Arc::new(snapshot));
         Ok(generation)
     }
@@ -105,13 +125,19 @@ impl Gateway {
     ///
     /// Workers keep the connections of upstreams that are the same in both, and let those of the others end
     /// with their last request. Listening sockets are the matter of [`crate::server::Ports`].
-    pub fn apply(&self, mut snapshot: Snapshot) -> u64 {
+    pub fn apply(&self, snapshot: Snapshot) -> u64 {
+        self.apply_with(snapshot, None)
+    }
+
+    /// The same, with other `sinks` for the requests that begin from now on; without any they stay.
+    pub fn apply_with(&self, mut snapshot: Snapshot, sinks: Option<Sinks>) -> u64 {
         let _swapping = self.swapping.lock();
         self.memory.set(&snapshot.config.memory);
         let current = self.snapshot.load();
         let generation = current.generation + 1;
         snapshot.generation = generation;
-        snapshot.take_over(Some(&current), &self.telemetry.metrics);
+        snapshot.sinks = sinks.unwrap_or_else(|| current.sinks.clone());
+        snapshot.take_over(Some(&current), &self.instruments.metrics);
         self.snapshot.store(Arc::new(snapshot));
         self.changes.send_replace(generation);
         generation
@@ -155,7 +181,7 @@ impl Gateway {
 
     /// The instruments.
     #[must_use]
-    pub fn telemetry(&self) -> &Telemetry {
-        &self.telemetry
+    pub fn telemetry(&self) -> &Instruments {
+        &self.instruments
     }
 }

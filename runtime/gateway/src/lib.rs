@@ -32,14 +32,16 @@ pub mod pipeline;
 mod room;
 mod sent;
 pub mod server;
+mod sinks;
 pub mod snapshot;
 mod trust;
 mod upstreams;
 
-pub use gateway::{Gateway, Telemetry};
+pub use gateway::{Gateway, Instruments, Telemetry};
 pub use hints::SchemaHints;
 pub use memory::Budget;
 pub use peer::Peer;
 pub use phase::Phase;
+pub use sinks::{InUse, Sinks, Unused};
 pub use snapshot::Snapshot;
 pub use upstreams::{Pools, Single, Upstreams};

@@ -20,7 +20,8 @@ pub(crate) struct Base(Arc<HeaderMap>);
 impl Base {
     pub(crate) fn new(forwarded_for: &HeaderValue) -> Self {
         let later = HeaderValue::from_static("");
-        let mut metadata = HeaderMap::with_capacity(9);
+        // Room for as many again: a map that grows hashes all its names anew.
+        let mut metadata = HeaderMap::with_capacity(24);
         metadata.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         metadata.insert(TE, HeaderValue::from_static("trailers"));
         metadata.insert(USER_AGENT, OUR_USER_AGENT);

@@ -14,6 +14,7 @@ use crate::headers::HeaderRules;
 use crate::hints::SchemaHints;
 use crate::local::{self, Catalog};
 use crate::peer::Peer;
+use crate::sinks::Sinks;
 use http::HeaderMap;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub struct Snapshot {
     status_schema: Arc<Schema>,
     /// Shared by the snapshots of one config.
     pub(crate) hints: Arc<SchemaHints>,
+    /// Where its requests are told of.
+    pub sinks: Sinks,
 }
 
 /// The http rules of all routes for one host pattern.
@@ -182,6 +185,7 @@ impl Snapshot {
             unrouted: metrics.route("(none)", "(any)"),
             status_schema: schemas.values().next().cloned().unwrap_or_default(),
             hints: Arc::new(SchemaHints::new(config.upstreams.len())),
+            sinks: Sinks::default(),
             config,
         })
     }

@@ -1,7 +1,7 @@
 //! Where the pipeline finds what it calls.
 
 use crate::config::Config;
-use crate::gateway::Telemetry;
+use crate::gateway::Instruments;
 use crate::snapshot::Snapshot;
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -24,7 +24,7 @@ pub trait Upstreams {
 /// connections when their last request ends.
 #[derive(Debug)]
 pub struct Pools {
-    telemetry: Telemetry,
+    telemetry: Instruments,
     /// The newest last; seldom more than one.
     sets: RefCell<Vec<Set>>,
 }
@@ -42,7 +42,7 @@ struct Set {
 impl Pools {
     /// Makes a pool for every upstream; connections open with the first calls.
     #[must_use]
-    pub fn new(snapshot: &Snapshot, telemetry: &Telemetry) -> Self {
+    pub fn new(snapshot: &Snapshot, telemetry: &Instruments) -> Self {
         let pools = Self { telemetry: telemetry.clone(), sets: RefCell::default() };
         pools.take_on(snapshot);
         pools

@@ -47,14 +47,15 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Starts the thread. `exporter` is called within its runtime. Metrics are sent every `interval`.
+    /// Starts the thread. `exporter` is called within its runtime. Metrics are sent every `interval`; they have been
+    /// counted `since` then, a time after the Unix epoch.
     ///
     /// # Errors
     /// That of `exporter`; or the thread or its runtime could not be started.
     pub fn start<E: Into<Box<dyn Error + Send + Sync>>>(
         tracer: Tracer,
         metrics: Arc<Metrics>,
-        interval: Duration,
+        (since, interval): (Duration, Duration),
         exporter: impl FnOnce() -> Result<Box<dyn Exporter>, E>,
     ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -65,7 +66,6 @@ impl Sender {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("otlp".into()).spawn(move || {
             runtime.block_on(async {
-                let since = clock::unix(clock::wall());
                 let batch = Vec::new();
                 let sending = Sending { tracer, metrics, exporter, interval, batch, since, troubled: [false; 2] };
                 sending.run(stopped).await;
@@ -118,7 +118,9 @@ impl Sending {
             tokio::select! {
                 () = gather(&self.tracer) => self.send_spans(None).await,
                 () = sleep_until(metrics_due) => {
-                    self.send_metrics(None).await;
+                    if !self.tracer.is_retired() {
+                        self.send_metrics(None).await;
+                    }
                     metrics_due = now() + self.interval;
                 }
             }
@@ -131,7 +133,9 @@ impl Sending {
         while !self.batch.is_empty() || self.tracer.queued() > 0 {
             self.send_spans(Some(until)).await;
         }
-        self.send_metrics(Some(until)).await;
+        if !self.tracer.is_retired() {
+            self.send_metrics(Some(until)).await;
+        }
     }
 
     /// Sends the batch that is in hand, else one of the spans that wait.

@@ -11,7 +11,7 @@ use std::{
     fmt,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -55,6 +55,8 @@ struct Shared {
     exported: AtomicU64,
     queue_full: AtomicU64,
     failed: AtomicU64,
+    /// Another one has taken its place.
+    retired: AtomicBool,
     /// Told when a span comes into the empty queue, and when a batch is full.
     wake: Notify,
 }
@@ -72,6 +74,7 @@ impl Tracer {
             exported: AtomicU64::new(0),
             queue_full: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            retired: AtomicBool::new(false),
             wake: Notify::new(),
         }))
     }
@@ -103,6 +106,16 @@ impl Tracer {
         if (before == 0 && now > 0) || (before < BATCH && now >= BATCH) {
             shared.wake.notify_one();
         }
+    }
+
+    /// Another one has taken its place: it sends the spans of requests that began before that, and no metrics any
+    /// more.
+    pub fn retire(&self) {
+        self.0.retired.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.0.retired.load(Ordering::Relaxed)
     }
 
     /// How spans keep up.

@@ -29,21 +29,26 @@ fn a_place_in_apollo_is_read() {
         cluster: "default".into(),
         namespaces: strings(&["tidegate.yaml", "routes.yml"]),
         secret: None,
+        tls: None,
     };
     let text = "apollo://meta,other:81/gateway/tidegate.yaml,routes.yml";
     assert_eq!(text.parse(), Ok(Place::Apollo(config.clone())));
+    let tls = Some(tidegate_apollo::Tls::default());
+    let over_tls = tidegate_apollo::Config { servers: strings(&["meta:443", "other:81"]), tls, ..config.clone() };
+    assert_eq!(text.replace("apollo:", "apollos:").parse(), Ok(Place::Apollo(over_tls)));
     let elsewhere = tidegate_apollo::Config { cluster: "shang hai".into(), discover: false, ..config };
     assert_eq!(format!("{text}?cluster=shang%20hai&discover=false").parse(), Ok(Place::Apollo(elsewhere)));
 }
 
 #[test]
 fn what_is_wrong_with_a_place_is_told() {
-    let expected = "expected `etcd://HOST:PORT/KEY`, `etcds://…` for TLS, or `apollo://HOST:PORT/APP/NAMESPACE`";
+    let expected =
+        "expected `etcd://HOST:PORT/KEY` or `apollo://HOST:PORT/APP/NAMESPACE`; for TLS `etcds://…` or `apollos://…`";
     let form = "expected `apollo://HOST:PORT/APP/NAMESPACE`";
     for (text, message) in [
         ("tidegate.yaml", expected),
         ("consul://a/b", expected),
-        ("apollos://a/b/c.yaml", expected),
+        ("apollo+tls://a/b/c.yaml", expected),
         ("etcd://a:1", "the key is missing: `etcd://HOST:PORT/KEY`, or `etcd://HOST:PORT/FOLDER/` for all below it"),
         ("etcd:///key", "`` is no HOST:PORT"),
         ("etcd://a:x/key", "`a:x` is no HOST:PORT"),

@@ -11,7 +11,10 @@ mod drain_h2;
 mod exit_codes;
 mod from;
 mod generations;
+mod hot_telemetry;
 mod limits;
+mod named_upstream;
+mod one_generation;
 #[path = "../../../runtime/control/tests/it/reflecting.rs"]
 mod reflecting;
 mod reload;
@@ -25,6 +28,7 @@ mod supervisor;
 mod together;
 mod told;
 mod traces;
+mod users;
 mod wrong;
 
 use std::fs;

@@ -137,7 +137,7 @@ fn perf_count(said: &str) -> Option<f64> {
 }
 
 /// `==7== I   refs:      1,234,567`
-fn valgrind_count(said: &str) -> Option<f64> {
+pub(super) fn valgrind_count(said: &str) -> Option<f64> {
     let line = said.lines().find(|line| line.contains(" refs:") && line.contains("== I"))?;
     line.rsplit_once(':')?.1.trim().replace(',', "").parse().ok()
 }

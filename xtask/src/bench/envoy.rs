@@ -13,10 +13,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::figures::Figures;
 use crate::cache;
 use crate::proc::{self, Workspace};
 use crate::subject::Subject;
-use table::{Figures, Table};
+use table::Table;
 
 /// Options of the subcommand.
 #[derive(Debug, clap::Args)]

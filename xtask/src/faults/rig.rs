@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::place::Place;
 use super::report::Tally;
 use crate::cache;
 use crate::proc::{self, Workspace};
@@ -95,13 +96,18 @@ impl Rig {
 
     /// A gateway whose config is this, and where it listens.
     pub(super) fn gateway_with(&self, config: &str) -> Result<Gateway> {
+        self.gateway_from(&mut Place::File(self.config()), config)
+    }
+
+    /// The same, with its config kept there.
+    pub(super) fn gateway_from(&self, place: &mut Place, config: &str) -> Result<Gateway> {
         let mut admin = String::new();
         let subject = Subject::on_free_port("Tidegate", |address| {
             admin = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-            let file = self.config();
-            fs::write(&file, config_text(address, &admin, config))?;
+            place.write(&config_text(address, &admin, config))?;
             let mut command = Command::new(&self.gateway);
-            command.args(["--log", "error", "run", "-c"]).arg(file);
+            // Not in the workspace: paths are absolute, wherever a config is kept.
+            command.current_dir(&self.folder).args(["--log", "error", "run"]).args(place.arguments());
             Ok(command)
         })?;
         Ok(Gateway { subject, admin })
@@ -151,11 +157,9 @@ impl Gateway {
         &self.subject.address
     }
 
-    /// Puts another config, beside where it listens, into its file, at once.
-    pub(super) fn configure(&self, rig: &Rig, config: &str) -> Result<()> {
-        let beside = rig.folder.join("tidegate.new");
-        fs::write(&beside, config_text(self.address(), &self.admin, config))?;
-        Ok(fs::rename(beside, rig.config())?)
+    /// Puts another config, beside where it listens, where its config is kept.
+    pub(super) fn configure(&self, place: &mut Place, config: &str) -> Result<()> {
+        place.write(&config_text(self.address(), &self.admin, config))
     }
 
     /// SIGTERM.

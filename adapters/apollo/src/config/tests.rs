@@ -9,6 +9,7 @@ fn neither_the_name_nor_the_debug_form_tells_the_secret() {
         cluster: "default".into(),
         namespaces: vec!["tidegate.yaml".into(), "routes.yaml".into()],
         secret: Some(Secret("hush".into())),
+        tls: None,
     };
     assert_eq!(config.name(), "apollo://a:8080,b:8080/gateway/tidegate.yaml,routes.yaml");
     assert!(!format!("{config:?}").contains("hush"), "{config:?}");

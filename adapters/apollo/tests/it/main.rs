@@ -4,3 +4,4 @@ mod mock;
 mod protocol;
 mod scripted;
 mod support;
+mod tls;

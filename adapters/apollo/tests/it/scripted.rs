@@ -3,9 +3,10 @@
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// What the server does with a request.
 #[derive(Clone, Debug)]
@@ -32,10 +33,15 @@ struct State {
 
 impl Scripted {
     pub(crate) async fn start(script: impl IntoIterator<Item = Do>) -> Self {
+        Self::start_with(script, None).await
+    }
+
+    /// One that speaks TLS.
+    pub(crate) async fn start_with(script: impl IntoIterator<Item = Do>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address").to_string();
         let state = Arc::new(Mutex::new(State { script: script.into_iter().collect(), requests: Vec::new() }));
-        let task = tokio::spawn(serve(listener, Arc::clone(&state)));
+        let task = tokio::spawn(serve(listener, Arc::clone(&state), tls));
         Self { address, state, task }
     }
 
@@ -72,13 +78,24 @@ pub(crate) fn release(key: &str, content: &str) -> Do {
     ))
 }
 
-async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn serve(listener: TcpListener, state: Arc<Mutex<State>>, tls: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(answer(stream, Arc::clone(&state)));
+        let (state, tls) = (Arc::clone(&state), tls.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => answer(stream, state).await,
+                Some(tls) => {
+                    // A client that does not believe us hangs up.
+                    if let Ok(stream) = tls.accept(stream).await {
+                        answer(stream, state).await;
+                    }
+                }
+            }
+        });
     }
 }
 
-async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: Arc<Mutex<State>>) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -96,6 +113,7 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             let head = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: {}\r\n\r\n", body.len());
             // A client that has left does not read it.
             let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+            let _ = stream.shutdown().await;
         }
         // Until the client leaves.
         Do::Hold => drop(stream.read_u8().await),

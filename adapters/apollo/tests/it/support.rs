@@ -16,6 +16,7 @@ pub(crate) fn config(servers: &[&str], namespaces: &[&str], secret: Option<&str>
         app: "gateway".into(),
         cluster: "default".into(),
         namespaces: owned(namespaces),
+        tls: None,
         secret: secret.map(|secret| Secret(secret.to_owned())),
     }
 }

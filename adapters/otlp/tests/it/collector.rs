@@ -24,6 +24,7 @@ use tonic::body::Body;
 use tonic::codegen::http::{Request, Response, StatusCode};
 use tonic::metadata::MetadataMap;
 use tonic::transport::server::{Server, TcpIncoming};
+use tonic::transport::{Identity, ServerTlsConfig};
 use tonic::{Request as Call, Response as Reply, Status};
 use tower_service::Service;
 
@@ -69,6 +70,15 @@ struct Services {
 
 impl Collector {
     pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// One that speaks TLS, with this certificate and its key: PEM, PEM.
+    pub(crate) fn start_with_tls(certificate: &[u8], key: &[u8]) -> Self {
+        Self::start_with(Some(ServerTlsConfig::new().identity(Identity::from_pem(certificate, key))))
+    }
+
+    fn start_with(tls: Option<ServerTlsConfig>) -> Self {
         let answers = Arc::new(Mutex::new(VecDeque::new()));
         let (tell, told) = mpsc::channel();
         let services = Services { answers: Arc::clone(&answers), told: tell };
@@ -79,7 +89,10 @@ impl Collector {
             runtime.block_on(async move {
                 let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
                 tell_address.send(incoming.local_addr().expect("bound")).expect("the test waits");
-                let server = Server::builder().accept_http1(true);
+                let mut server = Server::builder().accept_http1(true);
+                if let Some(tls) = tls {
+                    server = server.tls_config(tls).expect("a certificate and its key");
+                }
                 tokio::select! {
                     served = server.serve_with_incoming(services, incoming) => served.expect("it serves"),
                     _ = stopped => {}

@@ -12,6 +12,7 @@ use tidegate_observe::metric::{Exemplar, Family, Histogram, Point, Series};
 use tidegate_observe::ports::{Again, ExportError, Exporter as _};
 use tidegate_observe::span::{Event, Kind, Outcome, Parent, Span};
 use tidegate_otlp::{Otlp, Protocol, Settings};
+use tidegate_source_rig::certificates::Certificates;
 use tonic::{Code, Status};
 
 const BOTH: [Protocol; 2] = [Protocol::Grpc, Protocol::Http];
@@ -21,6 +22,7 @@ fn settings(collector: &Collector, protocol: Protocol) -> Settings {
         endpoint: format!("http://{}", collector.address),
         protocol,
         headers: vec![("x-key".to_owned(), "s3cret".to_owned())],
+        ca: None,
         timeout: Duration::from_secs(60),
         resource: vec![("service.name".to_owned(), "edge".to_owned())],
         version: "1.2.3",
@@ -201,6 +203,33 @@ fn a_collector_that_is_down_or_silent_is_an_error_in_words_without_secrets() {
         assert!(down.message.contains("onnection refused"), "{}", down.message);
         assert_eq!(down.again, Again::After(None), "{}", down.message);
         assert!(!format!("{settings:?}{silent:?}{down:?}").contains("s3cret"));
+    }
+}
+
+#[test]
+fn a_collector_over_tls_is_told_if_it_is_believed() {
+    let certificates = Certificates::new();
+    for protocol in BOTH {
+        let collector = Collector::start_with_tls(&certificates.read("server.pem"), &certificates.read("server.key"));
+        let good = Settings {
+            endpoint: format!("https://{}", collector.address),
+            ca: Some(certificates.read("ca.pem")),
+            ..settings(&collector, protocol)
+        };
+        send(&good).expect("it arrives");
+        assert!(matches!(collector.next(), Told::Traces(..)), "spans");
+
+        // Its authority is neither that of strangers nor one of the system's.
+        for ca in [Some(Certificates::new().read("ca.pem")), None] {
+            let error = send(&Settings { ca, ..good.clone() }).expect_err("nobody believes it");
+            assert!(
+                error.message.contains("invalid peer certificate: UnknownIssuer"),
+                "{protocol:?}: {}",
+                error.message
+            );
+            assert_eq!(error.again, Again::After(None), "{protocol:?}: {}", error.message);
+        }
+        send(&Settings { endpoint: format!("http://{}", collector.address), ..good }).expect_err("it speaks TLS");
     }
 }
 

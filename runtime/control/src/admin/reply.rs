@@ -37,8 +37,9 @@ pub(super) fn wrong_config(report: &Report) -> Answer {
 
 fn violation(diagnostic: &Diagnostic) -> Value {
     let place = diagnostic.site.as_ref().map(crate::diagnostics::Site::place).unwrap_or_default();
-    let hints = [&diagnostic.label, &diagnostic.help].into_iter().flatten();
-    let description = std::iter::once(&diagnostic.message).chain(hints).cloned().collect::<Vec<_>>().join("; ");
+    let Diagnostic { message, label, help, .. } = diagnostic;
+    let hints = [label.clone(), diagnostic.elsewhere(), help.clone()].into_iter().flatten();
+    let description = std::iter::once(message.clone()).chain(hints).collect::<Vec<_>>().join("; ");
     json!({ "field": place, "description": description })
 }
 

@@ -38,9 +38,14 @@ pub(crate) fn parse(document: &Document) -> Result<(Node, Arc<Source>), Report> 
 
 fn parse_part(part: &Part) -> Result<(Node, Arc<Source>), Vec<Diagnostic>> {
     let text = String::from_utf8(part.text.clone()).map_err(|error| {
-        let source = Arc::new(Source::new(part.name.clone(), String::new()));
         let at = error.utf8_error().valid_up_to();
-        vec![Diagnostic::error(format!("the config is no UTF-8 text: byte {at}")).in_file(&source)]
+        let source = Arc::new(Source::new(part.name.clone(), String::from_utf8_lossy(&part.text)));
+        let before = String::from_utf8_lossy(&part.text[..at]);
+        let last = before.rsplit(['\n', '\r']).next().unwrap_or_default();
+        let column = u32::try_from(last.chars().count() + 1).unwrap_or(u32::MAX);
+        // What would stand there begins the line that is looked for.
+        let span = Span { line: count_lines(&format!("{before}-")), column, width: 1 };
+        vec![Diagnostic::error(format!("the config is no UTF-8 text: byte {at}")).at(&source, span)]
     })?;
     let source = Arc::new(Source::new(part.name.clone(), text));
     yaml::parse(&source).map(|node| (node, source))

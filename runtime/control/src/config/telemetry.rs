@@ -47,7 +47,7 @@ pub enum AccessLogTarget {
 /// A collector that speaks OTLP.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Otlp {
-    /// `http://host:port`, with a path before that of the protocol if it is HTTP and has one.
+    /// `http://host:port`, or `https://…` for TLS; with a path before that of the protocol if it is HTTP and has one.
     pub endpoint: String,
     /// How it is spoken to.
     pub protocol: OtlpProtocol,
@@ -57,6 +57,8 @@ pub struct Otlp {
     pub errors: bool,
     /// Headers of each call; their values are secret.
     pub headers: Vec<(String, String)>,
+    /// Whose certificates are believed; without it, whom the system believes.
+    pub ca: Option<CertificateFile>,
     /// How long one call may take.
     pub timeout: Duration,
     /// How often metrics are sent.
@@ -66,6 +68,17 @@ pub struct Otlp {
     /// What is told of this process; `service.name` is among it.
     pub resource: Vec<(String, String)>,
     /// `telemetry.otlp.endpoint` in the file.
+    pub place: Place,
+}
+
+/// A file with certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is in it, PEM; nothing until it was read, which is done when the config is loaded.
+    pub pem: Vec<u8>,
+    /// Where the config names it.
     pub place: Place,
 }
 
@@ -82,6 +95,23 @@ const SAMPLE: Share = Share::percent(1);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_secs(60);
 
+impl Telemetry {
+    /// The same wherever it stands in its file.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        if let Some(log) = &mut self.access_log {
+            log.place = Place::default();
+        }
+        if let Some(otlp) = &mut self.otlp {
+            otlp.place = Place::default();
+            if let Some(ca) = &mut otlp.ca {
+                ca.place = Place::default();
+            }
+        }
+        self
+    }
+}
+
 impl Default for AccessLog {
     fn default() -> Self {
         Self { layout: Format::Json.into(), to: AccessLogTarget::Stdout, place: Place::default() }
@@ -97,6 +127,7 @@ impl fmt::Debug for Otlp {
             .field("sample", &self.sample)
             .field("errors", &self.errors)
             .field("headers", &headers)
+            .field("ca", &self.ca.as_ref().map(|ca| &ca.path))
             .field("timeout", &self.timeout)
             .field("interval", &self.interval)
             .field("queue", &self.queue)
@@ -111,7 +142,7 @@ pub(super) fn read(fields: &mut Fields<'_>, folder: &Path, cx: &mut Context) -> 
     let default = Telemetry { access_log: Some(AccessLog::default()), otlp: None };
     let Some(node) = fields.node("telemetry", cx) else { return default };
     let Some(mut fields) = Fields::of(node, "`telemetry`", cx) else { return default };
-    let otlp = fields.node("otlp", cx).and_then(|node| otlp(node, cx));
+    let otlp = fields.node("otlp", cx).and_then(|node| otlp(node, folder, cx));
     let access_log = match fields.node("access_log", cx) {
         Some(node) => access_log(node, folder, cx),
         None => default.access_log,
@@ -203,7 +234,7 @@ fn template(node: &Node, cx: &mut Context) -> Option<Template> {
 
 // === otlp ===
 
-fn otlp(node: &Node, cx: &mut Context) -> Option<Otlp> {
+fn otlp(node: &Node, folder: &Path, cx: &mut Context) -> Option<Otlp> {
     let mut fields = Fields::of(node, "`otlp`", cx)?;
     let endpoint = fields.required("endpoint", cx, value::collector);
     let protocols = [("grpc", OtlpProtocol::Grpc), ("http", OtlpProtocol::Http)];
@@ -211,6 +242,7 @@ fn otlp(node: &Node, cx: &mut Context) -> Option<Otlp> {
     let sample = fields.optional("sample", cx, value::share).map_or(SAMPLE, |share| share.value);
     let errors = fields.optional("errors", cx, value::boolean).is_none_or(|errors| errors.value);
     let headers = fields.node("headers", cx).map(|node| headers(node, cx)).unwrap_or_default();
+    let ca = fields.optional("ca", cx, value::text);
     let timeout = fields.optional("timeout", cx, value::duration).map_or(TIMEOUT, |timeout| timeout.value);
     let interval = fields.optional("interval", cx, value::duration);
     let queue = fields.optional("queue", cx, value::count).map_or(QUEUE_LIMIT, |queue| queue.value);
@@ -221,12 +253,16 @@ fn otlp(node: &Node, cx: &mut Context) -> Option<Otlp> {
     }
     let endpoint = endpoint?;
     check_path(&endpoint, protocol, cx);
+    if let Some(ca) = ca.as_ref().filter(|_| endpoint.value.starts_with("http://")) {
+        cx.error_with(ca.span, "`ca` has no meaning without TLS", |d| d.label("the endpoint begins with `http://`"));
+    }
     Some(Otlp {
         endpoint: endpoint.value,
         protocol,
         sample,
         errors,
         headers,
+        ca: ca.map(|ca| CertificateFile { path: folder.join(ca.value), pem: Vec::new(), place: ca.span.place() }),
         timeout,
         interval: interval.map_or(INTERVAL, |interval| interval.value),
         queue,
@@ -236,7 +272,8 @@ fn otlp(node: &Node, cx: &mut Context) -> Option<Otlp> {
 }
 
 fn check_path(endpoint: &Located<String>, protocol: OtlpProtocol, cx: &mut Context) {
-    let path = endpoint.value.strip_prefix("http://").and_then(|rest| rest.split_once('/')).map(|(_, path)| path);
+    let rest = endpoint.value.split_once("://").map(|(_, rest)| rest);
+    let path = rest.and_then(|rest| rest.split_once('/')).map(|(_, path)| path);
     let complaint = match (protocol, path) {
         (OtlpProtocol::Grpc, Some(_)) => "gRPC has no path: write `protocol: http`, or the port alone",
         (OtlpProtocol::Http, Some(path)) if path.ends_with("v1/traces") || path.ends_with("v1/metrics") => {

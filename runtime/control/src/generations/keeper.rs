@@ -3,11 +3,13 @@
 use super::follow::{self, Following};
 use super::handle::{self, Handle, Refused};
 use super::loader::{Candidate, Fixed, Loader};
+use super::outlets::Outlets;
 use super::state::{Saved, StateFolder};
 use super::{Attempt, Generation, Standing};
 use crate::canary::Plans;
 use crate::diagnostics::{Report, cannot_listen};
 use crate::files::named::Named;
+use parking_lot::Mutex;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +36,8 @@ pub struct Given {
     pub ports: Arc<Ports>,
     /// How documents are read.
     pub loader: Arc<Loader>,
+    /// Who opens what requests are told to.
+    pub outlets: Box<dyn Outlets>,
     /// Who follows the upstreams of the config in force.
     pub following: Following,
     /// Who walks the plans of its canaries.
@@ -58,6 +62,7 @@ pub struct Keeper {
     gateway: Arc<Gateway>,
     ports: Arc<Ports>,
     loader: Arc<Loader>,
+    outlets: Arc<Mutex<Box<dyn Outlets>>>,
     following: Following,
     source: Box<dyn ConfigSource>,
     state: Option<StateFolder>,
@@ -93,7 +98,7 @@ enum Event {
 impl Keeper {
     /// For a gateway that serves already.
     pub async fn new(given: Given) -> (Self, Handle) {
-        let Given { gateway, ports, loader, following, plans, source, state, .. } = given;
+        let Given { gateway, ports, loader, outlets, following, plans, source, state, .. } = given;
         let Given { candidate, document, origin, from_source, .. } = given;
         let (commands, asked) = mpsc::channel(COMMANDS);
         let fixed = Fixed::of(&candidate.loaded);
@@ -113,6 +118,7 @@ impl Keeper {
             gateway,
             ports,
             loader,
+            outlets: Arc::new(Mutex::new(outlets)),
             following,
             source,
             state,
@@ -213,7 +219,7 @@ impl Keeper {
         let metrics = Arc::clone(&self.gateway.telemetry().metrics);
         let (began, at) = (clock::wall(), clock::now());
         let result = self.put_in_force(&document).await;
-        if let Some(tracer) = &self.gateway.telemetry().tracer {
+        if let Some(tracer) = &self.gateway.snapshot().sinks.tracer {
             let told = result.as_ref().map(|(number, _)| *number).map_err(Report::in_one_line);
             let took = clock::now().saturating_duration_since(at);
             tracer.config_tried(began, took, (&origin, document.revision.as_str()), told);
@@ -260,8 +266,11 @@ impl Keeper {
             let source = candidate.sources.source();
             Report::new(vec![cannot_listen(error.address, &error.source, error.place, source)])
         })?;
+        let (outlets, telemetry) = (Arc::clone(&self.outlets), candidate.loaded.telemetry.clone());
+        let source = Arc::clone(candidate.sources.source());
+        let sinks = blocking(move || outlets.lock().open(&telemetry, &source)).await?;
         let before = self.ports.addresses();
-        let number = self.gateway.apply(snapshot);
+        let number = self.gateway.apply_with(snapshot, Some(sinks));
         self.ports.commit(prepared);
         tell_listeners(&before, &self.ports.addresses());
         self.following.move_on(&candidate.sources, told);

@@ -1,8 +1,8 @@
 //! From a document to something that can be put in force, or to what is wrong with it.
 
-use crate::config::{self, Admin, Loaded, Telemetry};
+use crate::config::{self, Admin, Loaded};
 use crate::diagnostics::Report;
-use crate::files::named;
+use crate::files::{certificates, named};
 use crate::schemas::Sources;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +37,6 @@ pub struct Candidate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixed {
     admin: Option<Admin>,
-    telemetry: Telemetry,
     workers: usize,
 }
 
@@ -56,7 +55,10 @@ impl Loader {
     /// Everything that is wrong.
     pub fn load(&self, document: &Document) -> Result<Candidate, Report> {
         let variables = &self.variables;
-        let loaded = config::parse_document(document, &self.folder, &|name| variables(name))?;
+        let mut loaded = config::parse_document(document, &self.folder, &|name| variables(name))?;
+        if let Some(ca) = loaded.telemetry.otlp.as_mut().and_then(|otlp| otlp.ca.as_mut()) {
+            certificates::read(ca, &loaded.source)?;
+        }
         // Taken before they are read, so that a change after that is noticed.
         let named = named::fingerprint(&loaded.config);
         let config = Arc::new(loaded.config.clone());
@@ -92,19 +94,14 @@ impl Fixed {
     /// What `loaded` says of it.
     #[must_use]
     pub fn of(loaded: &Loaded) -> Self {
-        let Loaded { admin, telemetry, config, .. } = loaded;
-        Self { admin: admin.clone(), telemetry: telemetry.clone(), workers: config.workers }.without_places()
+        let Loaded { admin, config, .. } = loaded;
+        Self { admin: admin.clone(), workers: config.workers }.without_places()
     }
 
     /// The keys in which another config differs.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let differs = [
-            ("admin", self.admin != other.admin),
-            ("telemetry.access_log", self.telemetry.access_log != other.telemetry.access_log),
-            ("telemetry.otlp", self.telemetry.otlp != other.telemetry.otlp),
-            ("workers", self.workers != other.workers),
-        ];
+        let differs = [("admin", self.admin != other.admin), ("workers", self.workers != other.workers)];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 
@@ -112,12 +109,6 @@ impl Fixed {
     fn without_places(mut self) -> Self {
         if let Some(admin) = &mut self.admin {
             admin.place = Default::default();
-        }
-        if let Some(log) = &mut self.telemetry.access_log {
-            log.place = Default::default();
-        }
-        if let Some(otlp) = &mut self.telemetry.otlp {
-            otlp.place = Default::default();
         }
         self
     }

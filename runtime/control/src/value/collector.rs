@@ -3,14 +3,13 @@
 use super::Wrong;
 use http::Uri;
 
-/// `http://127.0.0.1:4317`.
+/// `http://127.0.0.1:4317`, or `https://…` for TLS.
 pub(crate) fn collector(text: &str) -> Result<String, Wrong> {
     let wrong = |hint: &str| Wrong::new("the URL of a collector", hint);
     let uri: Uri = text.parse().map_err(|_| wrong("for example `http://127.0.0.1:4317`"))?;
     match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err(wrong("TLS to a collector is not supported yet: use one on this machine")),
-        _ => return Err(wrong("it begins with `http://`")),
+        Some("http" | "https") => {}
+        _ => return Err(wrong("it begins with `http://` or `https://`")),
     }
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     if authority.contains('@') {
@@ -27,19 +26,19 @@ mod tests {
     use super::collector;
 
     #[test]
-    fn a_collector_is_a_url_without_tls() {
+    fn a_collector_is_a_url() {
         for (text, want) in [
             ("http://127.0.0.1:4317", "http://127.0.0.1:4317"),
             ("http://collector:4318/base/", "http://collector:4318/base"),
+            ("https://collector:4317", "https://collector:4317"),
         ] {
             assert_eq!(collector(text), Ok(want.to_owned()), "{text}");
         }
         for (text, hint) in [
-            ("127.0.0.1:4317", "it begins with `http://`"),
+            ("127.0.0.1:4317", "it begins with `http://` or `https://`"),
             ("http://a b", "for example `http://127.0.0.1:4317`"),
-            ("collector", "it begins with `http://`"),
-            ("/v1", "it begins with `http://`"),
-            ("https://c:4317", "TLS to a collector is not supported yet: use one on this machine"),
+            ("collector", "it begins with `http://` or `https://`"),
+            ("/v1", "it begins with `http://` or `https://`"),
             ("http://me:secret@c:4317", "leave the user away: what authenticates belongs into `headers`"),
             ("http://c:4317/?a=b", "it has no query"),
         ] {

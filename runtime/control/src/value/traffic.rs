@@ -44,7 +44,7 @@ pub(crate) fn path_pattern(text: &str) -> Result<PathPattern, Wrong> {
 pub(crate) fn share(text: &str) -> Result<Share, Wrong> {
     text.parse().map_err(|error: tidegate_traffic::ShareError| {
         let number = text.strip_prefix('-').is_some_and(|rest| rest.parse::<Share>().is_ok());
-        let hint = if number { "it can be at least `0%`".to_owned() } else { error.to_string() };
+        let hint = if number { "it is at least `0%`".to_owned() } else { error.to_string() };
         Wrong::new("a percentage", hint)
     })
 }
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(method("get").map_err(hint), Err("methods are case-sensitive: write `GET`".into()));
         assert!(method("CONNECT").is_err() && method("A B").is_err());
         assert_eq!(share("0.5%").map(|share| share.to_string()).map_err(hint), Ok("0.5%".into()));
-        assert_eq!(share("-5%").map_err(hint), Err("it can be at least `0%`".into()));
+        assert_eq!(share("-5%").map_err(hint), Err("it is at least `0%`".into()));
         assert_eq!(share("101%").map_err(hint), Err("it can be at most `100%`".into()));
         assert_eq!(share("10").map_err(hint), Err("write for example `10%` or `0.5%`".into()));
         assert_eq!((ratio("1.2"), ratio("1"), ratio("100")), (Ok(1200), Ok(1000), Ok(100_000)));

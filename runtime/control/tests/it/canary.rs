@@ -140,7 +140,7 @@ error: `below` must be a percentage, not `-1%`
   --> tidegate.yaml:10:47
    |
 10 |       - { to: next, hash: { cookie: a, below: -1% } }
-   |                                               ^^^ it can be at least `0%`
+   |                                               ^^^ it is at least `0%`
 "#,
     );
 }

@@ -22,6 +22,7 @@ fn a_collector_has_defaults() {
         headers: vec![],
         timeout: Duration::from_secs(10),
         interval: Duration::from_secs(60),
+        ca: None,
         queue: 2_048,
         resource: vec![],
         place: Place { line: 4, column: 32 },
@@ -56,6 +57,7 @@ fn all_that_is_said_of_a_collector_arrives_and_secrets_are_not_shown() {
         headers: vec![pair("x-key", "s3cret")],
         timeout: Duration::from_secs(3),
         interval: Duration::from_secs(15),
+        ca: None,
         queue: 100,
         resource: vec![pair("service.name", "edge"), pair("deployment.environment.name", "prod")],
         place: Place { line: 6, column: 15 },
@@ -74,18 +76,18 @@ fn what_cannot_be_said_of_a_collector_is_told_where_it_stands() {
             ROUTES,
             "telemetry:",
             "  otlp:",
-            "    endpoint: https://collector:4317",
+            "    endpoint: ftp://collector:4317",
             "    protocol: gprc",
             "    sample: 200%",
             "    headers: { content-type: x, x-key: \"a\\nb\" }",
             "    interval: 10ms",
         ]),
         r#"
-error: `endpoint` must be the URL of a collector, not `https://collector:4317`
+error: `endpoint` must be the URL of a collector, not `ftp://collector:4317`
  --> tidegate.yaml:6:15
   |
-6 |     endpoint: https://collector:4317
-  |               ^^^^^^^^^^^^^^^^^^^^^^ TLS to a collector is not supported yet: use one on this machine
+6 |     endpoint: ftp://collector:4317
+  |               ^^^^^^^^^^^^^^^^^^^^ it begins with `http://` or `https://`
 
 error: `protocol` must be `grpc` or `http`, not `gprc`
  --> tidegate.yaml:7:15
@@ -116,6 +118,20 @@ error: `interval` is less than `1s`
    |
 10 |     interval: 10ms
    |               ^^^^ metrics are sent this often
+"#,
+    );
+}
+
+#[test]
+fn certificates_belong_to_tls() {
+    rejects(
+        &config("telemetry: { otlp: { endpoint: \"http://c:4317\", ca: ca.pem } }"),
+        r#"
+error: `ca` has no meaning without TLS
+ --> tidegate.yaml:4:53
+  |
+4 | telemetry: { otlp: { endpoint: "http://c:4317", ca: ca.pem } }
+  |                                                     ^^^^^^ the endpoint begins with `http://`
 "#,
     );
 }

@@ -131,8 +131,7 @@ impl Exchange {
         }
         self.judge(breakers::verdict(status, code, reason, self.asked));
         let took = clock::now().saturating_duration_since(self.started);
-        let telemetry = self.gateway.telemetry();
-        telemetry.metrics.in_flight().end();
+        self.gateway.telemetry().metrics.in_flight().end();
         self.series.observe(status.as_u16(), code as u8, took);
         if let Some(canary) = self.canary.as_ref().filter(|_| self.calling) {
             let failed = status.is_server_error() || code.http_status().is_server_error();
@@ -140,7 +139,7 @@ impl Exchange {
             canary.count(failed, self.answered.filter(|_| self.streams).unwrap_or(took));
         }
         let Some(log) = &self.log else { return };
-        if let Some(access_log) = &telemetry.access_log {
+        if let Some(access_log) = &self.snapshot.sinks.access_log {
             access_log.write(&log.record(self, status, code, reason, took));
         }
         self.trace_out(log, End { status, code, reason, took });
@@ -148,8 +147,7 @@ impl Exchange {
 
     /// Hands out the spans of a request that is kept, or that ends in an error.
     fn trace_out(&self, log: &LogFields, end: End) {
-        let telemetry = self.gateway.telemetry();
-        let Some(tracer) = &telemetry.tracer else { return };
+        let Some(tracer) = &self.snapshot.sinks.tracer else { return };
         let context = self.trace.context;
         let kept = context.sampled || (tracer.sampler().errors && end.is_error());
         if !kept {

@@ -18,7 +18,8 @@ pub(super) fn log(
     peer: Option<SocketAddr>,
     shared: &Shared,
 ) {
-    let Some(access_log) = &shared.gateway.telemetry().access_log else { return };
+    let snapshot = shared.gateway.snapshot();
+    let Some(access_log) = &snapshot.sinks.access_log else { return };
     let began = clock::wall();
     access_log.write(&Record {
         began,

@@ -1,6 +1,6 @@
 use super::{Pools, Upstreams};
 use crate::config::{Config, Schema, Upstream, limits};
-use crate::gateway::Telemetry;
+use crate::gateway::Instruments;
 use crate::snapshot::{Schemas, Snapshot};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn an_upstream_that_stays_the_same_keeps_its_pool_wherever_it_stands() {
     let metrics = Arc::new(Metrics::new("0", 1));
     let old = snapshot(&metrics, &[("a", 1), ("b", 1)]);
     let new = snapshot(&metrics, &[("c", 1), ("b", 1), ("a", 2)]);
-    let pools = Pools::new(&old, &Telemetry { metrics, access_log: None, tracer: None });
+    let pools = Pools::new(&old, &Instruments { metrics });
     let (a, b) = (at(&pools, &old, 0), at(&pools, &old, 1));
     assert_eq!(at(&pools, &new, 1), b);
     assert_ne!(at(&pools, &new, 2), a, "it has another endpoint");
@@ -44,7 +44,7 @@ fn an_upstream_that_stays_the_same_keeps_its_pool_wherever_it_stands() {
 fn pools_of_a_config_that_nobody_has_are_let_go_and_their_figures_disappear() {
     let metrics = Arc::new(Metrics::new("0", 1));
     let (old, new) = (snapshot(&metrics, &[("a", 1), ("b", 1)]), snapshot(&metrics, &[("b", 1)]));
-    let pools = Pools::new(&old, &Telemetry { metrics: Arc::clone(&metrics), access_log: None, tracer: None });
+    let pools = Pools::new(&old, &Instruments { metrics: Arc::clone(&metrics) });
     pools.take_on(&new);
     let shown = || {
         let mut text = String::new();

@@ -53,11 +53,13 @@ fn run(answers: &[Result<(), ExportError>], batches: usize) -> (Vec<usize>, Figu
     let (sent, sizes) = mpsc::channel();
     let answers = Arc::new(Mutex::new(answers.iter().rev().cloned().collect::<Vec<_>>()));
     let fake = Fake { answers: Arc::clone(&answers), sent };
-    let sender =
-        Sender::start::<std::io::Error>(tracer.clone(), Arc::clone(&metrics), Duration::from_secs(3_600), || {
-            Ok(Box::new(fake))
-        })
-        .unwrap();
+    let sender = Sender::start::<std::io::Error>(
+        tracer.clone(),
+        Arc::clone(&metrics),
+        (Duration::ZERO, Duration::from_secs(3_600)),
+        || Ok(Box::new(fake)),
+    )
+    .unwrap();
     tracer.offer((0..(BATCH * batches) as u64).map(span));
     drop(sender);
     let figures = tracer.figures();

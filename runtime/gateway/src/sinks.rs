@@ -1,0 +1,55 @@
+//! Where requests are told of. It belongs to a config, like all else that a request sees: what began under one is told
+//! where that one says.
+
+use std::convert::Infallible;
+use std::ops::Deref;
+use std::sync::Arc;
+use tidegate_telemetry::access_log::AccessLog;
+use tidegate_telemetry::tracer::Tracer;
+use tokio::sync::oneshot;
+
+/// The access log and the traces of a config.
+#[derive(Clone, Debug, Default)]
+pub struct Sinks {
+    /// One line per request; `None` is off and costs nothing.
+    pub access_log: Option<Arc<InUse<AccessLog>>>,
+    /// Which requests are traced, and where their spans go; without one the gateway takes no part in
+    /// traces, and passes on what it is sent.
+    pub tracer: Option<Arc<InUse<Tracer>>>,
+}
+
+/// What requests use, and somebody waits to close.
+#[derive(Debug)]
+pub struct InUse<T> {
+    what: T,
+    /// Dropped with it.
+    _gone: oneshot::Sender<Infallible>,
+}
+
+/// Tells when something is no longer in use.
+#[derive(Debug)]
+pub struct Unused(oneshot::Receiver<Infallible>);
+
+impl<T> InUse<T> {
+    /// `what`, to be shared, and who tells when the last one let go of it.
+    pub fn new(what: T) -> (Arc<Self>, Unused) {
+        let (gone, unused) = oneshot::channel();
+        (Arc::new(Self { what, _gone: gone }), Unused(unused))
+    }
+}
+
+impl<T> Deref for InUse<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.what
+    }
+}
+
+impl Unused {
+    /// Waits until nobody uses it any more: no config, no request.
+    pub async fn wait(self) {
+        // Nothing is ever sent.
+        let _ = self.0.await;
+    }
+}

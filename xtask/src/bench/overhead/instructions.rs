@@ -1,0 +1,84 @@
+//! Instructions of a gateway in user mode for each request, as valgrind counts them. What else the machine does makes
+//! no difference to them, and the kernel's share is not in them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::Programs;
+use crate::bench::codec::valgrind_count;
+use crate::proc;
+use crate::subject::Subject;
+
+/// The gateway is run twice; what it does at its start and at its end is in both counts.
+const REQUESTS: [u32; 2] = [300, 1300];
+/// How long its end may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const REQUEST: &[u8] = b"GET /v1/items/item-00000 HTTP/1.1\r\nhost: bench.local\r\naccept: application/json\r\n\
+    x-request-id: 0190f3c2\r\nx-env: prod\r\nx-user-id: 4711\r\n\r\n";
+
+/// With this feature.
+pub(super) fn per_request(programs: &Programs<'_>, index: usize) -> Result<f64> {
+    let mut counts = [0.0; 2];
+    for (count, requests) in counts.iter_mut().zip(REQUESTS) {
+        *count = of(programs, index, requests)?;
+    }
+    Ok((counts[1] - counts[0]) / f64::from(REQUESTS[1] - REQUESTS[0]))
+}
+
+fn of(programs: &Programs<'_>, index: usize, requests: u32) -> Result<f64> {
+    let log = programs.folder.join("valgrind.log");
+    let mut gateway = programs.start(index, "1h", |ours| {
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
+        command.arg(format!("--log-file={}", log.display())).arg(ours);
+        command
+    })?;
+    ask(&gateway.address, requests)?;
+    proc::run(Command::new("kill").args(["-TERM", &gateway.id().to_string()]))?;
+    end(&mut gateway)?;
+    count(&log)
+}
+
+/// One request after the other, on one connection.
+fn ask(address: &str, requests: u32) -> Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    for _ in 0..requests {
+        stream.write_all(REQUEST)?;
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head)? == 0 {
+                bail!("the gateway closed the connection after {head:?}");
+            }
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length = length.filter(|_| head.starts_with("HTTP/1.1 200 ")).with_context(|| format!("{head:?}"))?;
+        let mut body = vec![0; length.parse()?];
+        reader.read_exact(&mut body)?;
+    }
+    Ok(())
+}
+
+fn end(gateway: &mut Subject) -> Result<()> {
+    let begin = Instant::now();
+    loop {
+        match gateway.ended()? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => bail!("the gateway ended with {status}"),
+            None if begin.elapsed() > PATIENCE => bail!("the gateway did not end within {PATIENCE:?}"),
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+fn count(log: &Path) -> Result<f64> {
+    let said = std::fs::read_to_string(log).context("valgrind wrote nothing")?;
+    valgrind_count(&said).with_context(|| format!("no count in {said}"))
+}
