@@ -11,7 +11,7 @@ use super::{
     Wire,
     body::{Link, ReplyBody},
     decode::Decoder,
-    head::{self, ReplyHead},
+    head::ReplyHead,
     reader::closed,
     sending::{Failed, Sending},
     tunnel::Tunnel,
@@ -29,10 +29,9 @@ pub(crate) async fn call(
     deadline: Option<Deadline>,
     slot: Slot,
 ) -> Result<Response<ReplyBody>, CallError> {
-    let sending = Some(Sending::new(head, body, authority));
-    // What the request says of its connection holds.
-    let stays = !head::says(&head.headers, "close");
-    let mut exchange = Exchange { wire, sending, began: false, lost: None, deadline };
+    let sending = Sending::new(head, body, authority);
+    let stays = sending.stays();
+    let mut exchange = Exchange { wire, sending: Some(sending), began: false, lost: None, deadline };
     match poll_fn(|cx| exchange.poll(head, cx)).await {
         Ok(reply) => Ok(exchange.begin(reply, stays, slot)),
         Err(error) => {
@@ -89,8 +88,8 @@ impl Exchange {
     /// The reply begins: who drives the connection from here.
     fn begin(self, reply: ReplyHead, stays: bool, slot: Slot) -> Response<ReplyBody> {
         let Self { mut wire, sending, lost, deadline, .. } = self;
-        let ReplyHead { status, headers, length, stays: kept } = reply;
-        wire.learn(&headers);
+        let ReplyHead { status, headers, length, stays: kept, keeps_for } = reply;
+        wire.learn(keeps_for);
         let body = if status == StatusCode::SWITCHING_PROTOCOLS {
             let (stream, first) = wire.into_socket();
             ReplyBody::tunnel(Tunnel { stream, first, slot })

@@ -1,6 +1,6 @@
 //! The head of a reply: `httparse` reads it, and here is decided what follows it.
 
-use std::{mem::MaybeUninit, ops::Range};
+use std::{mem::MaybeUninit, ops::Range, time::Duration};
 
 use bytes::BytesMut;
 use http::{
@@ -12,6 +12,8 @@ use smallvec::SmallVec;
 /// Header fields of a reply, and of its trailers.
 pub(super) const HEADERS_MAX: usize = 100;
 
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
 /// The head of a reply, of which nothing is left to be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ReplyHead {
@@ -20,6 +22,8 @@ pub(super) struct ReplyHead {
     pub(super) length: Length,
     /// The peer keeps the connection open behind this reply.
     pub(super) stays: bool,
+    /// For how long, if it says so.
+    pub(super) keeps_for: Option<Duration>,
 }
 
 /// How long a body is (RFC 9112, section 6.3).
@@ -96,10 +100,12 @@ fn take_one(
     // Where the values are: they are cut out of the buffer, not copied.
     let start = buf.as_ptr().addr();
     let mut fields = SmallVec::<[(HeaderName, Range<usize>); 16]>::new();
+    let mut said = Said::default();
     for field in reply.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes());
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BAD_NAME)?;
+        said.notice(&name);
         let at = field.value.as_ptr().addr() - start;
-        fields.push((name.map_err(|_| BAD_NAME)?, at..at + field.value.len()));
+        fields.push((name, at..at + field.value.len()));
     }
     let bytes = buf.split_to(len).freeze();
     let mut headers = std::mem::take(spare);
@@ -107,45 +113,80 @@ fn take_one(
     for (name, place) in fields {
         headers.append(name, HeaderValue::from_maybe_shared(bytes.slice(place)).map_err(|_| BAD_VALUE)?);
     }
-    let length = length(status, version, &headers, asked)?;
-    let stays = stays(version, &headers) && length != Length::UntilClose;
-    Ok(Some(ReplyHead { status, headers, length, stays }))
+    let length = said.length(status, version, &headers, asked)?;
+    let stays = said.stays(version, &headers) && length != Length::UntilClose;
+    let keeps_for = said.keep_alive.then(|| keeps_for(&headers)).flatten();
+    Ok(Some(ReplyHead { status, headers, length, stays, keeps_for }))
 }
 
 const BAD_NAME: BadReply = BadReply::Head(httparse::Error::HeaderName);
 const BAD_VALUE: BadReply = BadReply::Head(httparse::Error::HeaderValue);
 
-fn length(status: StatusCode, version: Version, headers: &HeaderMap, asked: &Method) -> Result<Length, BadReply> {
-    // What says two things is refused even where neither counts.
-    let chunked = is_chunked(headers)?;
-    if chunked && headers.contains_key(CONTENT_LENGTH) {
-        return Err(BadReply::TwoLengths);
+/// What a head has of the fields that mean something here: noticed as it is read, which costs less than to
+/// look for each.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    coding: bool,
+    length: bool,
+    connection: bool,
+    keep_alive: bool,
+}
+
+impl Said {
+    fn notice(&mut self, name: &HeaderName) {
+        match *name {
+            TRANSFER_ENCODING => self.coding = true,
+            CONTENT_LENGTH => self.length = true,
+            CONNECTION => self.connection = true,
+            _ => self.keep_alive |= *name == KEEP_ALIVE,
+        }
     }
-    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if bodiless || status.is_informational() || asked == Method::HEAD {
-        return Ok(Length::Known(0));
+
+    fn length(
+        self,
+        status: StatusCode,
+        version: Version,
+        headers: &HeaderMap,
+        asked: &Method,
+    ) -> Result<Length, BadReply> {
+        // What says two things is refused even where neither counts.
+        if self.coding {
+            check_coding(headers)?;
+            if self.length {
+                return Err(BadReply::TwoLengths);
+            }
+        }
+        let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if bodiless || status.is_informational() || asked == Method::HEAD {
+            return Ok(Length::Known(0));
+        }
+        match self {
+            // HTTP/1.0 knows no transfer codings.
+            Self { coding: true, .. } if version == Version::HTTP_10 => Err(BadReply::Coding),
+            Self { coding: true, .. } => Ok(Length::Chunked),
+            Self { length: true, .. } => content_length(headers).map(Length::Known),
+            _ => Ok(Length::UntilClose),
+        }
     }
-    match content_length(headers)? {
-        Some(length) => Ok(Length::Known(length)),
-        // HTTP/1.0 knows no transfer codings.
-        None if chunked && version == Version::HTTP_10 => Err(BadReply::Coding),
-        None if chunked => Ok(Length::Chunked),
-        None => Ok(Length::UntilClose),
+
+    /// Whether the connection may carry another request (RFC 9112, section 9.3).
+    fn stays(self, version: Version, headers: &HeaderMap) -> bool {
+        let says = |option| self.connection && says(headers, option);
+        !says("close") && (version == Version::HTTP_11 || says("keep-alive"))
     }
 }
 
 /// A coding that is not undone here is read otherwise by other programs.
-fn is_chunked(headers: &HeaderMap) -> Result<bool, BadReply> {
+fn check_coding(headers: &HeaderMap) -> Result<(), BadReply> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let Some(first) = codings.next() else { return Ok(false) };
-    if codings.next().is_some() || !first.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
-        return Err(BadReply::Coding);
+    match (codings.next(), codings.next()) {
+        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(BadReply::Coding),
     }
-    Ok(true)
 }
 
 /// One number, however often it is said (RFC 9112, section 6.3).
-fn content_length(headers: &HeaderMap) -> Result<Option<u64>, BadReply> {
+fn content_length(headers: &HeaderMap) -> Result<u64, BadReply> {
     let mut found = None;
     for value in headers.get_all(CONTENT_LENGTH) {
         for said in value.as_bytes().split(|&byte| byte == b',') {
@@ -155,7 +196,15 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, BadReply> {
             }
         }
     }
-    Ok(found)
+    found.ok_or(BadReply::ContentLength)
+}
+
+/// How long the peer keeps a connection that has nothing to do. Less than it says, as what it counts from
+/// came before.
+fn keeps_for(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(&KEEP_ALIVE)?.to_str().ok()?;
+    let seconds = value.split(',').find_map(|part| part.trim().strip_prefix("timeout=")?.parse::<u32>().ok())?;
+    Some(Duration::from_secs(u64::from(seconds)) * 4 / 5)
 }
 
 /// Digits and nothing else.
@@ -167,14 +216,6 @@ pub(super) fn decimal(text: &[u8]) -> Option<u64> {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         number.checked_mul(10)?.checked_add(digit)
     })
-}
-
-/// Whether the connection may carry another request (RFC 9112, section 9.3).
-fn stays(version: Version, headers: &HeaderMap) -> bool {
-    match version {
-        Version::HTTP_11 => !says(headers, "close"),
-        _ => says(headers, "keep-alive") && !says(headers, "close"),
-    }
 }
 
 /// Whether `Connection` has this option.

@@ -9,14 +9,17 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName,
-    header::{self, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING},
+    header::{self, CONNECTION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING},
     request::Parts as Head,
     uri::Authority,
 };
 use http_body::{Body as _, Frame};
 use tokio::io::AsyncWrite;
 
-use super::{head::decimal, out::Out};
+use super::{
+    head::{decimal, says},
+    out::Out,
+};
 use crate::{BodyError, RequestBody, body::Parts};
 
 /// A request on its way out.
@@ -24,6 +27,7 @@ pub(super) struct Sending {
     out: Out,
     /// What is still to be pulled.
     body: Option<Pulled>,
+    stays: bool,
 }
 
 struct Pulled {
@@ -63,18 +67,30 @@ impl Sending {
             let named = head.uri.authority().or(authority).map_or("", Authority::as_str);
             write_field(&mut text, HOST.as_str(), named.as_bytes());
         }
-        // How long the body is, is said anew.
-        write_fields(&mut text, &head.headers, |name| name != CONTENT_LENGTH && name != TRANSFER_ENCODING);
+        let (mut length, mut connection) = (false, false);
+        write_fields(&mut text, &head.headers, |name| match *name {
+            // How long the body is, is said anew.
+            CONTENT_LENGTH => {
+                length = true;
+                false
+            }
+            TRANSFER_ENCODING => false,
+            _ => {
+                connection |= *name == CONNECTION;
+                true
+            }
+        });
+        let stays = !(connection && says(&head.headers, "close"));
         match body {
             Parts::Whole(bytes) => {
                 // None at all and one without bytes are told apart, as they came.
-                if !bytes.is_empty() || head.headers.contains_key(CONTENT_LENGTH) {
+                if !bytes.is_empty() || length {
                     write_length(&mut text, bytes.len() as u64);
                 }
                 text.extend_from_slice(b"\r\n");
                 let mut out = Out::new(text);
                 out.data(bytes, b"");
-                Self { out, body: None }
+                Self { out, body: None, stays }
             }
             Parts::Stream(source) => {
                 let framing = Framing::of(&source, &head.headers);
@@ -83,9 +99,14 @@ impl Sending {
                     Framing::Chunked(_) => write_field(&mut text, TRANSFER_ENCODING.as_str(), b"chunked"),
                 }
                 text.extend_from_slice(b"\r\n");
-                Self { out: Out::new(text), body: Some(Pulled { source, framing }) }
+                Self { out: Out::new(text), body: Some(Pulled { source, framing }), stays }
             }
         }
+    }
+
+    /// Whether the request leaves the connection open.
+    pub(super) fn stays(&self) -> bool {
+        self.stays
     }
 
     /// Whether the kernel has taken anything so far.
@@ -127,9 +148,11 @@ fn write_field(text: &mut Vec<u8>, name: &str, value: &[u8]) {
     text.extend_from_slice(b"\r\n");
 }
 
-fn write_fields(text: &mut Vec<u8>, headers: &HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
-    for (name, value) in headers.iter().filter(|(name, _)| goes(name)) {
-        write_field(text, name.as_str(), value.as_bytes());
+fn write_fields(text: &mut Vec<u8>, headers: &HeaderMap, mut goes: impl FnMut(&HeaderName) -> bool) {
+    for (name, value) in headers {
+        if goes(name) {
+            write_field(text, name.as_str(), value.as_bytes());
+        }
     }
 }
 

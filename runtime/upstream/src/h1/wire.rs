@@ -6,14 +6,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
 use tidegate_telemetry::clock;
 use tokio::net::TcpStream;
 
 use super::reader::Reader;
 use crate::Config;
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// A connection that is not in the middle of a request, or is in the hand of the one that it carries.
 #[derive(Debug)]
@@ -56,15 +53,9 @@ impl Wire {
             && matches!(self.stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// How long the peer keeps a connection that has nothing to do. Less than it says, as what it counts
-    /// from came before.
-    pub(super) fn learn(&mut self, headers: &HeaderMap) {
-        let Some(value) = headers.get(&KEEP_ALIVE).and_then(|value| value.to_str().ok()) else { return };
-        let seconds = value.split(',').find_map(|part| part.trim().strip_prefix("timeout=")?.parse::<u32>().ok());
-        if let Some(seconds) = seconds {
-            let said = Duration::from_secs(u64::from(seconds)) * 4 / 5;
-            self.keep_for = Some(self.keep_for.map_or(said, |most| most.min(said)));
-        }
+    /// The peer keeps it for no longer than this, if it says so.
+    pub(super) fn learn(&mut self, keeps_for: Option<Duration>) {
+        self.keep_for = keeps_for.into_iter().chain(self.keep_for).min();
     }
 
     /// Its request is over. Whether it may carry another: nothing came that nobody asked for.
