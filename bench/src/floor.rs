@@ -1,5 +1,6 @@
 //! The floor: what a proxy costs that translates nothing. hyper in front, one h2 connection behind; over
-//! HTTP/1.1 a fixed request and a fixed answer for each scenario, over HTTP/2 what came.
+//! HTTP/1.1 a fixed request and a fixed answer for each scenario, over HTTP/2 what came. Of plain HTTP it
+//! does not even read what it carries: two reads and two writes are what no proxy can do without.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -14,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::scenario::Scenario;
@@ -23,6 +25,7 @@ use crate::upstream::collect;
 type Whole = WithTrailers<Full<Bytes>, std::future::Ready<Option<Result<HeaderMap, Infallible>>>>;
 
 struct Hop {
+    address: String,
     upstream: h2::client::SendRequest<Bytes>,
     /// gRPC request and JSON answer of each scenario, by its gRPC path.
     fixed: HashMap<&'static str, (Bytes, Bytes)>,
@@ -33,6 +36,7 @@ struct Hop {
 /// # Errors
 /// The upstream cannot be reached, or the listener fails.
 pub async fn serve(listener: TcpListener, upstream: &str) -> Result<()> {
+    let address = upstream.to_owned();
     let socket = TcpStream::connect(upstream).await?;
     socket.set_nodelay(true)?;
     let (upstream, connection) = h2::client::Builder::new()
@@ -48,7 +52,7 @@ pub async fn serve(listener: TcpListener, upstream: &str) -> Result<()> {
             (scenario.grpc_path(), (scenario.grpc_request(), answer))
         })
         .collect();
-    let hop = Rc::new(Hop { upstream, fixed });
+    let hop = Rc::new(Hop { address, upstream, fixed });
     loop {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
@@ -70,6 +74,9 @@ async fn serve_connection(hop: Rc<Hop>, socket: TcpStream) -> Result<()> {
         let builder = http2::Builder::new(LocalExecutor);
         return Ok(builder.serve_connection(TokioIo::new(socket), service).await?);
     }
+    if is_plain(&socket).await? {
+        return carry(socket, &hop.address).await;
+    }
     let service = service_fn(move |request| call(Rc::clone(&hop), request));
     Ok(http1::Builder::new().serve_connection(TokioIo::new(socket), service).await?)
 }
@@ -80,6 +87,31 @@ async fn is_preface(socket: &TcpStream) -> Result<bool> {
         tokio::task::yield_now().await;
     }
     Ok(first == *b"PRI")
+}
+
+/// Whether the request is of the plain scenario. The load sends a head whole.
+async fn is_plain(socket: &TcpStream) -> Result<bool> {
+    let mut first = [0; PLAIN.len()];
+    let count = socket.peek(&mut first).await?;
+    Ok(first[..count] == *PLAIN)
+}
+
+const PLAIN: &[u8] = b"GET /plain/";
+
+/// Requests and answers by turns, each of which comes in one piece.
+async fn carry(mut client: TcpStream, upstream: &str) -> Result<()> {
+    let mut server = TcpStream::connect(upstream).await?;
+    server.set_nodelay(true)?;
+    let mut bytes = vec![0; 16 * 1024];
+    loop {
+        let count = client.read(&mut bytes).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        server.write_all(&bytes[..count]).await?;
+        let count = server.read(&mut bytes).await?;
+        client.write_all(&bytes[..count]).await?;
+    }
 }
 
 /// A native call, as it came, in both directions.

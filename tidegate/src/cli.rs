@@ -28,8 +28,9 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// What to log: a level (error, warn, info, debug, trace, off), or levels by module, as in
-    /// `info,h2=debug`. Logs go to standard error: for people on a terminal, else as JSON.
+    /// What to log: a level (error, warn, info, debug, off), or levels by module, as in `info,h2=debug`;
+    /// `trace` says more than `debug` in debug builds alone. Logs go to standard error: for people on a
+    /// terminal, else as JSON.
     /// [default: info; error for commands that do not serve]
     #[arg(long, global = true, value_name = "LEVEL", value_parser = targets)]
     log: Option<Targets>,

@@ -2,7 +2,7 @@
 //! should have sent something.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
@@ -130,9 +130,9 @@ impl Watch {
         }
     }
 
-    /// Waits for the first sign of a reply.
-    pub(crate) async fn first<F: Future>(mut self, future: F) -> Result<F::Output, Over> {
-        let mut future = pin!(future);
+    /// Waits for the first sign of a reply. The future is pinned by whoever has it: taken by value it would
+    /// have room here too.
+    pub(crate) async fn first<F: Future>(mut self, mut future: Pin<&mut F>) -> Result<F::Output, Over> {
         poll_fn(|context| match future.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending => self.poll_over(context).map(Err),

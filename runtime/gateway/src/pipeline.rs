@@ -30,6 +30,7 @@ use http::{Request, Response, Uri, request};
 use native::Protocol;
 use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use tidegate_transcode::Miss;
@@ -152,8 +153,14 @@ where
     // A stream may have no deadline, but not be silent for ever.
     let watch = |upload| Watch::new(DEFAULT_IDLE_TIMEOUT, None, upload);
     let reply = match (routed.matched.binding.server_streaming, exchange.upload()) {
-        (true, upload) => watch(upload).first(call_stream(&*upstream, request, head, &routed, exchange)).await,
-        (false, Some(upload)) => watch(Some(upload)).first(call_whole(&*upstream, request, &routed, exchange)).await,
+        (true, upload) => {
+            let call = pin!(call_stream(&*upstream, request, head, &routed, exchange));
+            watch(upload).first(call).await
+        }
+        (false, Some(upload)) => {
+            let call = pin!(call_whole(&*upstream, request, &routed, exchange));
+            watch(Some(upload)).first(call).await
+        }
         (false, None) => Ok(call_whole(&*upstream, request, &routed, exchange).await),
     };
     reply.unwrap_or_else(|over| Err(native::refuse_over(over)))

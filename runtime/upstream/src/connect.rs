@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::{
     Config, ConnectError, Endpoint, Protocol,
     connection::{self, Established},
-    h1,
+    h1::Wire,
 };
 
 /// A connection, and how many addresses its endpoint has.
@@ -50,7 +50,7 @@ async fn try_address(address: SocketAddr, timeout: Duration, config: &Config) ->
         // Requests are small and answered at once: never wait for more to send.
         socket.set_nodelay(true).map_err(ConnectError::Tcp)?;
         match config.protocol {
-            Protocol::H1 => h1::establish(socket, config).await.map(Established::H1),
+            Protocol::H1 => Ok(Established::H1(Wire::new(socket, config))),
             Protocol::H2 => connection::establish(socket, config).await,
         }
     };

@@ -263,7 +263,7 @@ impl Connection {
     /// Called at regular intervals.
     pub(crate) fn tick(&self, ticks: Ticks) -> Health {
         let probe = match &self.link {
-            Link::H1(wire) => return rested(wire.lock().as_deref_mut()),
+            Link::H1(wire) => return rested(wire.lock().as_deref()),
             Link::H2 { probe, .. } => probe,
         };
         let heard = self.state.heard.swap(false, Relaxed);
@@ -280,7 +280,7 @@ impl Connection {
 }
 
 /// Whether a connection that waits for a request is still worth keeping.
-fn rested(wire: Option<&mut Wire>) -> Health {
+fn rested(wire: Option<&Wire>) -> Health {
     match wire.is_none_or(Wire::is_fresh) {
         true => Health::Fine,
         false => Health::Idle,

@@ -245,21 +245,19 @@ impl Shared {
         let mut moves = 0;
         loop {
             let (wire, slot, target) = self.acquire_wire(deadline).await?;
-            let kept = match &body {
-                Parts::Whole(bytes) if wire.was_used() => Some((Kept::new(&head), bytes.clone())),
+            let again = match &body {
+                Parts::Whole(bytes) if wire.was_used() => Some(bytes.clone()),
                 Parts::Whole(_) | Parts::Stream(_) => None,
             };
-            let outgoing = h1::request(head, body, target.authority.as_ref());
             let deadline = deadline.map(|at| self.deadlines.at(at));
-            let error = match h1::call(wire, outgoing, deadline, slot).await {
+            let error = match h1::call(wire, &mut head, body, target.authority.as_ref(), deadline, slot).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
             moves += 1;
-            let again = error.not_sent() && matches!(error.kind(), Kind::ConnectionLost(_)) && moves <= MOVES_MAX;
-            let Some((kept, bytes)) = kept.filter(|_| again) else { return Err(error) };
+            let may = error.not_sent() && matches!(error.kind(), Kind::ConnectionLost(_)) && moves <= MOVES_MAX;
+            let Some(bytes) = again.filter(|_| may) else { return Err(error) };
             self.stats.resent.fetch_add(1, Relaxed);
-            head = kept.head();
             body = Parts::Whole(bytes);
         }
     }
@@ -272,7 +270,7 @@ impl Shared {
         loop {
             let (slot, target) = self.acquire(None, deadline).await?;
             // A slot whose connection is not given back takes it out of the pool, so that this ends.
-            if let Some(mut wire) = slot.connection.take_wire()
+            if let Some(wire) = slot.connection.take_wire()
                 && (!wire.was_used() || wire.is_fresh())
             {
                 self.keep();

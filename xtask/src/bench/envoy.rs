@@ -156,7 +156,7 @@ impl Rig {
     fn subjects_of(&mut self, scenario: &str) -> Vec<&mut Subject> {
         let Self { subjects, router, traffic, .. } = self;
         if scenario == PLAIN {
-            return std::iter::once(router).chain(traffic).collect();
+            return std::iter::once(router).chain(traffic).chain(subjects.last_mut()).collect();
         }
         let mut of: Vec<&mut Subject> = subjects.iter_mut().collect();
         if scenario == NATIVE {

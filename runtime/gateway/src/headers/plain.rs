@@ -8,11 +8,13 @@ use http::{HeaderValue, Version};
 ///
 /// `te: trailers` is said anew: it holds from us to the upstream, as whatever comes is passed on.
 pub(crate) fn strip_request(headers: &mut HeaderMap, upstream: Version) {
-    let trailers = headers.get_all(TE).iter().any(|value| {
-        let codings = value.as_bytes().split(|&byte| byte == b',');
-        codings.map(<[u8]>::trim_ascii).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+    let mut te = false;
+    let gone = gone(headers, |name| {
+        te |= *name == TE;
+        is_of_hop(name.as_str()) || matches!(name.as_str(), "expect" | "proxy-authorization")
     });
-    strip(headers, |name| is_of_hop(name) || matches!(name, "expect" | "proxy-authorization"));
+    let trailers = te && takes_trailers(headers);
+    remove(headers, gone);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         if upstream < Version::HTTP_2 {
@@ -21,9 +23,17 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, upstream: Version) {
     }
 }
 
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    headers.get_all(TE).iter().any(|value| {
+        let codings = value.as_bytes().split(|&byte| byte == b',');
+        codings.map(<[u8]>::trim_ascii).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+    })
+}
+
 /// Takes out of a reply what was for us alone.
 pub(crate) fn strip_reply(headers: &mut HeaderMap) {
-    strip(headers, is_of_hop);
+    let gone = gone(headers, |name| is_of_hop(name.as_str()));
+    remove(headers, gone);
 }
 
 /// Asks the next hop to change the protocol of the connection, or says that it does.
@@ -37,13 +47,24 @@ fn is_of_hop(name: &str) -> bool {
     is_hop(name) && name != "trailer"
 }
 
-/// Removes those names, and those that `Connection` says.
-fn strip(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
-    let nominated = headers.get(CONNECTION).map(|_| Nominated::new(headers));
-    let nominates = |name: &HeaderName| nominated.as_ref().is_some_and(|nominated| nominated.holds(name));
-    let ours = |name: &str| name.starts_with("tidegate-");
-    let gone = headers.keys().filter(|name| goes(name.as_str()) || ours(name.as_str()) || nominates(name));
-    let gone: Vec<HeaderName> = gone.cloned().collect();
+/// Those names, ours, and those that `Connection` says: found in one pass, most often none.
+fn gone(headers: &HeaderMap, mut goes: impl FnMut(&HeaderName) -> bool) -> Vec<HeaderName> {
+    let mut connection = false;
+    let mut gone = Vec::new();
+    for name in headers.keys() {
+        connection |= *name == CONNECTION;
+        if goes(name) || name.as_str().starts_with("tidegate-") {
+            gone.push(name.clone());
+        }
+    }
+    if connection {
+        let nominated = Nominated::new(headers);
+        gone.extend(headers.keys().filter(|name| nominated.holds(name)).cloned());
+    }
+    gone
+}
+
+fn remove(headers: &mut HeaderMap, gone: Vec<HeaderName>) {
     for name in gone {
         headers.remove(name);
     }

@@ -21,6 +21,7 @@ use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, TE};
 use http::{Method, Request, Response, StatusCode, Version, request as http_request};
 use http_body::Body;
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 use tidegate_transcode::{Code, Status};
 use tidegate_upstream::{CallError, RequestBody};
@@ -119,7 +120,8 @@ where
     exchange.calling(&routed.route.breakers, index)?;
     let reply = if routed.streams() {
         let watch = exchange.watch();
-        watch.first(call(&*upstream, request, exchange)).await.unwrap_or_else(|over| Err(refuse_over(over)))?
+        let call = pin!(call(&*upstream, request, exchange));
+        watch.first(call).await.unwrap_or_else(|over| Err(refuse_over(over)))?
     } else {
         call(&*upstream, request, exchange).await?
     };

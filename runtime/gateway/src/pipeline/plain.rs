@@ -21,6 +21,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, request as http_request};
 use http_body::Body;
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_upstream::{Call, RequestBody, Tunnel};
@@ -110,7 +111,7 @@ async fn first<C: Call>(
     let upload = exchange.upload();
     let limit = if exchange.deadline().is_some() { while_sending } else { DEFAULT_TIMEOUT };
     let watch = Watch::new(limit, exchange.deadline(), upload).with_patience(while_sending);
-    match watch.first(call(upstream, request, exchange)).await {
+    match watch.first(pin!(call(upstream, request, exchange))).await {
         Ok(reply) => reply,
         Err(Over::Deadline) => Err(Refusal::new(Answer::Deadline, "the deadline passed before the upstream answered")),
         Err(Over::Silent(limit)) => {

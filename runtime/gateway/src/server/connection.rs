@@ -8,6 +8,7 @@ use crate::phase::Phase;
 use std::rc::Rc;
 use std::time::Duration;
 use tidegate_telemetry::metrics::limits::Limit;
+use tidegate_telemetry::random;
 use tokio::net::TcpStream;
 
 /// What every h2 client sends first (RFC 9113, section 3.4); no h1 method begins like it.
@@ -59,4 +60,10 @@ async fn speaks_h2(stream: &TcpStream) -> std::io::Result<bool> {
         }
         seen = count;
     }
+}
+
+/// Less up to a tenth, so that clients that came together do not leave together.
+pub(super) fn jittered(age: Duration) -> Duration {
+    let tenth = u64::try_from(age.as_millis() / 10).unwrap_or(u64::MAX);
+    age.saturating_sub(Duration::from_millis(random::below(tenth)))
 }

@@ -4,7 +4,7 @@ mod body;
 mod head;
 mod refused;
 
-use super::h2::jittered;
+use super::connection::jittered;
 use super::lingering::Lingering;
 use super::patience::{Activity, InFlight, Observed, PARK_AFTER, Patience, Verdict};
 use super::worker::Shared;

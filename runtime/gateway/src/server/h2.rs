@@ -37,8 +37,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use traffic::{Refused, Socket, Traffic};
 use watch::{Verdict, Watch};
 
-pub(super) use watch::jittered;
-
 /// The body of a reply.
 type Reply = ReplyBody<BodyOf<Pools>>;
 

@@ -25,6 +25,9 @@ use tokio::time::Sleep;
 /// After this time of idleness a connection is put aside with less than it needs at work.
 pub(super) const PARK_AFTER: Duration = Duration::from_millis(250);
 
+/// An answer of this size is copied into one piece: the system call that gathers costs more than that.
+const GATHER_BYTES: usize = 1024;
+
 /// What a connection is doing, as its socket and its service tell.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
@@ -260,7 +263,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
+        let written = if bytes <= GATHER_BYTES {
+            let mut gathered = [0; GATHER_BYTES];
+            let mut at = 0;
+            for slice in slices {
+                gathered[at..at + slice.len()].copy_from_slice(slice);
+                at += slice.len();
+            }
+            Pin::new(&mut self.stream).poll_write(context, &gathered[..at])
+        } else {
+            Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        };
         self.activity.wrote(written)
     }
 

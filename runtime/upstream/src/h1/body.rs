@@ -9,15 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use tokio::task::AbortHandle;
+use tokio::net::tcp::OwnedReadHalf;
 
-use super::{
-    Wire,
-    call::{closed, explain},
-    sending::Progress,
-    tunnel::Tunnel,
-};
+use super::{Wire, decode::Decoder, reader::Reader, sending::Sending, tunnel::Tunnel, upload::Upload};
 use crate::{CallError, Kind, deadline::Deadline, endpoint::Slot};
 
 /// The body of a reply over HTTP/1.1. Dropping it before its end closes the connection.
@@ -33,59 +27,56 @@ enum State {
 }
 
 struct Open {
-    incoming: Incoming,
     link: Link,
-    progress: Option<Arc<Progress>>,
+    decoder: Decoder,
     deadline: Option<Deadline>,
     slot: Slot,
     /// Whether a data frame was read.
     began: bool,
 }
 
-/// Who drives the connection.
+/// Who has the connection.
 pub(super) enum Link {
     /// Whoever reads the body.
-    Wire(Box<Wire>),
-    /// A task, for a request that is still being sent.
-    Task { _ends: Task },
+    Wire {
+        wire: Box<Wire>,
+        /// It may carry another request.
+        stays: bool,
+    },
+    /// That one reads, and a task still sends; it is not used again.
+    Apart { socket: OwnedReadHalf, reader: Reader, upload: Upload },
 }
-
-/// Ends when dropped, and the connection with it.
-pub(super) struct Task(AbortHandle);
 
 impl Link {
-    /// A connection that is not used again: it goes on until both sides are done.
-    pub(super) fn task(wire: Wire) -> Self {
-        let Wire { sender, driver, .. } = wire;
-        let driven = tokio::spawn(async move {
-            // Nothing more will be sent; hyper closes the connection for that once it is done.
-            drop(sender);
-            // What goes wrong is told by the body.
-            let _ = driver.await;
-        });
-        Self::Task { _ends: Task(driven.abort_handle()) }
+    /// A connection on which the rest of a request is still to be sent.
+    pub(super) fn apart(wire: Wire, sending: Sending) -> Self {
+        let Wire { stream, reader, .. } = wire;
+        let (socket, write) = stream.into_split();
+        Self::Apart { socket, reader, upload: Upload::start(sending, write) }
     }
-}
 
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
+    fn poll_part(
+        &mut self,
+        decoder: &mut Decoder,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
+        match self {
+            Self::Wire { wire, .. } => wire.reader.poll_part(&mut wire.stream, decoder, cx),
+            Self::Apart { socket, reader, upload } => match upload.poll_failed(cx) {
+                Poll::Ready(failure) => Poll::Ready(Some(Err(failure))),
+                Poll::Pending => reader.poll_part(socket, decoder, cx),
+            },
+        }
     }
 }
 
 // === impl ReplyBody ===
 
 impl ReplyBody {
-    pub(super) fn new(
-        incoming: Incoming,
-        link: Link,
-        progress: Option<Arc<Progress>>,
-        deadline: Option<Deadline>,
-        slot: Slot,
-    ) -> Self {
+    pub(super) fn new(link: Link, decoder: Decoder, deadline: Option<Deadline>, slot: Slot) -> Self {
         let name = Arc::clone(&slot.connection.endpoint.name);
-        let ended = incoming.is_end_stream();
-        let open = Box::new(Open { incoming, link, progress, deadline, slot, began: false });
+        let ended = decoder.is_over();
+        let open = Box::new(Open { link, decoder, deadline, slot, began: false });
         let mut body = Self { name, state: State::Open(open) };
         if ended {
             body.end();
@@ -117,7 +108,7 @@ impl ReplyBody {
     /// The reply is complete: its connection rests until the next request.
     fn end(&mut self) {
         if let State::Open(open) = mem::replace(&mut self.state, State::Ended)
-            && let Open { link: Link::Wire(mut wire), slot, .. } = *open
+            && let Open { link: Link::Wire { mut wire, stays: true }, slot, .. } = *open
             && wire.rest()
         {
             slot.give_back(wire);
@@ -141,12 +132,6 @@ impl Open {
         }
     }
 
-    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
-        let progress = self.progress.as_deref();
-        let next = Pin::new(&mut self.incoming).poll_frame(cx);
-        next.map(|frame| frame.map(|frame| frame.map_err(|error| explain(error, progress))))
-    }
-
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
         // A body that always has data ready would never come to the check below.
         if self.began
@@ -154,17 +139,8 @@ impl Open {
         {
             return Poll::Ready(Some(Err(error)));
         }
-        // Asking for it is what lets the driver read it.
-        if let Poll::Ready(frame) = self.poll_incoming(cx) {
-            return Poll::Ready(frame);
-        }
-        if let Link::Wire(wire) = &mut self.link {
-            let over = wire.poll(cx);
-            match self.poll_incoming(cx) {
-                Poll::Ready(frame) => return Poll::Ready(frame),
-                Poll::Pending if over.is_ready() => return Poll::Ready(Some(Err(closed()))),
-                Poll::Pending => {}
-            }
+        if let Poll::Ready(part) = self.link.poll_part(&mut self.decoder, cx) {
+            return Poll::Ready(part);
         }
         let error = ready!(self.poll_deadline(cx));
         Poll::Ready(Some(Err(error)))
@@ -180,7 +156,7 @@ impl Body for ReplyBody {
         match ready!(open.poll_next(cx)) {
             Some(Ok(frame)) => {
                 open.began = true;
-                if open.incoming.is_end_stream() {
+                if open.decoder.is_over() {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -199,7 +175,7 @@ impl Body for ReplyBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.state {
-            State::Open(open) => open.incoming.size_hint(),
+            State::Open(open) => open.decoder.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             State::Tunnel(_) | State::Ended => SizeHint::with_exact(0),
         }
     }

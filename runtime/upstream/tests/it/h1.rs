@@ -12,7 +12,9 @@ use tokio::{
     sync::Semaphore,
 };
 
-use crate::support::{Read, ask, data, endpoint, failures, fed, figures, get, in_ms, next_data, post, read, until};
+use crate::support::{
+    Broken, Read, ask, data, endpoint, failures, fed, figures, get, in_ms, next_data, post, read, until,
+};
 
 /// Starts a server that hands each connection, and its number from 0, to a task.
 async fn server<F>(serve: impl Fn(usize, Wire) -> F + Send + 'static) -> Endpoint
@@ -365,4 +367,75 @@ async fn a_server_that_says_when_it_closes_is_believed() {
         assert_eq!(ask(&upstream, get("/")).await.unwrap(), body("ok"));
     }
     assert_eq!(figures(&upstream).connections_opened, 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_does_not_keep_is_not_used_again() {
+    let replies = [
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        // As long as the connection.
+        "HTTP/1.1 200 OK\r\n\r\nok",
+    ];
+    for text in replies {
+        let server = server(move |_, mut wire| async move {
+            wire.head().await;
+            wire.say(text).await;
+            wire.0.shutdown().await.unwrap();
+            wire.closed().await;
+        })
+        .await;
+        let upstream = upstream(server);
+        for _ in 0..2 {
+            assert_eq!(ask(&upstream, get("/")).await.unwrap(), body("ok"), "{text}");
+        }
+        let figures = figures(&upstream);
+        assert_eq!((figures.connections_opened, figures.connections_open, figures.in_flight), (2, 0, 0), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_fails_behind_the_head_of_the_reply_fails_the_call() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let server = server(move |_, mut wire| {
+        let tell = tell.clone();
+        async move {
+            wire.head().await;
+            wire.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n").await;
+            tell.send(wire.closed().await).unwrap();
+        }
+    })
+    .await;
+    let upstream = upstream(server);
+    let (hand, request) = fed();
+    let mut stream = upstream.call(post("/", request), in_ms(20_000)).await.unwrap().into_body();
+    assert_eq!(next_data(&mut stream).await, "one");
+    hand.send(Err(Broken(1))).unwrap();
+    let error = read(stream).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::RequestBody(_)), "{error:?}");
+    // It does not look whole.
+    assert_eq!(told.recv().await.unwrap(), b"");
+    assert_eq!((figures(&upstream).connections_open, figures(&upstream).in_flight), (0, 0));
+}
+
+#[tokio::test]
+async fn large_bodies_cross_whole_in_both_directions() {
+    let server = server(|_, mut wire| async move {
+        loop {
+            let head = wire.head().await;
+            let Some(length) = head.lines().find_map(|line| line.strip_prefix("content-length: ")) else { return };
+            let mut bytes = vec![0; length.parse().unwrap()];
+            wire.0.read_exact(&mut bytes).await.unwrap();
+            wire.say(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len())).await;
+            wire.0.write_all(&bytes).await.unwrap();
+        }
+    })
+    .await;
+    let upstream = upstream(server);
+    for size in [1, 4_096, 4_097, 1_000_000, 10] {
+        let bytes: Bytes = (0..size).map(|at: usize| (at % 251) as u8).collect();
+        let answer = ask(&upstream, post("/", bytes.clone())).await.unwrap();
+        assert!(answer.data == bytes, "{size}");
+    }
+    assert_eq!(figures(&upstream).connections_opened, 1);
 }

@@ -5,6 +5,7 @@
 
 use super::traffic::Traffic;
 use crate::config::Limits;
+use crate::server::connection::jittered;
 use h2::{Ping, PingPong};
 use std::future::Future;
 use std::pin::Pin;
@@ -12,8 +13,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
+use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::limits::Limit;
-use tidegate_telemetry::{clock, random};
 use tokio::time::Sleep;
 
 /// The longest interval: looking more often than this costs too much with many idle connections.
@@ -128,10 +129,4 @@ fn interval(limits: &Limits) -> Duration {
     let timeouts = [limits.headers.timeout, limits.write_timeout, limits.idle_timeout, limits.max_age];
     let shortest = timeouts.into_iter().chain([h2.ping_interval, h2.ping_timeout]).min();
     (shortest.unwrap_or(LOOK_MAX) / 4).clamp(LOOK_MIN, LOOK_MAX)
-}
-
-/// Less up to a tenth, so that clients that came together do not leave together.
-pub(in crate::server) fn jittered(age: Duration) -> Duration {
-    let tenth = u64::try_from(age.as_millis() / 10).unwrap_or(u64::MAX);
-    age.saturating_sub(Duration::from_millis(random::below(tenth)))
 }
