@@ -125,6 +125,9 @@ where
         });
         match event.await {
             Event::Request(request, respond) => {
+                if request.headers().len() > link.limits.headers.max {
+                    link.traffic.large_head();
+                }
                 shared.streams.spawn(stream::serve(request, respond, Rc::clone(&link)));
                 requests += 1;
                 if requests == link.limits.max_requests {

@@ -27,6 +27,9 @@ const BURST: i64 = 1_000;
 const FORGIVEN_PER_SECOND: f64 = 100.0;
 /// What a request earns: its own window updates, a PRIORITY, a PING.
 const EARNED_BY_REQUEST: i64 = 10;
+/// What a head that is too large costs: it takes as long to read as so many frames. A dozen at once is the end; one is
+/// forgiven every second, or for ten requests: a proxy that others share is not cut off for one of them.
+const COST_OF_LARGE_HEAD: i64 = 100;
 /// What a DATA frame of ours earns: a PING and two WINDOW_UPDATE.
 const EARNED_BY_REPLY: i64 = 3;
 /// Requests of which is known whether their end has come. Those that the h2 library refuses are among them.
@@ -40,7 +43,8 @@ pub(super) const RESETS_OVER: Duration = Duration::from_secs(10);
 /// A client that sends too much of what is no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flood {
-    /// PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, empty CONTINUATION, unknown types.
+    /// PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, empty CONTINUATION, unknown types; heads that are too
+    /// large.
     Frames,
     /// RST_STREAM.
     Resets,
@@ -159,6 +163,13 @@ impl Frames {
         }
     }
 
+    /// The head of a request was too large.
+    pub(super) fn large_head(&mut self) {
+        if !self.frames.add(COST_OF_LARGE_HEAD) {
+            self.flood = Some(Flood::Frames);
+        }
+    }
+
     /// What the client did too much of.
     pub(super) fn flood(&self) -> Option<Flood> {
         self.flood
@@ -195,7 +206,7 @@ impl Frames {
             RST_STREAM => {
                 self.ended(stream);
                 self.claim(stream);
-                if !self.resets.add() {
+                if !self.resets.add(1) {
                     self.flood = Some(Flood::Resets);
                 }
             }
@@ -243,7 +254,7 @@ impl Frames {
     }
 
     fn charge(&mut self, empty: bool) {
-        if empty && !self.frames.add() {
+        if empty && !self.frames.add(1) {
             self.flood = Some(Flood::Frames);
         }
     }
@@ -254,14 +265,14 @@ impl Bucket {
         Self { level: 0, size, leak_per_second, since: clock::now() }
     }
 
-    /// Adds one; `false` if it flows over.
-    fn add(&mut self) -> bool {
-        self.level += 1;
+    /// Adds so much; `false` if it flows over.
+    fn add(&mut self, count: i64) -> bool {
+        self.level += count;
         if self.level > self.size {
             let now = clock::now();
             let leaked = (now - self.since).as_secs_f64() * self.leak_per_second;
             self.since = now;
-            self.level = (self.level - leaked as i64).max(1);
+            self.level = (self.level - leaked as i64).max(count);
         }
         self.level <= self.size
     }

@@ -99,6 +99,11 @@ impl Traffic {
         self.frames.borrow_mut().answered(stream, window);
     }
 
+    /// The head of a request was too large.
+    pub(super) fn large_head(&self) {
+        self.frames.borrow_mut().large_head();
+    }
+
     /// What is still to come of a DATA frame that has begun.
     fn data_ahead(&self) -> usize {
         self.frames.borrow().data_ahead()
@@ -128,7 +133,10 @@ impl Traffic {
         }
         let mut refused = self.refused.get();
         match reply {
-            Reply::Headers(_) => refused.too_large += 1,
+            Reply::Headers(_) => {
+                refused.too_large += 1;
+                self.large_head();
+            }
             Reply::Reset(_, code) if code == u32::from(Reason::REFUSED_STREAM) => refused.too_many += 1,
             Reply::Reset(..) => refused.malformed += 1,
         }

@@ -53,6 +53,29 @@ async fn frames_without_a_request_are_a_flood_beyond_the_burst() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn heads_that_are_too_large_are_a_flood_unless_requests_or_time_make_up_for_them() {
+    let large = |frames: &mut Frames| {
+        frames.read(&frame(super::HEADERS, super::END_HEADERS | super::END_STREAM, 5));
+        frames.large_head();
+    };
+    let mut alone = frames(1);
+    (0..11).for_each(|_| large(&mut alone));
+    assert_eq!(alone.flood(), None);
+    large(&mut alone);
+    assert_eq!(alone.flood(), Some(Flood::Frames));
+    let (mut shared, mut slow) = (frames(1), frames(1));
+    for _ in 0..100 {
+        large(&mut shared);
+        (0..10).for_each(|_| {
+            shared.read(&frame(super::HEADERS, super::END_HEADERS | super::END_STREAM, 5));
+        });
+        large(&mut slow);
+        advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!((shared.flood(), slow.flood()), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_answers_our_data_is_no_flood() {
     let mut frames = frames(1);
     for _ in 0..BURST {
