@@ -274,9 +274,14 @@ pub(crate) fn verdict(status: StatusCode, code: Code, reason: Option<&str>, aske
     // A call of a method that there is not is the caller's fault, whatever the number says.
     let failed = match code {
         Code::Unimplemented => false,
-        code => status.is_server_error() || code.http_status().is_server_error(),
+        code => is_failure(status, code),
     };
     Some(failed)
+}
+
+/// Whether an answer says that the service failed, by its status or by its code.
+pub(crate) fn is_failure(status: StatusCode, code: Code) -> bool {
+    status.is_server_error() || code.http_status().is_server_error()
 }
 
 #[cfg(test)]

@@ -16,6 +16,64 @@ use tidegate_source::{Document, MAX_BYTES, Part, Revision};
 /// How long a client has to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What a path names.
+enum Resource<'p> {
+    Dump,
+    Generations,
+    /// By its number.
+    Generation(&'p str),
+    /// `config:…`.
+    Change(&'p str),
+    Routes,
+    Upstreams,
+    LogLevel,
+    Canaries,
+    Canary(&'p str),
+    CanaryCommand(&'p str, canaries::Command),
+    Breakers,
+    Breaker(&'p str),
+    BreakerCommand(&'p str, breakers::Command),
+}
+
+impl<'p> Resource<'p> {
+    fn at(path: &'p str) -> Option<Self> {
+        if path == "/config_dump" {
+            return Some(Self::Dump);
+        }
+        let rest = path.strip_prefix("/api/v1/")?;
+        Some(match rest.split_once('/') {
+            Some(("config", number)) => Self::Generation(number),
+            Some(("canaries", name)) => match canaries::command_of(name) {
+                Some((name, command)) => Self::CanaryCommand(name, command),
+                None => Self::Canary(name),
+            },
+            Some(("breakers", name)) => match breakers::command_of(name) {
+                Some((name, command)) => Self::BreakerCommand(name, command),
+                None => Self::Breaker(name),
+            },
+            _ if rest.starts_with("config:") => Self::Change(rest),
+            Some(_) => return None,
+            None => match rest {
+                "config" => Self::Generations,
+                "routes" => Self::Routes,
+                "upstreams" => Self::Upstreams,
+                "log-level" => Self::LogLevel,
+                "canaries" => Self::Canaries,
+                "breakers" => Self::Breakers,
+                _ => return None,
+            },
+        })
+    }
+
+    fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Change(_) | Self::CanaryCommand(..) | Self::BreakerCommand(..) => &[Method::POST],
+            Self::LogLevel => &[Method::GET, Method::HEAD, Method::POST],
+            _ => &[Method::GET, Method::HEAD],
+        }
+    }
+}
+
 /// Answers a request below `/api/`, or for `/config_dump`.
 pub(super) async fn answer<B>(state: &State, request: Request<B>) -> Answer
 where
@@ -23,22 +81,10 @@ where
 {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let canary = path.strip_prefix("/api/v1/canaries/");
-    let breaker = path.strip_prefix("/api/v1/breakers/");
-    let changes = path.starts_with("/api/v1/config:")
-        || canary.and_then(canaries::command_of).is_some()
-        || breaker.and_then(breakers::command_of).is_some();
-    let reads = matches!(path.as_str(), "/config_dump" | "/api/v1/config" | "/api/v1/routes" | "/api/v1/upstreams")
-        || matches!(path.as_str(), "/api/v1/canaries" | "/api/v1/breakers")
-        || canary.is_some()
-        || breaker.is_some()
-        || path.starts_with("/api/v1/config/");
-    let allowed: &[Method] = match (changes, reads, path.as_str()) {
-        (true, ..) => &[Method::POST],
-        (_, true, _) => &[Method::GET, Method::HEAD],
-        (.., "/api/v1/log-level") => &[Method::GET, Method::HEAD, Method::POST],
-        _ => return error(StatusCode::NOT_FOUND, &format!("there is no `{path}`; see /")),
+    let Some(resource) = Resource::at(&path) else {
+        return error(StatusCode::NOT_FOUND, &format!("there is no `{path}`; see /"));
     };
+    let allowed = resource.methods();
     if !allowed.contains(&head.method) {
         let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
         let message = format!("`{path}` takes {}, not {}", names.join(", "), head.method);
@@ -48,31 +94,23 @@ where
         }
         return answer;
     }
-    if path == "/api/v1/log-level" {
-        return log_level(state, head.method == Method::POST, body).await;
-    }
-    let Some(handle) = &state.shown.handle else {
-        return error(StatusCode::SERVICE_UNAVAILABLE, "the config of this process cannot be changed");
-    };
-    match path.strip_prefix("/api/v1/") {
-        None => dump(handle, None),
-        Some("config") => ok(&shown::generations(handle)),
-        Some("routes") => ok(&shown::routes(handle)),
-        Some("canaries") => canaries::all(handle.gateway()),
-        Some("breakers") => breakers::all(handle.gateway()),
-        Some("upstreams") => ok(&shown::upstreams(handle, &state.shown.schemas, &state.shown.metrics)),
-        Some(rest) => match rest.split_once('/') {
-            Some(("canaries", name)) => match canaries::command_of(name) {
-                Some((name, command)) => canaries::command(handle, name, command).await,
-                None => canaries::one(handle.gateway(), name),
-            },
-            Some(("breakers", name)) => match breakers::command_of(name) {
-                Some((name, command)) => breakers::command(handle.gateway(), name, command),
-                None => breakers::one(handle.gateway(), name),
-            },
-            Some(("config", number)) => dump(handle, Some(number)),
-            _ => change(handle, rest, head.uri.query(), body).await,
-        },
+    match (resource, &state.shown.handle) {
+        (Resource::LogLevel, _) => log_level(state, head.method == Method::POST, body).await,
+        (_, None) => error(StatusCode::SERVICE_UNAVAILABLE, "the config of this process cannot be changed"),
+        (Resource::Dump, Some(handle)) => dump(handle, None),
+        (Resource::Generations, Some(handle)) => ok(&shown::generations(handle)),
+        (Resource::Generation(number), Some(handle)) => dump(handle, Some(number)),
+        (Resource::Change(what), Some(handle)) => change(handle, what, head.uri.query(), body).await,
+        (Resource::Routes, Some(handle)) => ok(&shown::routes(handle)),
+        (Resource::Upstreams, Some(handle)) => {
+            ok(&shown::upstreams(handle, &state.shown.schemas, &state.shown.metrics))
+        }
+        (Resource::Canaries, Some(handle)) => canaries::all(handle.gateway()),
+        (Resource::Canary(name), Some(handle)) => canaries::one(handle.gateway(), name),
+        (Resource::CanaryCommand(name, command), Some(handle)) => canaries::command(handle, name, command).await,
+        (Resource::Breakers, Some(handle)) => breakers::all(handle.gateway()),
+        (Resource::Breaker(name), Some(handle)) => breakers::one(handle.gateway(), name),
+        (Resource::BreakerCommand(name, command), Some(handle)) => breakers::command(handle.gateway(), name, command),
     }
 }
 

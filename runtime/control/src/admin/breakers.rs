@@ -6,9 +6,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tidegate_gateway::Gateway;
-use tidegate_gateway::breakers::{Changed, Command, Guard};
+use tidegate_gateway::breakers::{Changed, Guard};
 use tidegate_telemetry::access_log::rfc3339;
 use tidegate_telemetry::metrics::breakers::Breaker as _;
+
+pub(super) use tidegate_gateway::breakers::Command;
 
 /// All breakers.
 pub(super) fn all(gateway: &Gateway) -> Answer {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use tidegate_gateway::Gateway;
 use tidegate_gateway::canary::{Decided, Figures, Role, Walk};
 use tidegate_telemetry::access_log::rfc3339;
-use tidegate_traffic::plan::{Command, Decision};
+use tidegate_traffic::plan::Decision;
+
+pub(super) use tidegate_traffic::plan::Command;
 
 /// All plans.
 pub(super) fn all(gateway: &Gateway) -> Answer {
