@@ -31,6 +31,8 @@ pub struct Apollo {
     servers: Servers,
     /// What went wrong, one server after the other, since one of them could be used.
     failures: Vec<String>,
+    /// At each of them nobody was there.
+    nobody: bool,
     namespaces: Vec<Namespace>,
     /// What was told last: the parts, or which namespaces there are not.
     told: Option<Result<Vec<Part>, Vec<String>>>,
@@ -48,7 +50,7 @@ impl Apollo {
         let means = Means::new(clock, config.tls.as_ref());
         let namespaces = config.namespaces.iter().cloned().map(Namespace::new).collect();
         let servers = Servers::default();
-        Self { config, name, means, servers, failures: Vec::new(), namespaces, told: None, in_vain: 0 }
+        Self { config, name, means, servers, failures: Vec::new(), nobody: true, namespaces, told: None, in_vain: 0 }
     }
 
     async fn wait(&mut self) -> Result<Document, SourceError> {
@@ -113,6 +115,7 @@ impl Apollo {
     /// Forgives what the server, and others before it, have failed at.
     fn can_be_used(&mut self) {
         self.failures.clear();
+        self.nobody = true;
         self.servers.succeeded();
     }
 
@@ -146,6 +149,7 @@ impl Apollo {
     /// read after it is told.
     fn lost(&mut self, failure: &Failure) -> Result<(), SourceError> {
         self.failures.push(format!("apollo at {}: {failure}", self.servers.shown(&self.config)));
+        self.nobody &= matches!(failure, Failure::Unreachable { .. });
         for namespace in &mut self.namespaces {
             *namespace = Namespace::new(std::mem::take(&mut namespace.name));
         }
@@ -153,7 +157,9 @@ impl Apollo {
             return Ok(());
         }
         self.told = None;
-        Err(SourceError::away(std::mem::take(&mut self.failures).join("; ")))
+        let nobody = std::mem::replace(&mut self.nobody, true);
+        let failures = std::mem::take(&mut self.failures).join("; ");
+        Err(if nobody { SourceError::unreachable(failures) } else { SourceError::away(failures) })
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Etcd {
     turn: usize,
     /// What went wrong, one endpoint after the other, since one of them could be used.
     failures: Vec<String>,
+    /// At each of them nobody was there.
+    nobody: bool,
     watching: Option<Watching>,
     /// Runs since a change that was not told yet.
     settle: Option<Pin<Box<Sleep>>>,
@@ -45,7 +47,7 @@ impl Etcd {
     pub fn new(config: Config) -> Self {
         let name = config.name();
         let config = Arc::new(config);
-        Self { config, name, turn: 0, failures: Vec::new(), watching: None, settle: None, known: Known::default() }
+        Self { config, name, turn: 0, failures: Vec::new(), nobody: true, watching: None, settle: None, known: Known::default() }
     }
 
     async fn wait(&mut self) -> Result<Document, SourceError> {
@@ -83,7 +85,7 @@ impl Etcd {
                     }
                 }
                 Ok(Heard::Compacted) => self.watching = None,
-                Ok(Heard::Alive) => self.failures.clear(),
+                Ok(Heard::Alive) => drop(self.forgive()),
                 Err(failure) => self.lost(&failure)?,
             }
         }
@@ -105,17 +107,26 @@ impl Etcd {
     /// read after it is told.
     fn lost(&mut self, failure: &Failure) -> Result<(), SourceError> {
         self.failures.push(format!("etcd at {}: {failure}", self.endpoint()));
+        self.nobody &= matches!(failure, Failure::Unreachable(_));
         self.watching = None;
         self.turn = self.turn.wrapping_add(1);
         if self.failures.len() < self.config.endpoints.len() {
             return Ok(());
         }
         self.known.tell_again();
-        Err(SourceError::away(std::mem::take(&mut self.failures).join("; ")))
+        let nobody = self.nobody;
+        let failures = self.forgive().join("; ");
+        Err(if nobody { SourceError::unreachable(failures) } else { SourceError::away(failures) })
+    }
+
+    /// Begins to count anew; gives what was counted.
+    fn forgive(&mut self) -> Vec<String> {
+        self.nobody = true;
+        std::mem::take(&mut self.failures)
     }
 
     fn given(&mut self, document: Document) -> Result<Document, SourceError> {
-        self.failures.clear();
+        self.forgive();
         if !document.parts.is_empty() {
             return Ok(document);
         }

@@ -46,8 +46,19 @@ pub struct Revision(String);
 pub struct SourceError {
     /// One sentence, lower case, no full stop: what failed, and with whom.
     pub message: String,
+    /// What that means for whoever asks again.
+    pub why: Why,
+}
+
+/// What it means that a source cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody is there to be asked, which costs nobody anything: ask again soon.
+    Unreachable,
+    /// It was asked in vain, or did not answer: asking often makes it worse.
+    Failed,
     /// The source is there and says that there is no config in it: waiting does not help, somebody must act.
-    pub absent: bool,
+    Absent,
 }
 
 /// What [`ConfigSource::next`] gives.
@@ -136,13 +147,19 @@ impl SourceError {
     /// It cannot be read now.
     #[must_use]
     pub fn away(message: impl Into<String>) -> Self {
-        Self { message: message.into(), absent: false }
+        Self { message: message.into(), why: Why::Failed }
+    }
+
+    /// Nobody is there.
+    #[must_use]
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self { message: message.into(), why: Why::Unreachable }
     }
 
     /// There is no config in it.
     #[must_use]
     pub fn absent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), absent: true }
+        Self { message: message.into(), why: Why::Absent }
     }
 }
 

@@ -34,7 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_gateway::config::{self as gateway, DEFAULT_DRAIN};
-use tidegate_source::{Document, SourceError};
+use tidegate_source::{Document, SourceError, Why};
 
 /// Keys of later versions.
 const LATER: &[&str] = &["limits", "stores", "rate_limit_service", "transactions", "sagas"];
@@ -68,7 +68,7 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Loaded, Report>
 #[must_use]
 pub fn not_read(error: &SourceError) -> Report {
     let diagnostic = Diagnostic::error(error.message.clone());
-    Report::new(vec![match error.absent {
+    Report::new(vec![match error.why == Why::Absent {
         true => diagnostic.help("name it with `-c FILE`"),
         false => diagnostic,
     }])

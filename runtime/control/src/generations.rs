@@ -13,6 +13,7 @@ mod handle;
 mod keeper;
 mod loader;
 mod outlets;
+mod pause;
 mod state;
 
 pub use follow::Following;

@@ -4,7 +4,7 @@ use crate::PATIENCE;
 use std::future::Future;
 use std::time::Duration;
 use tidegate_source::contract::{STORY, Step};
-use tidegate_source::{ConfigSource, Document, SourceError};
+use tidegate_source::{ConfigSource, Document, SourceError, Why};
 use tokio::time::timeout;
 
 /// A system with a place for configs.
@@ -129,7 +129,7 @@ pub async fn tells_again_when_asked<F: Fixture>(fixture: &mut F) {
 pub async fn says_that_there_is_none<F: Fixture>(fixture: &mut F) -> SourceError {
     let mut source = fixture.source();
     let error = soon("that there is none", source.next()).await.expect_err("there is no config");
-    assert!(error.absent, "{error:?}");
+    assert!(error.why == Why::Absent, "{error:?}");
     fixture.write("a.yaml", Some("one"));
     told::<F>(&mut *source, "the first config", &[("a.yaml", "one")]).await;
     error

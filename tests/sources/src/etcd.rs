@@ -8,6 +8,9 @@ use tempfile::TempDir;
 
 use crate::certificates::Certificates;
 
+/// How often a write is given to a leader; each may take etcd's own 7 s to say that it is none.
+const LEADERS: u32 = 20;
+
 /// A member of etcd with a data folder of its own. Port and data stay when it is stopped and started again.
 #[derive(Debug)]
 pub struct Etcd {
@@ -146,6 +149,11 @@ impl Etcd {
     /// # Panics
     /// The client fails.
     pub fn ctl(&self, arguments: &[&str], input: &str) -> String {
+        self.try_ctl(arguments, input).unwrap_or_else(|errors| panic!("etcdctl {arguments:?}: {errors}"))
+    }
+
+    /// The same; what it said if it failed.
+    fn try_ctl(&self, arguments: &[&str], input: &str) -> Result<String, String> {
         use std::io::Write as _;
         let mut command = Command::new(&self.program);
         // Five seconds, which it waits otherwise, can be too short for an election on a busy machine.
@@ -164,14 +172,25 @@ impl Etcd {
         stdin.write_all(input.as_bytes()).expect("etcd's client reads");
         drop(stdin);
         let output = child.wait_with_output().expect("etcd's client ends");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "etcdctl {arguments:?}: {errors}");
-        String::from_utf8(output.stdout).expect("etcd's client prints text")
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(String::from_utf8(output.stdout).expect("etcd's client prints text"))
     }
 
-    /// Writes a key.
+    /// Writes a key. Whether a write is done that a dying leader was given nobody knows: it is written again until one
+    /// says so.
+    ///
+    /// # Panics
+    /// The client fails for another reason, or a leader was not found in some minutes.
     pub fn put(&self, key: &str, value: &str) {
-        self.ctl(&["put", key], value);
+        for _ in 0..LEADERS {
+            match self.try_ctl(&["put", key], value) {
+                Ok(_) => return,
+                Err(errors) => assert!(errors.contains("leader"), "etcdctl put {key}: {errors}"),
+            }
+        }
+        panic!("etcdctl put {key}: no leader")
     }
 
     /// Removes a key.

@@ -1,7 +1,7 @@
 //! Apollo's own server for tests.
 
 use crate::support::source;
-use tidegate_source::{ConfigSource, Part};
+use tidegate_source::{ConfigSource, Part, Why};
 use tidegate_source_rig::apollo;
 use tidegate_source_rig::contract::{self, Fixture, soon, told};
 use tidegate_source_rig::relay::Relay;
@@ -64,14 +64,14 @@ async fn several_namespaces_are_one_config_in_their_order_and_none_may_be_missin
     server.put("B.yaml", "b: \"端点\"\n");
     let mut source = source(&[server.address()], &["a.yaml", "B.yaml"], None);
     let error = soon("that one is missing", source.next()).await.expect_err("it is missing");
-    assert!(error.absent && error.message.ends_with("has no release of a.yaml"), "{error}");
+    assert!(error.why == Why::Absent && error.message.ends_with("has no release of a.yaml"), "{error}");
     server.put("a.yaml", "a");
     let part = |name: &str, text: &str| Part { name: name.into(), text: text.into() };
     let document = soon("both", source.next()).await.expect("both");
     assert_eq!(document.parts, [part("a.yaml", "a"), part("B.yaml", "b: \"端点\"\n")]);
     server.delete("B.yaml");
     let error = soon("that the other is missing", source.next()).await.expect_err("it is missing");
-    assert!(error.absent && error.message.ends_with("has no release of B.yaml"), "{error}");
+    assert!(error.why == Why::Absent && error.message.ends_with("has no release of B.yaml"), "{error}");
 }
 
 #[tokio::test]

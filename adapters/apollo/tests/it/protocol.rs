@@ -4,7 +4,7 @@ use crate::scripted::{Do, Scripted, ok, release, status};
 use crate::support::{config, source};
 use std::time::Duration;
 use tidegate_apollo::{Apollo, Config};
-use tidegate_source::{ConfigSource as _, Document, Revision};
+use tidegate_source::{ConfigSource as _, Document, Revision, Why};
 use tidegate_source_rig::contract::soon;
 
 fn document(key: &str, content: &str) -> Document {
@@ -79,7 +79,7 @@ async fn what_apollo_refuses_is_told_with_what_to_do() {
         let mut source = source(&[server.address()], &["a.yaml"], secret);
         let error = soon("a refusal", source.next()).await.expect_err("it is refused");
         assert_eq!(error.message, format!("apollo at {}: {expected}", server.address()));
-        assert!(!error.absent);
+        assert_eq!(error.why, Why::Failed);
     }
 }
 
@@ -90,7 +90,7 @@ async fn a_namespace_that_is_not_there_is_absent_and_told_when_it_is_released() 
     let mut source = source(&[server.address()], &["a.yaml"], None);
     let error = soon("that it is absent", source.next()).await.expect_err("it is absent");
     let message = format!("apollo at {}: app gateway, cluster default has no release of a.yaml", server.address());
-    assert_eq!((error.message, error.absent), (message, true));
+    assert_eq!((error.message, error.why), (message, Why::Absent));
     assert_eq!(soon("the release", source.next()).await, Ok(document("r1", "one")));
 }
 

@@ -1,7 +1,7 @@
 //! Users and passwords.
 
 use crate::support::{Folder, source};
-use tidegate_source::{ConfigSource as _, Document, Revision};
+use tidegate_source::{ConfigSource as _, Document, Revision, Why};
 use tidegate_source_rig::contract::soon;
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn credentials_may_be_set_before_etcd_asks_for_them_and_a_new_password_is_
     folder.0.kill();
     folder.0.run();
     let error = soon("the lost connection", source.next()).await.expect_err("etcd was stopped");
-    assert!(!error.absent, "{error}");
+    assert_eq!(error.why, Why::Failed, "{error}");
     let again = soon("the config of a locked etcd", source.next()).await.expect("the login");
     assert_eq!(again, Document::whole(again.revision.clone(), "/tidegate/a.yaml", "one"));
 }

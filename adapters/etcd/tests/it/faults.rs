@@ -2,7 +2,7 @@
 
 use crate::support::{Folder, source};
 use tidegate_etcd::Etcd;
-use tidegate_source::{ConfigSource as _, Part};
+use tidegate_source::{ConfigSource as _, Part, Why};
 use tidegate_source_rig::contract::{Fixture as _, soon, told};
 use tidegate_source_rig::etcd;
 use tidegate_source_rig::relay::Relay;
@@ -79,6 +79,21 @@ async fn an_etcd_that_hangs_is_noticed_and_followed_when_it_goes_on() {
     assert_eq!(unanswered.message, format!("etcd at {address}: no answer to reading within 5s"));
     folder.write("a.yaml", Some("two"));
     told::<Folder>(&mut *source, "the change after it", &[("a.yaml", "two")]).await;
+}
+
+#[tokio::test]
+async fn an_etcd_that_is_not_there_is_told_from_one_that_fails() {
+    let Some(mut folder) = Folder::new() else { return };
+    folder.write("a.yaml", Some("one"));
+    let mut source = folder.source();
+    told::<Folder>(&mut *source, "the first state", &[("a.yaml", "one")]).await;
+    folder.0.kill();
+    let mut errors = Vec::new();
+    for _ in 0..3 {
+        errors.push(soon("that it is dead", source.next()).await.expect_err("it is dead").why);
+    }
+    // What ended at first was a watch.
+    assert_eq!(errors, [Why::Failed, Why::Unreachable, Why::Unreachable]);
 }
 
 #[tokio::test]

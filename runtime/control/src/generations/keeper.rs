@@ -4,6 +4,7 @@ use super::follow::{self, Following};
 use super::handle::{self, Handle, Refused};
 use super::loader::{Candidate, Fixed, Loader};
 use super::outlets::Outlets;
+use super::pause::Pause;
 use super::state::{Saved, StateFolder};
 use super::{Attempt, Generation, Standing};
 use crate::canary::Plans;
@@ -13,17 +14,12 @@ use parking_lot::Mutex;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tidegate_gateway::server::Ports;
 use tidegate_gateway::{Gateway, Phase};
 use tidegate_source::{ConfigSource, Document, Part, SourceError};
 use tidegate_telemetry::clock;
 use tokio::sync::{mpsc, oneshot};
 
-/// The pause after a source could not be read; each further failure doubles it.
-const PAUSE_MIN: Duration = Duration::from_millis(250);
-/// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Commands that wait.
 const COMMANDS: usize = 16;
 
@@ -76,8 +72,8 @@ pub struct Keeper {
     said: Option<Vec<Part>>,
     /// Who waits for the source to be read again.
     reloads: Vec<Answer>,
-    /// When the source is asked again after an error, and the pause that this was.
-    pause: Option<(Instant, Duration)>,
+    /// When the source is asked again after an error.
+    pause: Option<Pause>,
 }
 
 pub(super) type Answer = oneshot::Sender<Result<u64, Refused>>;
@@ -196,8 +192,7 @@ impl Keeper {
     }
 
     fn not_read(&mut self, error: &SourceError) {
-        let pause = self.pause.map_or(PAUSE_MIN, |(_, pause)| (2 * pause).min(PAUSE_MAX));
-        self.pause = Some((clock::now() + pause, pause));
+        self.pause = Some(Pause::after(self.pause, error.why, clock::now()));
         self.gateway.telemetry().metrics.config().source_read(false);
         let before = self.standing.trouble.lock().replace(error.message.clone());
         if before.as_ref() != Some(&error.message) {
@@ -315,8 +310,8 @@ fn tell_listeners(before: &[SocketAddr], now: &[SocketAddr]) {
 }
 
 /// The future, but not before the pause is over.
-async fn after<T>(pause: Option<(Instant, Duration)>, future: impl Future<Output = T>) -> T {
-    if let Some((until, _)) = pause {
+async fn after<T>(pause: Option<Pause>, future: impl Future<Output = T>) -> T {
+    if let Some(Pause { until, .. }) = pause {
         tokio::time::sleep_until(until.into()).await;
     }
     future.await
