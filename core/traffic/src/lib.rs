@@ -2,8 +2,8 @@
 //!
 //! **Owns** the normal form of paths ([`NormalPath`]), value matchers ([`ValueMatch`]), the conditions of a
 //! route and the table that finds one ([`Table`]), canary rules ([`Canary`]), the machine that walks a
-//! canary through its steps ([`plan`]), alone or together with other gateways ([`together`]), and
-//! circuit breakers ([`breaker`]).
+//! canary through its steps ([`plan`]), alone, together with other gateways ([`together`]) or cut off
+//! from them ([`apart`]), and circuit breakers ([`breaker`]).
 //!
 //! **Does not** do I/O, look at a clock, draw random numbers (both are arguments), own upstreams, or know http
 //! rules: those are `tidegate-transcode`'s.
@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod apart;
 pub mod breaker;
 mod canary;
 mod conditions;

@@ -5,7 +5,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tidegate_traffic::Share;
-use tidegate_traffic::plan::{BUCKETS, Command, Decision, Phase, Plan, Sample, State};
+use tidegate_traffic::apart::Apart;
+use tidegate_traffic::plan::{BUCKETS, Command, Decision, Failure, Phase, Plan, Sample, Standing, State};
 use tidegate_traffic::ports::{Model, Over, Seen, Told};
 use tidegate_traffic::together::{Round, Then, Writing, ordered, round};
 
@@ -62,6 +63,7 @@ struct Member {
     known: State,
     /// Of the canary and of the stable side.
     fresh: (Sample, Sample),
+    apart: Apart,
     /// What it does next.
     next: Message,
     /// A command that its next look is for.
@@ -85,6 +87,8 @@ struct World {
     made_under: HashMap<usize, u64>,
     counted: HashSet<usize>,
     decisions: Vec<Decision>,
+    /// Halts that began, and those of them that ended by what others saw.
+    halts: (u32, u32),
     violation: Option<String>,
 }
 
@@ -100,6 +104,7 @@ impl Member {
     fn adopt(&mut self, state: State) {
         if state.revision != self.known.revision {
             self.fresh = Default::default();
+            self.apart.turn_page();
         }
         self.known = state;
     }
@@ -120,6 +125,7 @@ impl World {
             made_under: HashMap::new(),
             counted: HashSet::new(),
             decisions: Vec::new(),
+            halts: (0, 0),
             violation: None,
         };
         for _ in 0..3 {
@@ -136,6 +142,7 @@ impl World {
             name: format!("gateway-{}", self.names),
             known: State::begin(self.now),
             fresh: Default::default(),
+            apart: Apart::default(),
             next: Message::Alive,
             wants: None,
             idle_until: self.now,
@@ -163,6 +170,9 @@ impl World {
             if let Some(violation) = self.violation {
                 return Err(violation);
             }
+        }
+        if let Some(member) = self.members.iter().find(|member| member.apart.halted().is_some()) {
+            return Err(format!("{} is halted for ever", member.name));
         }
         let posted = self.board.posted(PLAN).expect("something was decided").state.clone();
         let same = |member: &Member| (member.known.revision, member.known.phase, member.known.step);
@@ -205,6 +215,7 @@ impl World {
     fn call(&mut self, at: usize) {
         let (failed, is_canary) = (self.bits.below(30) == 0, self.bits.below(2) == 0);
         let member = &mut self.members[at];
+        let is_canary = is_canary && member.apart.halted().is_none();
         if self.calls == BUCKETS || !member.known.phase.is_open() {
             return;
         }
@@ -306,15 +317,26 @@ impl World {
                     let revision = seen.posted.as_ref().map_or(0, |posted| posted.state.revision);
                     seen.told.iter_mut().for_each(|piece| piece.told.revision = revision);
                 }
-                let fresh = std::mem::take(&mut member.fresh);
+                let fresh = member.apart.back(std::mem::take(&mut member.fresh));
                 let calls = calls_of(&fresh, &member.known, &seen);
                 let Round { state, then } = round(&plan, &member.known, &seen, fresh, now);
                 member.adopt(state);
+                self.halts.1 += u32::from(member.apart.rounded(&seen, &then));
                 match then {
                     Then::Nothing => Message::Alive,
                     Then::Tell(told) => Message::Tell(told),
                     Then::Write(writing) => Message::Write(writing, calls),
                 }
+            }
+            (Message::Alive | Message::Look, None) => {
+                let fresh = std::mem::take(&mut member.fresh);
+                let before = (member.apart.clone(), fresh.clone());
+                self.halts.0 += u32::from(member.apart.keep(&plan, &member.known, fresh, now).is_some());
+                let halts = member.apart.halted().is_some();
+                if fails(&plan, &member.known, before, now) && !halts {
+                    self.violation = Some(format!("{} goes on with a canary that fails", member.name));
+                }
+                Message::Alive
             }
             (Message::Tell(told), None) if broken == Broken::TellsAgain => Message::Tell(told),
             (Message::Write(writing, _), Some(Answer::Written(true))) => {
@@ -324,6 +346,15 @@ impl World {
             _ => Message::Alive,
         };
     }
+}
+
+/// Whether the canary is not good enough by what one gateway knows.
+fn fails(plan: &Plan, known: &State, (mut apart, fresh): (Apart, (Sample, Sample)), now: Duration) -> bool {
+    let (canary, stable) = apart.back(fresh);
+    let mut state = known.clone();
+    state.canary.add(&canary);
+    state.stable.add(&stable);
+    matches!(plan.standing(&state, now), Standing::Failed(_))
 }
 
 /// The calls that a decision made of this counts.
@@ -344,12 +375,14 @@ fn schedules() -> u64 {
 
 #[test]
 fn there_is_one_line_of_decisions_and_no_call_counts_twice_whatever_happens() {
-    let (mut counted, mut made, mut decisions) = (0, 0, HashSet::new());
+    let (mut counted, mut made, mut decisions, mut halts) = (0, 0, HashSet::new(), (0, 0));
     for seed in 0..schedules() {
         let world = World::new(seed, Broken::Nothing).run().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         (counted, made) = (counted + world.counted.len(), made + world.calls);
         decisions.extend(world.decisions.iter().map(Decision::word));
+        halts = (halts.0 + world.halts.0, halts.1 + world.halts.1);
     }
+    assert!(halts.0 > halts.1 && halts.1 > 0, "{} halts began, and {} ended without a roll-back", halts.0, halts.1);
     assert!(counted * 2 > made, "{counted} of {made} calls were counted");
     for word in ["advanced", "rolled_back", "paused", "resumed", "restarted", "aborted"] {
         assert!(decisions.contains(word), "no schedule has {word}");
@@ -388,4 +421,51 @@ fn a_gateway_that_stops_while_it_leads_is_followed_by_another_and_its_late_decis
     assert!(board.write("second", PLAN, &first.state, &first.over));
     assert!(!board.write("first", PLAN, &late.state, &late.over));
     assert_eq!(board.posted(PLAN).map(|posted| posted.state.phase), Some(Phase::Walking));
+}
+
+#[test]
+fn a_gateway_that_is_cut_off_gives_a_failing_canary_nothing_until_its_reason_was_counted() {
+    let (plan, mut board) = (plan(), Model::new(LIFE));
+    for name in ["leads", "follows"] {
+        board.alive(name);
+    }
+    let (begin, now) = (State::begin(Duration::ZERO), Duration::ZERO);
+    let nothing = || (Sample::default(), Sample::default());
+    let errors = |calls, errors| (Sample { calls, errors, ..Sample::default() }, Sample::default());
+    let leads = |board: &mut Model, fresh| {
+        let seen = board.look("leads", PLAN).expect("it is alive");
+        let round = round(&plan, &begin, &seen, fresh, now);
+        if let Then::Write(writing) = round.then {
+            assert!(board.write("leads", PLAN, &writing.state, &writing.over));
+        }
+    };
+    // A fifth may fail: 3 of 16, and of 18.
+    leads(&mut board, errors(15, 1));
+    let known = board.posted(PLAN).expect("it was written").state.clone();
+
+    let mut apart = Apart::default();
+    assert_eq!(apart.keep(&plan, &known, errors(1, 1), now), None);
+    assert_eq!(apart.halted(), None);
+    let failure = Failure::Errors { errors: 4, calls: 18, allowed: Share::percent(20) };
+    assert_eq!(apart.keep(&plan, &known, errors(2, 2), now), Some(failure));
+    assert_eq!(apart.keep(&plan, &known, errors(1, 1), now), None, "it is told once");
+
+    // It is back, and tells: that alone ends nothing.
+    let seen = board.look("follows", PLAN).expect("it is alive");
+    let told = apart.back(nothing());
+    assert_eq!(told, errors(4, 4));
+    let Round { then, .. } = round(&plan, &known, &seen, told, now);
+    let Then::Tell(told) = &then else { panic!("{then:?}") };
+    board.tell("follows", PLAN, told).expect("it is alive");
+    assert!(!apart.rounded(&seen, &then));
+    let seen = board.look("follows", PLAN).expect("it is alive");
+    assert!(!apart.rounded(&seen, &Then::Nothing));
+    assert_eq!(apart.halted(), Some(failure));
+
+    // Others saw so many good calls that it is good enough.
+    leads(&mut board, errors(85, 0));
+    assert_eq!(board.posted(PLAN).expect("it was written").state.phase, Phase::Walking);
+    let seen = board.look("follows", PLAN).expect("it is alive");
+    assert!(apart.rounded(&seen, &Then::Nothing));
+    assert_eq!(apart, Apart::default());
 }

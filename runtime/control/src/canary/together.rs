@@ -1,7 +1,7 @@
 //! Plans that several gateways walk over a board.
 //!
 //! Each tells the board what it saw, and one decides: the one that holds the tenure. All others do as was decided. While
-//! the board cannot be used every plan stays where it is.
+//! the board cannot be used every plan stays where it is, but a canary that fails here gets nothing from here.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Together {
         let done = match self.board.alive().await {
             Ok(()) => self.share_all(&mut turn, walks).await,
             Err(error) => {
-                walks.iter().for_each(|walk| walk.set_role(Role::CutOff));
+                walks.iter().for_each(|walk| walk.cut_off());
                 Err(error)
             }
         };
@@ -79,7 +79,7 @@ impl Together {
             sharing.spawn(async move {
                 let shared = share(&walk, &*board).await;
                 if shared.is_err() {
-                    walk.set_role(Role::CutOff);
+                    walk.cut_off();
                 }
                 shared
             });

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::canaries::{self, PlanFigures};
+use tidegate_traffic::apart::Apart;
 use tidegate_traffic::plan::{Command, Decision, Event, Phase, Plan, Sample, State, key};
 use tidegate_traffic::ports::Seen;
 use tidegate_traffic::together::{self, Round, Writing};
@@ -38,6 +39,8 @@ pub struct Walk {
 struct Walked {
     state: State,
     role: Role,
+    /// What was seen while the others could not be reached.
+    apart: Apart,
     decisions: VecDeque<Decided>,
     /// Of all decisions, by their word.
     counts: BTreeMap<&'static str, u64>,
@@ -63,6 +66,7 @@ impl Walk {
             walked: Mutex::new(Walked {
                 state,
                 role: Role::Starting,
+                apart: Apart::default(),
                 decisions: VecDeque::new(),
                 counts: BTreeMap::new(),
                 totals: [(0, 0); 2],
@@ -155,7 +159,35 @@ impl Walk {
     /// counted.
     #[must_use]
     pub fn round(&self, seen: &Seen) -> Round {
-        together::round(&self.plan, &self.state(), seen, self.take(), epoch())
+        let fresh = self.take();
+        let mut walked = self.walked.lock();
+        let fresh = walked.apart.back(fresh);
+        let round = together::round(&self.plan, &walked.state, seen, fresh, epoch());
+        if walked.apart.rounded(seen, &round.then) {
+            self.publish(&walked);
+            let (plan, share) = (&*self.name, self.share());
+            tracing::info!(plan, %share, "the canary goes on here as the gateways decide that see all of it");
+        }
+        round
+    }
+
+    /// The others cannot be reached. The plan stays where it is, but a canary that fails by what is known here gets
+    /// nothing from this gateway until they can.
+    pub fn cut_off(&self) {
+        self.set_role(Role::CutOff);
+        let fresh = self.take();
+        let mut walked = self.walked.lock();
+        let walked = &mut *walked;
+        let Some(failure) = walked.apart.keep(&self.plan, &walked.state, fresh, epoch()) else { return };
+        self.publish(walked);
+        let (plan, route, to, reason) = (&*self.name, &*self.route, &*self.to, failure.to_string());
+        tracing::warn!(
+            plan,
+            route,
+            upstream = to,
+            reason,
+            "canary halted here until the other gateways can be reached"
+        );
     }
 
     /// What a command makes of what is on the board. Changes nothing.
@@ -212,14 +244,26 @@ impl Walk {
     }
 
     fn put(&self, walked: &mut Walked, state: State, decision: Option<Decision>) {
-        self.share.store(self.plan.share(&state).billionths(), Ordering::Relaxed);
+        if walked.state.revision != state.revision {
+            walked.apart.turn_page();
+        }
         walked.state = state;
+        self.publish(walked);
         let Some(decision) = decision else { return };
         self.tell(&decision, None);
         *walked.counts.entry(decision.word()).or_default() += 1;
         if decision.changes() {
             walked.remember(Decided { at: clock::wall(), decision, by: None });
         }
+    }
+
+    /// From here on requests are split so.
+    fn publish(&self, walked: &Walked) {
+        self.share.store(self.share_of(walked).billionths(), Ordering::Relaxed);
+    }
+
+    fn share_of(&self, walked: &Walked) -> Share {
+        walked.apart.halted().map_or_else(|| self.plan.share(&walked.state), |_| Share::NONE)
     }
 
     fn tell(&self, decision: &Decision, by: Option<&str>) {
@@ -239,9 +283,10 @@ impl Walk {
         let state = &walked.state;
         let standing = match (state.phase, state.failure) {
             (Phase::RolledBack, Some(failure)) => failure.to_string(),
-            (Phase::Walking | Phase::Paused, _) => match walked.role {
-                Role::CutOff => "the other gateways cannot be reached: it stays where it is".to_owned(),
-                _ => self.plan.standing(state, epoch()).to_string(),
+            (Phase::Walking | Phase::Paused, _) => match (walked.apart.halted(), &walked.role) {
+                (Some(failure), _) => format!("halted here, as the other gateways could not be reached: {failure}"),
+                (None, Role::CutOff) => "the other gateways cannot be reached: it stays where it is".to_owned(),
+                (None, _) => self.plan.standing(state, epoch()).to_string(),
             },
             (phase, _) => phase.to_string(),
         };
@@ -254,7 +299,7 @@ impl Walk {
             phase: state.phase,
             step: state.step,
             steps: self.plan.steps().to_vec(),
-            share: self.plan.share(state),
+            share: self.share_of(&walked),
             entered: SystemTime::UNIX_EPOCH + state.entered,
             standing,
             canary: Figures::from(&state.canary),
@@ -284,7 +329,7 @@ impl canaries::Plan for Walk {
         let [(canary, canary_errors), (stable, stable_errors)] =
             [0, 1].map(|side| (walked.totals[side].0 + waiting[side].0, walked.totals[side].1 + waiting[side].1));
         PlanFigures {
-            share: self.plan.share(&walked.state).ratio(),
+            share: self.share_of(&walked).ratio(),
             step: walked.state.step as u64 + 1,
             steps: self.plan.steps().len() as u64,
             phase: walked.state.phase.word(),

@@ -11,6 +11,8 @@ use tidegate_gateway::snapshot::Schemas;
 use tidegate_gateway::{Gateway, Peer, Snapshot, Telemetry, Upstreams, pipeline};
 use tidegate_telemetry::metrics::Metrics;
 use tidegate_traffic::plan::{Command, Decision, Phase, Plan};
+use tidegate_traffic::ports::{Over, Posted, Seen};
+use tidegate_traffic::together::Then;
 use tidegate_traffic::{Rule, Share, Split, SplitKey, ValueMatch};
 
 /// The upstreams of the config, in its order.
@@ -224,6 +226,51 @@ async fn a_plan_rolls_a_failing_version_back_by_itself() {
             r#"tidegate_canary_plan_share{plan="the-plan"} 0.0"#,
         ]
     );
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_cut_off_sends_a_failing_version_nothing_and_the_plan_stays_where_it_is() {
+    let gateway = gateway(vec![rule("users", by_user(None), Some(plan(&[50, 100])))]);
+    let up = Both::new(bad());
+    let [walk] = &gateway.canaries()[..] else { panic!("one plan") };
+    let walking = walk.state();
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        for user in 0..40 {
+            statuses.push(get(&gateway, &up, &[("x-user-id", &user.to_string())]).await);
+        }
+        statuses
+    };
+    let failed = statuses().await.iter().filter(|status| **status == 500).count();
+    walk.cut_off();
+    assert_eq!((walk.share(), walk.state()), (Share::NONE, walking.clone()));
+    let report = walk.report();
+    let standing = format!(
+        "halted here, as the other gateways could not be reached: {failed} of {failed} calls failed, more than 1%"
+    );
+    assert_eq!((report.phase, report.share, report.standing), (Phase::Walking, Share::NONE, standing));
+    assert_eq!(metrics(&gateway, "tidegate_canary_plan_share"), [r#"tidegate_canary_plan_share{plan="the-plan"} 0.0"#]);
+    assert_eq!(statuses().await, [200; 40]);
+
+    // The others are there again: it tells what it saw, and the one that decides lets it go on.
+    let posted = |version| Posted { state: walking.clone(), version, by: "leads".into() };
+    let seen = |version| Seen { leader: "leads".into(), posted: Some(posted(version)), ..Seen::default() };
+    let Then::Tell(told) = walk.round(&seen(3)).then else { panic!("it has something to tell") };
+    assert_eq!((told.canary.calls, told.canary.errors), (failed as u64, failed as u64));
+    assert_eq!((told.stable.calls, told.stable.errors), (80 - failed as u64, 0));
+    assert_eq!(walk.share(), Share::NONE);
+    assert_eq!(walk.round(&seen(4)).then, Then::Nothing);
+    assert_eq!(walk.share(), Share::percent(50));
+
+    // Once more, and now it decides itself.
+    statuses().await;
+    walk.cut_off();
+    assert_eq!(walk.share(), Share::NONE);
+    let leads = Seen { tenure: Some(1), ..seen(4) };
+    let Then::Write(writing) = walk.round(&leads).then else { panic!("it decides") };
+    assert_eq!(writing.over, Over { version: 4, tenure: Some(1), counted: Vec::new() });
+    walk.adopt(writing.state, writing.decision);
+    assert_eq!((walk.report().phase, walk.share()), (Phase::RolledBack, Share::NONE));
 }
 
 #[tokio::test]
