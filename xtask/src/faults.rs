@@ -1,7 +1,8 @@
-//! `cargo xtask faults`: the gateway while it is stopped, while its upstream dies, and before clients
-//! that hardly read, and while its config changes. Each run has goals; one that is missed fails the task.
+//! `cargo xtask faults`: the gateway while it is stopped, while its upstream dies, wholly or in part, before
+//! clients that hardly read, and while its config changes. Each run has goals; one that is missed fails the task.
 
 mod drain;
+mod endpoints;
 mod memory;
 mod place;
 mod reload;
@@ -35,6 +36,9 @@ pub(crate) struct Args {
     /// Rounds with and without stalled readers.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
+    /// Seconds of each trouble of an endpoint.
+    #[arg(long, default_value_t = 60)]
+    endpoint_seconds: u64,
     /// The cargo profile of the programs; figures count with `release` only.
     #[arg(long, default_value = "release")]
     profile: String,
@@ -53,6 +57,9 @@ pub(crate) enum Fault {
     Reload,
     /// The upstream is killed and started again under 2 000 requests a second.
     Restart,
+    /// One of three endpoints is killed, paused, slow, or fails half of its calls, under 1 000 requests a second;
+    /// then all three are down.
+    Endpoints,
     /// 10 000 idle keep-alive connections.
     Idle,
     /// A client that reads one byte a second of 1 GiB.
@@ -61,7 +68,8 @@ pub(crate) enum Fault {
     Stalled,
 }
 
-const ALL: [Fault; 6] = [Fault::Drain, Fault::Reload, Fault::Restart, Fault::Idle, Fault::SlowReader, Fault::Stalled];
+const ALL: [Fault; 7] =
+    [Fault::Drain, Fault::Reload, Fault::Restart, Fault::Endpoints, Fault::Idle, Fault::SlowReader, Fault::Stalled];
 
 /// Makes the runs and prints what was found beside what was to be found.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
@@ -75,6 +83,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             Fault::Drain => drain::run(&rig, args.drains, &mut report)?,
             Fault::Reload => reload::run(workspace, &rig, args.reloads, &mut report)?,
             Fault::Restart => restart::run(&rig, &mut report)?,
+            Fault::Endpoints => endpoints::run(&rig, args.endpoint_seconds, &mut report)?,
             Fault::Idle => memory::idle(&rig, args.connections, &mut report)?,
             Fault::SlowReader => memory::slow_reader(&rig, &mut report)?,
             Fault::Stalled => stalled::run(&rig, args.rounds, &mut report)?,

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -26,7 +26,18 @@ impl Subject {
     /// A process of ours, which binds a port itself and says in its first line which: the line's first word that
     /// is an address, with or without `http://`.
     pub(crate) fn reporting(name: &'static str, command: &mut Command) -> Result<Self> {
-        let mut process = Running::start(name, command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        Self::started(name, command.stdin(Stdio::null()))
+    }
+
+    /// The same, for one that takes orders.
+    pub(crate) fn taking_orders(name: &'static str, command: &mut Command) -> Result<(Self, ChildStdin)> {
+        let mut subject = Self::started(name, command.stdin(Stdio::piped()))?;
+        let orders = subject.process.take_stdin().context("stdin was piped")?;
+        Ok((subject, orders))
+    }
+
+    fn started(name: &'static str, command: &mut Command) -> Result<Self> {
+        let mut process = Running::start(name, command.stdout(Stdio::piped()))?;
         let stdout = process.take_stdout().context("stdout was piped")?;
         let mut stdout = BufReader::new(stdout);
         let mut line = String::new();

@@ -47,7 +47,16 @@ impl Etcd {
     pub fn new(config: Config) -> Self {
         let name = config.name();
         let config = Arc::new(config);
-        Self { config, name, turn: 0, failures: Vec::new(), nobody: true, watching: None, settle: None, known: Known::default() }
+        Self {
+            config,
+            name,
+            turn: 0,
+            failures: Vec::new(),
+            nobody: true,
+            watching: None,
+            settle: None,
+            known: Known::default(),
+        }
     }
 
     async fn wait(&mut self) -> Result<Document, SourceError> {

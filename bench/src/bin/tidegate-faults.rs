@@ -1,13 +1,16 @@
 //! The parts of the fault runs as processes, one subcommand each; `cargo xtask faults` starts them.
 
+use std::cell::Cell;
 use std::fs::OpenOptions;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tidegate_bench::faults::traffic::{self, Plan, Protocol};
 use tidegate_bench::faults::{quiet, upstream};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
@@ -19,7 +22,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Serve the gRPC upstream; prints the address it listens on.
+    /// Serve the gRPC upstream; prints the address it listens on. Obeys orders on its standard input: `delay MS` and
+    /// `fail PERCENT`.
     Upstream {
         /// Where to listen.
         #[arg(long, default_value = "127.0.0.1:0")]
@@ -57,6 +61,9 @@ enum Role {
         /// What every id begins with.
         #[arg(long, default_value = "r")]
         ids: String,
+        /// POST instead of GET.
+        #[arg(long)]
+        post: bool,
         /// How an answer may end; any other is wrong. Without any, all are right.
         #[arg(long)]
         ends: Vec<String>,
@@ -89,15 +96,28 @@ async fn run(role: Role) -> Result<()> {
             println!("{}", listener.local_addr()?);
             let open = |path| OpenOptions::new().create(true).append(true).open(path);
             let journal = journal.map(open).transpose()?;
-            upstream::serve(listener, upstream::Plan { delay: Duration::from_millis(delay), journal, name }).await
+            let delay = Cell::new(Duration::from_millis(delay));
+            let plan = upstream::Plan { delay, failing: Cell::new(0), calls: Cell::new(0), journal, name };
+            let plan = Rc::new(plan);
+            tokio::task::spawn_local(obey(Rc::clone(&plan)));
+            upstream::serve(listener, plan).await
         }
-        Role::Traffic { address, protocol, connections, rate, streams, seconds, until_refused, ids, ends } => {
+        Role::Traffic { address, protocol, connections, rate, streams, seconds, until_refused, ids, post, ends } => {
             let time = Duration::from_secs_f64(seconds.clamp(0.0, 600.0));
-            let plan = Plan { address, protocol, connections, rate, streams, time, until_refused, ids, ends };
+            let plan = Plan { address, protocol, connections, rate, streams, time, until_refused, ids, post, ends };
             println!("{}", traffic::run(plan).await?.to_json());
             Ok(())
         }
         Role::Idle { address, connections } => quiet::idle(&address, connections).await,
         Role::SlowReaders { address, streams } => quiet::slow_readers(&address, streams).await,
     }
+}
+
+/// Does as the standard input says, for as long as it says anything.
+async fn obey(plan: Rc<upstream::Plan>) -> Result<()> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        plan.obey(line.parse()?);
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use http::Request;
 
 use super::h1::keep_last;
 use super::ledger::Ledger;
-use super::traffic::{Plan, target, within};
+use super::traffic::{Ask, Plan, within};
 
 /// Opens a connection and drives it for as long as anybody uses it; `None` if nobody listens.
 async fn connect(plan: &Plan) -> Option<SendRequest<Bytes>> {
@@ -26,9 +26,14 @@ async fn connect(plan: &Plan) -> Option<SendRequest<Bytes>> {
     }
 }
 
-fn request(target: &str) -> Result<Request<()>> {
-    let request = Request::builder().uri(format!("http://bench.local{target}"));
-    Ok(request.header("accept", "application/x-ndjson").header("x-probe", "1").body(())?)
+fn send(on: &mut SendRequest<Bytes>, ask: Ask) -> Result<ResponseFuture> {
+    let request = Request::builder().method(ask.method).uri(format!("http://bench.local{}", ask.target));
+    let request = request.header("accept", "application/x-ndjson").header("x-probe", "1").body(())?;
+    let (response, mut body) = on.send_request(request, ask.body.is_empty())?;
+    if !ask.body.is_empty() {
+        body.send_data(ask.body.into(), true)?;
+    }
+    Ok(response)
 }
 
 /// One connection, opened again whenever it ends, until there is nothing more to send or nobody listens.
@@ -45,11 +50,11 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
                 }
             };
             let sent = Instant::now();
-            match request(&target(&plan.ids, number)).map(|request| send.send_request(request, true)) {
-                Ok(Ok((response, _))) => {
+            match self::send(&mut send, plan.ask(number)) {
+                Ok(response) => {
                     exchanges.spawn_local(exchange(response, Rc::clone(&ledger), number, sent));
                 }
-                _ => {
+                Err(_) => {
                     ledger.put_back(number);
                     break;
                 }
@@ -95,7 +100,7 @@ pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: &str) {
         let mut last = Vec::new();
         let ended: Result<_> = async {
             let mut send = send.ready().await.context("not sent")?;
-            let (response, _) = send.send_request(request(target)?, true).context("not sent")?;
+            let response = self::send(&mut send, Ask::get(target)).context("not sent")?;
             read(response, |piece| keep_last(&mut last, piece)).await
         }
         .await;

@@ -21,7 +21,8 @@ pub struct Ledger {
     queue: RefCell<VecDeque<u64>>,
     filled: Notify,
     closed: Cell<bool>,
-    samples: RefCell<Vec<(u64, u64, u16)>>,
+    /// When, how long, the status, and which end.
+    samples: RefCell<Vec<(u64, u64, u16, Option<usize>)>>,
     /// Sent, and not answered.
     unanswered: Tally,
     /// 503 whose body is no `google.rpc.Status` with `UNAVAILABLE`, and other answers that are wrong.
@@ -120,15 +121,15 @@ impl Ledger {
 
     /// A request that was sent at this moment was answered now.
     pub(super) fn answered(&self, sent: Instant, status: u16, body: &[u8]) {
-        let end = self.ends.iter().find(|(end, _)| body.ends_with(end.as_bytes()));
-        if let Some((_, seen)) = end {
-            increment(seen);
+        let end = self.ends.iter().position(|(end, _)| body.ends_with(end.as_bytes()));
+        if let Some(end) = end {
+            increment(&self.ends[end].1);
         }
         if !well_formed(status, body) || (status == 200 && end.is_none() && !self.ends.is_empty()) {
             self.wrong.add(format!("{status}: {}", String::from_utf8_lossy(&body[..body.len().min(200)])));
         }
         let at = self.epoch_us + micros(sent.duration_since(self.epoch));
-        self.samples.borrow_mut().push((at, micros(sent.elapsed()), status));
+        self.samples.borrow_mut().push((at, micros(sent.elapsed()), status, end));
     }
 
     pub(super) fn unanswered(&self, number: u64, why: &dyn std::fmt::Display) {

@@ -49,13 +49,24 @@ pub struct Plan {
     pub until_refused: bool,
     /// What every id begins with.
     pub ids: String,
+    /// Calls that must not be made twice: POST instead of GET.
+    pub post: bool,
     /// How an answer may end; if there are none, as it likes.
     pub ends: Vec<String>,
 }
 
-/// The path of the request with this number.
-pub(super) fn target(ids: &str, number: u64) -> String {
-    format!("/v1/items/{ids}-{number}")
+/// A request, for either protocol.
+pub(super) struct Ask {
+    pub(super) method: &'static str,
+    pub(super) target: String,
+    pub(super) body: String,
+}
+
+impl Ask {
+    /// For a stream.
+    pub(super) fn get(target: &str) -> Self {
+        Self { method: "GET", target: target.to_owned(), body: String::new() }
+    }
 }
 
 /// The work, or an error if it hangs.
@@ -64,6 +75,15 @@ pub(super) async fn within<T>(work: impl Future<Output = Result<T>>) -> Result<T
 }
 
 impl Plan {
+    /// The request with this number.
+    pub(super) fn ask(&self, number: u64) -> Ask {
+        let id = format!("{}-{number}", self.ids);
+        if self.post {
+            return Ask { method: "POST", target: "/v1/items".to_owned(), body: format!(r#"{{"id":"{id}"}}"#) };
+        }
+        Ask::get(&format!("/v1/items/{id}"))
+    }
+
     /// A connection to the gateway; `None` when nobody listens and nobody will.
     pub(super) async fn connect(&self) -> Option<TcpStream> {
         loop {

@@ -1,5 +1,6 @@
 //! A gRPC upstream that takes its time and keeps a journal.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Write;
 use std::rc::Rc;
@@ -26,7 +27,11 @@ const NOTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct Plan {
     /// Before it answers a unary call.
-    pub delay: Duration,
+    pub delay: Cell<Duration>,
+    /// How many of a hundred unary calls fail with `UNAVAILABLE`.
+    pub failing: Cell<u32>,
+    /// Where it is among them.
+    pub calls: Cell<u32>,
     /// Where the id of every unary call goes, one a line, before anything else happens. A line that
     /// was written stays, however the process ends.
     pub journal: Option<File>,
@@ -35,12 +40,43 @@ pub struct Plan {
     pub name: Option<String>,
 }
 
+/// An order that an upstream gets while it runs, on a line of its own: `delay 50` (milliseconds), `fail 50` (of a
+/// hundred calls).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// From now on this long.
+    Delay(Duration),
+    /// From now on so many of a hundred.
+    Fail(u32),
+}
+
+impl std::str::FromStr for Order {
+    type Err = anyhow::Error;
+
+    fn from_str(line: &str) -> Result<Self> {
+        match line.split_once(' ') {
+            Some(("delay", ms)) => Ok(Self::Delay(Duration::from_millis(ms.parse()?))),
+            Some(("fail", share)) => Ok(Self::Fail(share.parse()?)),
+            _ => anyhow::bail!("`{line}` is no order"),
+        }
+    }
+}
+
+impl Plan {
+    /// Does as it is told.
+    pub fn obey(&self, order: Order) {
+        match order {
+            Order::Delay(delay) => self.delay.set(delay),
+            Order::Fail(share) => self.failing.set(share),
+        }
+    }
+}
+
 /// Serves h2c until the listener fails. Must run in a [`tokio::task::LocalSet`].
 ///
 /// # Errors
 /// The listener fails.
-pub async fn serve(listener: TcpListener, plan: Plan) -> Result<()> {
-    let plan = Rc::new(plan);
+pub async fn serve(listener: TcpListener, plan: Rc<Plan>) -> Result<()> {
     loop {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
@@ -80,7 +116,16 @@ async fn answer(
         if let Some(mut journal) = plan.journal.as_ref() {
             journal.write_all(format!("{id}\n").as_bytes())?;
         }
-        tokio::time::sleep(plan.delay).await;
+        tokio::time::sleep(plan.delay.get()).await;
+        // Spread evenly: of two every second one.
+        let failing = plan.failing.get();
+        let turn = plan.calls.get() + failing;
+        plan.calls.set(turn % 100);
+        if turn >= 100 {
+            response.headers_mut().insert("grpc-status", HeaderValue::from_static("14"));
+            respond.send_response(response, true)?;
+            return Ok(());
+        }
         let mut send = respond.send_response(response, false)?;
         let mut item = Item { id, ..Item::default() };
         if let Some(name) = &plan.name {

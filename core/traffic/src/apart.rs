@@ -27,12 +27,18 @@ struct Halt {
 impl Apart {
     /// The board cannot be used, and this was seen since it was looked at last; `known` is in force here. Gives the
     /// reason if the canary is halted from now on.
-    pub fn keep(&mut self, plan: &Plan, known: &State, fresh: (Sample, Sample), now: Duration) -> Option<Failure> {
+    pub fn keep(
+        &mut self,
+        plan: &Plan,
+        known: &State,
+        (canary, stable): (&Sample, &Sample),
+        now: Duration,
+    ) -> Option<Failure> {
         if !known.phase.is_open() {
             return None;
         }
-        self.canary.add(&fresh.0);
-        self.stable.add(&fresh.1);
+        self.canary.add(canary);
+        self.stable.add(stable);
         if let Some(halt) = &mut self.halt {
             // What was told may have come or not.
             halt.told = None;

@@ -54,6 +54,8 @@ pub(super) struct Sample {
     /// Until its answer was complete.
     pub(super) took: u64,
     pub(super) status: u16,
+    /// Which of the expected ends it had.
+    pub(super) end: Option<usize>,
 }
 
 impl Rig {
@@ -219,7 +221,8 @@ impl Traffic {
         };
         let sample = |sample: &Value| {
             let status = u16::try_from(sample[2].as_u64()?).ok()?;
-            Some(Sample { at: sample[0].as_u64()?, took: sample[1].as_u64()?, status })
+            let end = sample[3].as_u64().and_then(|end| usize::try_from(end).ok());
+            Some(Sample { at: sample[0].as_u64()?, took: sample[1].as_u64()?, status, end })
         };
         Some(Self {
             samples: found["samples"].as_array()?.iter().map(sample).collect::<Option<_>>()?,
@@ -272,11 +275,12 @@ mod tests {
     fn a_report_of_the_traffic_is_read_whole_or_not_at_all() {
         let tally = json!({"count": 2, "first": ["why"]});
         let mut report = json!({
-            "samples": [[7, 8, 200]], "turned_away": 3, "streams_complete": 4, "streams_with_status": 5, "ends": [1],
+            "samples": [[7, 8, 200, 1], [9, 1, 503, null]], "turned_away": 3, "streams_complete": 4, "streams_with_status": 5, "ends": [1],
             "unanswered": tally, "wrong": tally, "streams_cut": tally,
         });
         let found = Traffic::read(&report).expect("it is whole");
-        assert_eq!(found.samples, [Sample { at: 7, took: 8, status: 200 }]);
+        let refused = Sample { at: 9, took: 1, status: 503, end: None };
+        assert_eq!(found.samples, [Sample { at: 7, took: 8, status: 200, end: Some(1) }, refused]);
         assert_eq!((found.turned_away, found.streams_complete, found.streams_with_status), (3, 4, 5));
         assert_eq!((found.wrong.count, found.wrong.first, found.ends), (2, vec!["why".to_owned()], vec![1]));
         report["samples"][0][2] = json!("200");

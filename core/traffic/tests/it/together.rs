@@ -331,7 +331,7 @@ impl World {
             (Message::Alive | Message::Look, None) => {
                 let fresh = std::mem::take(&mut member.fresh);
                 let before = (member.apart.clone(), fresh.clone());
-                self.halts.0 += u32::from(member.apart.keep(&plan, &member.known, fresh, now).is_some());
+                self.halts.0 += u32::from(member.apart.keep(&plan, &member.known, (&fresh.0, &fresh.1), now).is_some());
                 let halts = member.apart.halted().is_some();
                 if fails(&plan, &member.known, before, now) && !halts {
                     self.violation = Some(format!("{} goes on with a canary that fails", member.name));
@@ -444,11 +444,15 @@ fn a_gateway_that_is_cut_off_gives_a_failing_canary_nothing_until_its_reason_was
     let known = board.posted(PLAN).expect("it was written").state.clone();
 
     let mut apart = Apart::default();
-    assert_eq!(apart.keep(&plan, &known, errors(1, 1), now), None);
+    let keep = |apart: &mut Apart, calls| {
+        let (canary, stable) = errors(calls, calls);
+        apart.keep(&plan, &known, (&canary, &stable), now)
+    };
+    assert_eq!(keep(&mut apart, 1), None);
     assert_eq!(apart.halted(), None);
     let failure = Failure::Errors { errors: 4, calls: 18, allowed: Share::percent(20) };
-    assert_eq!(apart.keep(&plan, &known, errors(2, 2), now), Some(failure));
-    assert_eq!(apart.keep(&plan, &known, errors(1, 1), now), None, "it is told once");
+    assert_eq!(keep(&mut apart, 2), Some(failure));
+    assert_eq!(keep(&mut apart, 1), None, "it is told once");
 
     // It is back, and tells: that alone ends nothing.
     let seen = board.look("follows", PLAN).expect("it is alive");

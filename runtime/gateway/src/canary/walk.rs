@@ -175,10 +175,10 @@ impl Walk {
     /// nothing from this gateway until they can.
     pub fn cut_off(&self) {
         self.set_role(Role::CutOff);
-        let fresh = self.take();
+        let (canary, stable) = self.take();
         let mut walked = self.walked.lock();
         let walked = &mut *walked;
-        let Some(failure) = walked.apart.keep(&self.plan, &walked.state, fresh, epoch()) else { return };
+        let Some(failure) = walked.apart.keep(&self.plan, &walked.state, (&canary, &stable), epoch()) else { return };
         self.publish(walked);
         let (plan, route, to, reason) = (&*self.name, &*self.route, &*self.to, failure.to_string());
         tracing::warn!(

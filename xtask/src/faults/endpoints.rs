@@ -1,0 +1,271 @@
+//! One of three endpoints dies, hangs, becomes slow or fails, and comes back; then all three are down.
+
+use std::io::Write;
+use std::process::{ChildStdin, Command};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::report::Report;
+use super::rig::{Gateway, Rig, Sample, Traffic, ms, now_us, quantile};
+use crate::proc;
+use crate::subject::Subject;
+
+/// What an endpoint takes for a call while it is well, in milliseconds, and while it is slow.
+const WELL_MS: &str = "5";
+const SLOW_MS: u32 = 50;
+const SECOND: Duration = Duration::from_secs(1);
+const NAMES: [&str; 3] = ["a", "b", "c"];
+/// After this long without a hint of the fault it counts as detected.
+const CALM_US: u64 = 1_000_000;
+
+/// What is looked at before the trouble.
+const WARM_US: u64 = 5_000_000;
+
+/// What becomes of the third endpoint, and when that must be detected.
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    name: &'static str,
+    what: What,
+    detected_us: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Killed,
+    Paused,
+    Slow,
+    Failing,
+}
+
+const TROUBLES: [Trouble; 4] = [
+    Trouble { name: "endpoint killed", what: What::Killed, detected_us: 1_000_000 },
+    Trouble { name: "endpoint paused", what: What::Paused, detected_us: 5_000_000 },
+    Trouble { name: "endpoint 10x slower", what: What::Slow, detected_us: 5_000_000 },
+    Trouble { name: "endpoint fails half", what: What::Failing, detected_us: 5_000_000 },
+];
+
+/// An endpoint that can be troubled.
+struct Endpoint {
+    name: &'static str,
+    address: String,
+    running: Option<(Subject, ChildStdin)>,
+}
+
+/// When the endpoint was in trouble, in microseconds of the samples' clock.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    begin: u64,
+    end: u64,
+    /// From here on the calls are counted that show how evenly they are spread.
+    even: u64,
+}
+
+/// Each trouble for as long; a quarter of it before, a third in trouble, the rest after.
+pub(super) fn run(rig: &Rig, seconds: u64, report: &mut Report) -> Result<()> {
+    for trouble in TROUBLES {
+        println!("\n{}: one of three endpoints under 1 000 requests a second", trouble.name);
+        one(rig, trouble, seconds, report)?;
+    }
+    all_down(rig, report)
+}
+
+fn one(rig: &Rig, trouble: Trouble, seconds: u64, report: &mut Report) -> Result<()> {
+    let mut endpoints = start(rig)?;
+    let gateway = gateway(rig, &endpoints)?;
+    let all = Duration::from_secs(seconds);
+    let reading = traffic(rig, &gateway, 1000, all, "r", false)?;
+    let writing = traffic(rig, &gateway, 100, all, "w", true)?;
+    sleep(all / 4);
+    let begin = now_us();
+    endpoints[2].falls_ill(trouble.what)?;
+    let gone = now_us();
+    sleep(all / 3);
+    endpoints[2].recovers(rig, trouble.what)?;
+    let end = now_us();
+    let rest = all - all / 4 - all / 3;
+    sleep(rest / 2);
+    let times = Times { begin, end, even: now_us() };
+    let (reading, writing) = (Traffic::of(reading)?, Traffic::of(writing)?);
+    tell(trouble, &reading, times, report);
+    if trouble.what == What::Killed {
+        let name = trouble.name;
+        let failed = writing.samples.iter().filter(|sample| sample.status != 200);
+        let (in_flight, later): (Vec<&Sample>, Vec<&Sample>) = failed.partition(|sample| sample.at <= gone);
+        report.note(name, "POSTs in flight that failed", in_flight.len());
+        report.goal(name, "other POSTs that failed", "0", later.len(), later.is_empty());
+    }
+    Ok(())
+}
+
+fn tell(trouble: Trouble, traffic: &Traffic, times: Times, report: &mut Report) {
+    let name = trouble.name;
+    let samples = &traffic.samples;
+    let ok = samples.iter().filter(|sample| sample.status == 200).count() as f64;
+    let all = samples.len() as f64 + traffic.unanswered.count as f64;
+    report.note(name, "requests", all);
+    let success = 100.0 * ok / all.max(1.0);
+    report.goal(name, "success", "≥ 99.9 %", format!("{success:.3} %"), success >= 99.9);
+    report.none(name, "requests without an answer", &traffic.unanswered);
+    // Without the first seconds, in which connections are opened.
+    let before = p99(samples, times.begin - times.begin.min(WARM_US), times.begin);
+    report.note(name, "p99 before", ms(before));
+    let goal = format!("≤ {} s", trouble.detected_us / 1_000_000);
+    match detected(samples, times, before) {
+        Some(after) => report.goal(name, "detected after", &goal, ms(after), after <= trouble.detected_us),
+        None => report.goal(name, "detected after", &goal, "never", false),
+    }
+    let after = p99(samples, times.begin + trouble.detected_us, times.end);
+    report.goal(name, "p99 after that", "≤ 2 times", ms(after), after <= 2 * before);
+    let counts: [usize; 3] =
+        std::array::from_fn(|at| samples.iter().filter(|one| one.at >= times.even && one.end == Some(at)).count());
+    let mean = counts.iter().sum::<usize>() as f64 / 3.0;
+    let off = counts.iter().map(|count| (*count as f64 - mean).abs() / mean.max(1.0)).fold(0.0, f64::max);
+    let shown = format!("{counts:?}, {:.1} % off", 100.0 * off);
+    report.goal(name, "calls of each after it recovered", "within 10 %", shown, off <= 0.1 && mean > 0.0);
+}
+
+/// How long after the begin of the trouble it stopped to be felt: all answers are right, and their p99 within twice
+/// what it was, for a second.
+fn detected(samples: &[Sample], times: Times, before: u64) -> Option<u64> {
+    const STEP_US: u64 = 50_000;
+    let mut starts = (times.begin..times.end.saturating_sub(CALM_US)).step_by(STEP_US as usize);
+    let calm = |from: u64| {
+        let now = || samples.iter().filter(move |sample| sample.at >= from && sample.at < from + CALM_US);
+        now().all(|sample| sample.status == 200) && p99(samples, from, from + CALM_US) <= 2 * before
+    };
+    starts.find(|from| calm(*from)).map(|from| from - times.begin)
+}
+
+/// Of the requests that were sent in this time.
+fn p99(samples: &[Sample], from: u64, to: u64) -> u64 {
+    let sent = samples.iter().filter(|sample| (from..to).contains(&sample.at));
+    quantile(sent.map(|sample| sample.took).collect(), 0.99)
+}
+
+fn all_down(rig: &Rig, report: &mut Report) -> Result<()> {
+    const NAME: &str = "all endpoints down";
+    println!("\n{NAME}: under 1 000 requests a second");
+    let mut endpoints = start(rig)?;
+    let gateway = gateway(rig, &endpoints)?;
+    let reading = traffic(rig, &gateway, 1000, 10 * SECOND, "r", false)?;
+    sleep(3 * SECOND);
+    for endpoint in &mut endpoints {
+        endpoint.falls_ill(What::Killed)?;
+    }
+    let down = now_us();
+    let tries = gateway.metric("tidegate_retries_total")?;
+    let traffic = Traffic::of(reading)?;
+    let tries = gateway.metric("tidegate_retries_total")? - tries;
+    let after: Vec<_> = traffic.samples.iter().filter(|sample| sample.at > down).collect();
+    report.none(NAME, "requests without an answer", &traffic.unanswered);
+    let refused = after.iter().filter(|sample| sample.status == 503).count();
+    report.goal(NAME, "503", "all", format!("{refused} of {}", after.len()), refused == after.len() && refused > 0);
+    let p99 = quantile(after.iter().map(|sample| sample.took).collect(), 0.99);
+    report.goal(NAME, "p99 of them", "≤ 50 ms", ms(p99), p99 <= 50_000);
+    let attempts = 1.0 + tries / (after.len() as f64).max(1.0);
+    report.goal(NAME, "attempts for each", "≤ 1.2", format!("{attempts:.2}"), attempts <= 1.2);
+    Ok(())
+}
+
+fn start(rig: &Rig) -> Result<[Endpoint; 3]> {
+    let start = |name| Endpoint::start(rig, name, "127.0.0.1:0");
+    Ok([start(NAMES[0])?, start(NAMES[1])?, start(NAMES[2])?])
+}
+
+fn gateway(rig: &Rig, endpoints: &[Endpoint; 3]) -> Result<Gateway> {
+    let proto = rig.proto().display();
+    let addresses = endpoints.each_ref().map(|endpoint| endpoint.address.as_str()).join(", ");
+    rig.gateway_with(&format!(
+        "upstreams:\n\
+         \x20 items:\n\
+         \x20   endpoints: [{addresses}]\n\
+         \x20   schema: {{ proto: [{proto}] }}\n\
+         \x20   outlier: {{ consecutive_errors: 5, ejection: 3s }}\n\
+         routes:\n\
+         \x20 - service: tidegate.bench.v1.Items\n\
+         \x20   upstream: items\n\
+         \x20   retry: {{ attempts: 3, per_try_timeout: 250ms }}\n"
+    ))
+}
+
+fn traffic(
+    rig: &Rig,
+    gateway: &Gateway,
+    rate: u32,
+    time: Duration,
+    ids: &str,
+    post: bool,
+) -> Result<std::process::Child> {
+    let (rate, seconds) = (rate.to_string(), time.as_secs().to_string());
+    let mut arguments = vec!["--protocol", "h2", "--connections", "8", "--rate", &rate, "--seconds", &seconds];
+    arguments.extend(["--ids", ids]);
+    arguments.extend(post.then_some("--post"));
+    let ends = NAMES.map(|name| format!(r#","title":"{name}","priceCents":"1"}}"#));
+    for end in &ends {
+        arguments.extend(["--ends", end]);
+    }
+    rig.traffic(gateway.address(), &arguments)
+}
+
+impl Endpoint {
+    fn start(rig: &Rig, name: &'static str, listen: &str) -> Result<Self> {
+        let mut command = rig.part("upstream");
+        command.args(["--listen", listen, "--delay", WELL_MS, "--name", name]);
+        let (subject, orders) = Subject::taking_orders("upstream", &mut command)?;
+        Ok(Self { name, address: subject.address.clone(), running: Some((subject, orders)) })
+    }
+
+    fn falls_ill(&mut self, what: What) -> Result<()> {
+        match what {
+            What::Killed => self.running = None,
+            What::Paused => self.signal("-STOP")?,
+            What::Slow => self.order(&format!("delay {SLOW_MS}"))?,
+            What::Failing => self.order("fail 50")?,
+        }
+        Ok(())
+    }
+
+    fn recovers(&mut self, rig: &Rig, what: What) -> Result<()> {
+        match what {
+            What::Killed => *self = Self::start(rig, self.name, &self.address)?,
+            What::Paused => self.signal("-CONT")?,
+            What::Slow => self.order(&format!("delay {WELL_MS}"))?,
+            What::Failing => self.order("fail 0")?,
+        }
+        Ok(())
+    }
+
+    fn signal(&self, signal: &str) -> Result<()> {
+        let (subject, _) = self.running.as_ref().context("it runs")?;
+        proc::run(Command::new("kill").args([signal, &subject.id().to_string()]))
+    }
+
+    fn order(&mut self, order: &str) -> Result<()> {
+        let (_, orders) = self.running.as_mut().context("it runs")?;
+        writeln!(orders, "{order}").context("the endpoint takes no orders")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sample, Times, detected};
+
+    #[test]
+    fn trouble_is_detected_when_it_is_felt_no_more() {
+        let times = Times { begin: 1_000_000, end: 9_000_000, even: 9_000_000 };
+        // A hundred a second; those that are sent between 1 s and 1.5 s take longer.
+        let sample =
+            |at: u64, slow: bool, status: u16| Sample { at, took: if slow { 30 } else { 10 }, status, end: None };
+        let mut samples: Vec<_> = (0..900)
+            .map(|number| number * 10_000)
+            .map(|at| sample(at, (1_000_000..1_500_000).contains(&at), 200))
+            .collect();
+        assert_eq!(detected(&samples, times, 10), Some(500_000));
+        samples[200].status = 503;
+        assert_eq!(detected(&samples, times, 10), Some(1_050_000), "one that fails is felt");
+        samples.iter_mut().for_each(|sample| sample.took = 30);
+        assert_eq!(detected(&samples, times, 10), None);
+    }
+}
