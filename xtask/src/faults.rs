@@ -2,6 +2,7 @@
 //! clients that hardly read, and while its config changes. Each run has goals; one that is missed fails the task.
 
 mod drain;
+mod endpoint;
 mod endpoints;
 mod memory;
 mod place;
@@ -9,6 +10,7 @@ mod reload;
 mod report;
 mod restart;
 mod rig;
+mod slow;
 mod stalled;
 
 use std::path::PathBuf;
@@ -33,7 +35,7 @@ pub(crate) struct Args {
     /// Idle connections.
     #[arg(long, default_value_t = 10_000)]
     connections: u32,
-    /// Rounds with and without stalled readers.
+    /// Rounds with and without stalled readers, and through each gateway before a slow endpoint.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// Seconds of each trouble of an endpoint.
@@ -60,6 +62,8 @@ pub(crate) enum Fault {
     /// One of three endpoints is killed, paused, slow, or fails half of its calls, under 1 000 requests a second;
     /// then all three are down.
     Endpoints,
+    /// One of three endpoints is ten times slower, before us and before Envoy.
+    SlowEndpoint,
     /// 10 000 idle keep-alive connections.
     Idle,
     /// A client that reads one byte a second of 1 GiB.
@@ -84,6 +88,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             Fault::Reload => reload::run(workspace, &rig, args.reloads, &mut report)?,
             Fault::Restart => restart::run(&rig, &mut report)?,
             Fault::Endpoints => endpoints::run(&rig, args.endpoint_seconds, &mut report)?,
+            Fault::SlowEndpoint => slow::run(workspace, &rig, args.rounds, &mut report)?,
             Fault::Idle => memory::idle(&rig, args.connections, &mut report)?,
             Fault::SlowReader => memory::slow_reader(&rig, &mut report)?,
             Fault::Stalled => stalled::run(&rig, args.rounds, &mut report)?,

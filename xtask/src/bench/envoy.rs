@@ -4,7 +4,7 @@
 //! ships switched on and the access log off. Native calls go through an Envoy that only routes. The subjects take turns, round by round, so that what
 //! else the machine does falls on all of them; the medians are compared.
 
-mod config;
+pub(crate) mod config;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     // Ends with this function; the subjects end first.
     let upstream = Subject::reporting("upstream", Command::new(&bench).arg("upstream"))?;
     let start_envoy = |file: &str, descriptors: Option<&Path>| {
-        let config = config::Envoy { descriptors, upstream: &upstream.address };
+        let config = config::Envoy { descriptors, endpoints: &[&upstream.address], balance: "ROUND_ROBIN" };
         Subject::on_free_port("Envoy 1.40", |address| {
             let file = folder.join(file);
             std::fs::write(&file, config.text(address))?;

@@ -1,22 +1,15 @@
 //! One of three endpoints dies, hangs, becomes slow or fails, and comes back; then all three are down.
 
-use std::io::Write;
-use std::process::{ChildStdin, Command};
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use super::endpoint::{self, Endpoint, What};
 use super::report::Report;
 use super::rig::{Gateway, Rig, Sample, Traffic, ms, now_us, quantile};
-use crate::proc;
-use crate::subject::Subject;
 
-/// What an endpoint takes for a call while it is well, in milliseconds, and while it is slow.
-const WELL_MS: &str = "5";
-const SLOW_MS: u32 = 50;
 const SECOND: Duration = Duration::from_secs(1);
-const NAMES: [&str; 3] = ["a", "b", "c"];
 /// After this long without a hint of the fault it counts as detected.
 const CALM_US: u64 = 1_000_000;
 
@@ -31,27 +24,12 @@ struct Trouble {
     detected_us: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
-    Killed,
-    Paused,
-    Slow,
-    Failing,
-}
-
 const TROUBLES: [Trouble; 4] = [
     Trouble { name: "endpoint killed", what: What::Killed, detected_us: 1_000_000 },
     Trouble { name: "endpoint paused", what: What::Paused, detected_us: 5_000_000 },
     Trouble { name: "endpoint 10x slower", what: What::Slow, detected_us: 5_000_000 },
     Trouble { name: "endpoint fails half", what: What::Failing, detected_us: 5_000_000 },
 ];
-
-/// An endpoint that can be troubled.
-struct Endpoint {
-    name: &'static str,
-    address: String,
-    running: Option<(Subject, ChildStdin)>,
-}
 
 /// When the endpoint was in trouble, in microseconds of the samples' clock.
 #[derive(Debug, Clone, Copy)]
@@ -72,11 +50,11 @@ pub(super) fn run(rig: &Rig, seconds: u64, report: &mut Report) -> Result<()> {
 }
 
 fn one(rig: &Rig, trouble: Trouble, seconds: u64, report: &mut Report) -> Result<()> {
-    let mut endpoints = start(rig)?;
+    let mut endpoints = endpoint::three(rig)?;
     let gateway = gateway(rig, &endpoints)?;
     let all = Duration::from_secs(seconds);
-    let reading = traffic(rig, &gateway, 1000, all, "r", false)?;
-    let writing = traffic(rig, &gateway, 100, all, "w", true)?;
+    let reading = endpoint::traffic(rig, gateway.address(), 1000, all, "r", false)?;
+    let writing = endpoint::traffic(rig, gateway.address(), 100, all, "w", true)?;
     sleep(all / 4);
     let begin = now_us();
     endpoints[2].falls_ill(trouble.what)?;
@@ -147,9 +125,9 @@ fn p99(samples: &[Sample], from: u64, to: u64) -> u64 {
 fn all_down(rig: &Rig, report: &mut Report) -> Result<()> {
     const NAME: &str = "all endpoints down";
     println!("\n{NAME}: under 1 000 requests a second");
-    let mut endpoints = start(rig)?;
+    let mut endpoints = endpoint::three(rig)?;
     let gateway = gateway(rig, &endpoints)?;
-    let reading = traffic(rig, &gateway, 1000, 10 * SECOND, "r", false)?;
+    let reading = endpoint::traffic(rig, gateway.address(), 1000, 10 * SECOND, "r", false)?;
     sleep(3 * SECOND);
     for endpoint in &mut endpoints {
         endpoint.falls_ill(What::Killed)?;
@@ -169,11 +147,6 @@ fn all_down(rig: &Rig, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn start(rig: &Rig) -> Result<[Endpoint; 3]> {
-    let start = |name| Endpoint::start(rig, name, "127.0.0.1:0");
-    Ok([start(NAMES[0])?, start(NAMES[1])?, start(NAMES[2])?])
-}
-
 fn gateway(rig: &Rig, endpoints: &[Endpoint; 3]) -> Result<Gateway> {
     let proto = rig.proto().display();
     let addresses = endpoints.each_ref().map(|endpoint| endpoint.address.as_str()).join(", ");
@@ -188,64 +161,6 @@ fn gateway(rig: &Rig, endpoints: &[Endpoint; 3]) -> Result<Gateway> {
          \x20   upstream: items\n\
          \x20   retry: {{ attempts: 3, per_try_timeout: 250ms }}\n"
     ))
-}
-
-fn traffic(
-    rig: &Rig,
-    gateway: &Gateway,
-    rate: u32,
-    time: Duration,
-    ids: &str,
-    post: bool,
-) -> Result<std::process::Child> {
-    let (rate, seconds) = (rate.to_string(), time.as_secs().to_string());
-    let mut arguments = vec!["--protocol", "h2", "--connections", "8", "--rate", &rate, "--seconds", &seconds];
-    arguments.extend(["--ids", ids]);
-    arguments.extend(post.then_some("--post"));
-    let ends = NAMES.map(|name| format!(r#","title":"{name}","priceCents":"1"}}"#));
-    for end in &ends {
-        arguments.extend(["--ends", end]);
-    }
-    rig.traffic(gateway.address(), &arguments)
-}
-
-impl Endpoint {
-    fn start(rig: &Rig, name: &'static str, listen: &str) -> Result<Self> {
-        let mut command = rig.part("upstream");
-        command.args(["--listen", listen, "--delay", WELL_MS, "--name", name]);
-        let (subject, orders) = Subject::taking_orders("upstream", &mut command)?;
-        Ok(Self { name, address: subject.address.clone(), running: Some((subject, orders)) })
-    }
-
-    fn falls_ill(&mut self, what: What) -> Result<()> {
-        match what {
-            What::Killed => self.running = None,
-            What::Paused => self.signal("-STOP")?,
-            What::Slow => self.order(&format!("delay {SLOW_MS}"))?,
-            What::Failing => self.order("fail 50")?,
-        }
-        Ok(())
-    }
-
-    fn recovers(&mut self, rig: &Rig, what: What) -> Result<()> {
-        match what {
-            What::Killed => *self = Self::start(rig, self.name, &self.address)?,
-            What::Paused => self.signal("-CONT")?,
-            What::Slow => self.order(&format!("delay {WELL_MS}"))?,
-            What::Failing => self.order("fail 0")?,
-        }
-        Ok(())
-    }
-
-    fn signal(&self, signal: &str) -> Result<()> {
-        let (subject, _) = self.running.as_ref().context("it runs")?;
-        proc::run(Command::new("kill").args([signal, &subject.id().to_string()]))
-    }
-
-    fn order(&mut self, order: &str) -> Result<()> {
-        let (_, orders) = self.running.as_mut().context("it runs")?;
-        writeln!(orders, "{order}").context("the endpoint takes no orders")
-    }
 }
 
 #[cfg(test)]

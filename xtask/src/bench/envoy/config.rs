@@ -9,7 +9,7 @@ use crate::cache;
 use crate::proc::{self, Workspace};
 
 /// Compiles the bench's service, with its imports, for both.
-pub(super) fn descriptors(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
+pub(crate) fn descriptors(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
     let package = cache::pypi(workspace, cache::PROTOC)?;
     let set = folder.join("items.pb");
     proc::output(
@@ -81,20 +81,23 @@ telemetry:
 
 /// Envoy's.
 #[derive(Debug)]
-pub(super) struct Envoy<'a> {
+pub(crate) struct Envoy<'a> {
     /// The descriptor set; without one it routes and translates nothing.
     pub descriptors: Option<&'a Path>,
-    /// The upstream's address.
-    pub upstream: &'a str,
+    /// The upstream's addresses.
+    pub endpoints: &'a [&'a str],
+    /// How calls are spread over them, in Envoy's word.
+    pub balance: &'a str,
 }
 
 impl Envoy<'_> {
     /// The static bootstrap. The print options are spelled out although they are the defaults,
     /// since the comparison stands on them.
-    pub(super) fn text(&self, address: &str) -> String {
+    pub(crate) fn text(&self, address: &str) -> String {
         let transcoder = self.descriptors.map(transcoder).unwrap_or_default();
         let (host, port) = split(address);
-        let (upstream_host, upstream_port) = split(self.upstream);
+        let Self { balance, .. } = self;
+        let endpoints: String = self.endpoints.iter().copied().map(endpoint).collect();
         format!(
             r#"static_resources:
   listeners:
@@ -124,6 +127,7 @@ impl Envoy<'_> {
   clusters:
   - name: items
     type: STATIC
+    lb_policy: {balance}
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
@@ -132,19 +136,24 @@ impl Envoy<'_> {
       cluster_name: items
       endpoints:
       - lb_endpoints:
-        - endpoint:
-            address: {{ socket_address: {{ address: {upstream_host}, port_value: {upstream_port} }} }}
-  - name: web
+{endpoints}  - name: web
     type: STATIC
     load_assignment:
       cluster_name: web
       endpoints:
       - lb_endpoints:
-        - endpoint:
-            address: {{ socket_address: {{ address: {upstream_host}, port_value: {upstream_port} }} }}
-"#
+{endpoints}"#
         )
     }
+}
+
+fn endpoint(address: &str) -> String {
+    let (host, port) = split(address);
+    format!(
+        "        - endpoint:
+            address: {{ socket_address: {{ address: {host}, port_value: {port} }} }}
+"
+    )
 }
 
 fn transcoder(descriptors: &Path) -> String {
