@@ -56,7 +56,7 @@ fn compile(metrics: &Metrics, change: impl FnOnce(&mut Config)) -> Snapshot {
         routes: vec![route("test.Echo", HostPattern::Any, "stable")],
         ..Config::default()
     };
-    config.routes[0].breaker = Some(settings());
+    config.routes[0].breaker = Some(settings().into());
     change(&mut config);
     let schemas = Schemas::from([("stable".to_owned(), schema(&[("echo.proto", ECHO)]))]);
     Snapshot::compile(config, &schemas, metrics, 1).expect("the config compiles")
@@ -129,6 +129,8 @@ async fn a_service_that_fails_is_not_called_until_probes_end_well() {
         entered("half_open", 1),
         entered("forced_open", 0),
         entered("disabled", 0),
+        format!("tidegate_breaker_fallbacks_total{{{of},with=\"answer\"}} 0"),
+        format!("tidegate_breaker_fallbacks_total{{{of},with=\"upstream\"}} 0"),
     ];
     assert_eq!(lines, want);
     let whys: Vec<String> = gateway.breakers()[0].changes().iter().map(|told| told.change.why.to_string()).collect();
@@ -221,7 +223,7 @@ async fn plain_requests_are_judged_by_their_status() {
         config.routes.clear();
         let forward = Forward { upstream: "stable".into(), ..Forward::default() };
         let mut plain = crate::plain::route("/assets/*", Action::Forward(forward));
-        plain.breaker = Some(settings());
+        plain.breaker = Some(settings().into());
         config.plain.push(plain);
     };
     let gateway = gateway(plain);
@@ -246,7 +248,7 @@ async fn it_outlives_changes_of_the_config_and_takes_on_new_settings() {
     gateway.apply(compile(&metrics, |config| config.routes[0].max_body = Some(7)));
     assert_eq!(state(&gateway), State::Open);
     let calm = Settings { half_open: 1, ..settings() };
-    gateway.apply(compile(&metrics, |config| config.routes[0].breaker = Some(calm)));
+    gateway.apply(compile(&metrics, |config| config.routes[0].breaker = Some(calm.into())));
     assert_eq!(statuses(&gateway, &both(good), "GET /things/7", 1).await, [503]);
     advance(6 * SECOND).await;
     assert_eq!(statuses(&gateway, &both(good), "GET /things/7", 1).await, [200]);
@@ -260,11 +262,11 @@ async fn it_outlives_changes_of_the_config_and_takes_on_new_settings() {
 async fn commands_open_close_and_disable_it() {
     let gateway = gateway(|_| {});
     let guard = Arc::clone(&gateway.breakers()[0]);
-    guard.command(Command::Open);
+    guard.command(None, Command::Open).expect("done");
     let seen = ask(&gateway, &both(good), "GET /things/7").await;
     assert_eq!((seen.status, seen.body), (503, OPEN.replace("5 s", "1 s")));
-    guard.command(Command::Disable);
+    guard.command(None, Command::Disable).expect("done");
     assert_eq!(statuses(&gateway, &both(bad), "GET /things/7", 8).await, [500; 8]);
-    guard.command(Command::Close);
+    guard.command(None, Command::Close).expect("done");
     assert_eq!(statuses(&gateway, &both(bad), "GET /things/7", 5).await, [500, 500, 500, 500, 503]);
 }
