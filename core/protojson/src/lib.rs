@@ -1,7 +1,7 @@
 //! Protobuf's JSON mapping without generated code, without a DOM and without dynamic messages.
 //!
 //! **Owns** compiled descriptors ([`Schema`]) and the three translations over them:
-//! [`json_to_wire`], [`wire_to_json`] and [`reencode()`] (wire to canonical wire).
+//! [`json_to_wire`], [`wire_to_json`] and [`reencode()`] (wire to canonical wire); [`FieldPath`] reads one field.
 //!
 //! **Does not** do I/O, hold message values, know HTTP, or read `.proto` text.
 //!
@@ -17,6 +17,7 @@ mod index;
 mod names;
 mod options;
 mod parse;
+mod pick;
 mod plain;
 mod print;
 mod reencode;
@@ -28,6 +29,7 @@ mod wkt;
 
 pub use options::{ParseOptions, PrintOptions, UnknownFields};
 pub use parse::{ParseError, ParseErrorKind, StringFault, json_to_field, json_to_wire, text_to_field};
+pub use pick::{FieldPath, FieldPathError};
 pub use print::{PrintError, PrintErrorKind, field_to_json, wire_to_json};
 pub use reencode::{ReencodeError, reencode};
 pub use schema::{FieldId, MessageId, Schema, SchemaError};

@@ -20,12 +20,14 @@
 //! of it after it ended. The end of an open interval is spread by up to a tenth.
 //!
 //! [`Machine`] is pure: time and chance are arguments. [`Breaker`] is one that threads share, and whose
-//! [`Permit`]s cannot be lost.
+//! [`Permit`]s cannot be lost. [`Keyed`] has one for each of a bounded number of keys.
 
+mod keyed;
 mod machine;
 mod shared;
 mod window;
 
+pub use keyed::{Keeps, Keyed};
 pub use machine::{Change, Machine, Refusal, State, Ticket, Why};
 pub use shared::{Breaker, Permit};
 

@@ -23,6 +23,8 @@ const MAX_NODES: usize = 250_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) kind: Kind,
+    /// A scalar that is a number or a boolean: it has no quotes.
+    pub(crate) bare: bool,
     /// Of a scalar its text, of a list or mapping its beginning.
     pub(crate) span: Span,
 }
@@ -215,6 +217,7 @@ impl Builder<'_> {
             column: u32::try_from(location.column()).unwrap_or(u32::MAX),
             width: width_of_first_line(text),
         };
+        let bare = matches!(raw.value, Raw::Bare);
         let kind = match raw.value {
             Raw::Null => Kind::Null,
             Raw::Bare => Kind::Scalar(text.to_owned()),
@@ -228,7 +231,7 @@ impl Builder<'_> {
                 self.map(entries)
             }
         };
-        Node { kind, span }
+        Node { kind, bare, span }
     }
 
     fn map(&mut self, raw: Vec<(Spanned<Raw>, Spanned<Raw>)>) -> Kind {

@@ -1,6 +1,7 @@
 //! What the data plane is told to do: plain, validated, without serde. `tidegate_control` fills it in
 //! from the config file; [`crate::snapshot`] compiles it.
 
+mod breaker;
 mod edits;
 mod forward;
 pub mod limits;
@@ -9,6 +10,7 @@ pub(crate) mod template;
 mod traffic;
 mod trust;
 
+pub use breaker::{Breaker, BreakerKey, DEFAULT_MAX_KEYS, Fallback, FallbackAnswer, MAX_KEYS};
 pub use edits::HeaderEdits;
 pub use forward::{Action, Forward, Redirect, Respond, Rewrite, Upgrade};
 pub use limits::Limits;
@@ -207,8 +209,8 @@ pub struct Route {
     pub metadata: Option<MetadataPolicy>,
     /// Of its calls these go elsewhere: the first rule that holds.
     pub canary: Vec<CanaryRule>,
-    /// When its calls are not made any more, for each upstream by itself; `None` is never.
-    pub breaker: Option<tidegate_traffic::breaker::Settings>,
+    /// When its calls are not made any more; `None` is never.
+    pub breaker: Option<Breaker>,
     /// Its place among all routes of the file, plain ones included.
     pub order: usize,
     /// `routes[i].service` in the file.

@@ -8,7 +8,7 @@ mod spans;
 mod trace;
 
 use crate::answer::Refusal;
-use crate::breakers::{self, Admitted, Breakers};
+use crate::breakers::{self, Admitted, Canned, Instead};
 use crate::canary::Chosen;
 use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Limits};
 use crate::deadline::{asked_grpc_timeout, asked_timeout, grpc_timeout_value};
@@ -61,6 +61,10 @@ pub(crate) struct Exchange {
     canary: Option<Chosen>,
     /// That the route's breaker let it pass.
     admitted: Option<Admitted>,
+    /// What answers in place of the upstream that was chosen, if something does.
+    instead: Option<Instead>,
+    /// The answer, if it is one that is always the same.
+    canned: Option<Arc<Canned>>,
     /// The upstream was called: if it does not answer, that is its own fault.
     calling: bool,
     /// How long it took to begin its answer, where that is what a canary is measured by.
@@ -109,6 +113,8 @@ impl Exchange {
             upload: None,
             canary: None,
             admitted: None,
+            instead: None,
+            canned: None,
             calling: false,
             answered: None,
             bytes_out: 0,
@@ -329,17 +335,25 @@ impl Exchange {
         self.bytes_out += bytes as u64;
     }
 
-    /// From here on the upstream with this index in the config is called, if the route's breakers let it pass.
-    ///
-    /// # Errors
-    /// 503 with `Retry-After`.
-    pub(crate) fn calling(&mut self, breakers: &Breakers, upstream: usize) -> Result<(), Refusal> {
-        self.admitted = breakers.admit(upstream)?;
+    /// That a breaker let the call pass, and what answers in place of the upstream that was chosen.
+    pub(crate) fn passed(&mut self, admitted: Option<Admitted>, instead: Option<Instead>) {
+        self.admitted = admitted;
+        self.instead = instead;
+    }
+
+    /// From here on the upstream with this index in the config is called.
+    pub(crate) fn begins_call(&mut self, upstream: usize) {
         self.calling = true;
+        let name = self.instead.map(|_| self.snapshot.config.upstreams[upstream].name.as_str().into());
         if let Some(log) = &mut self.log {
             log.upstream_started = Some(clock::now());
+            log.upstream = name.or(log.upstream.take());
         }
-        Ok(())
+    }
+
+    /// No upstream is called: this is the answer.
+    pub(crate) fn is_answered(&mut self, canned: Arc<Canned>) {
+        self.canned = Some(canned);
     }
 
     /// The call was made, with or without success, at this endpoint.

@@ -158,6 +158,13 @@ fn next_message(deframer: &mut Deframer) -> Result<Option<Bytes>, Status> {
     }
 }
 
+impl Source {
+    /// This message and nothing else.
+    pub(crate) fn once(message: &[u8]) -> Self {
+        Self::Once(Some(message.to_vec()))
+    }
+}
+
 // === impl Reply ===
 
 impl Reply {

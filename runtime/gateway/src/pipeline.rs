@@ -16,6 +16,7 @@ pub(crate) mod stream;
 mod upload;
 
 use crate::answer::{Answer, Refusal};
+use crate::breakers::Go;
 use crate::config::DEFAULT_IDLE_TIMEOUT;
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
@@ -146,10 +147,16 @@ where
     let body_limits = open::body_limits(exchange.limits(), &routed);
     admit::all(head, &routed, body_limits.max_bytes)?;
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, head, peer, exchange);
-    let upstream = upstreams.get(&snapshot, index);
     exchange.set_deadline(head, &routed)?;
     let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
-    exchange.calling(&routed.route.breakers, index)?;
+    let (breakers, rpc) = (&routed.route.breakers, &*routed.matched.binding.rpc);
+    let mut asked = breakers.asked(&head.headers);
+    breakers.look_into(&mut asked, rpc, &routed.route.schema, request.body(), None);
+    let index = match exchange.calling(breakers, index, rpc, &asked)? {
+        Go::Call(index) => index,
+        Go::Answer(canned) => return close::canned(&canned, &routed).map(Served::Whole),
+    };
+    let upstream = upstreams.get(&snapshot, index);
     // A stream may have no deadline, but not be silent for ever.
     let watch = |upload| Watch::new(DEFAULT_IDLE_TIMEOUT, None, upload);
     let reply = match (routed.matched.binding.server_streaming, exchange.upload()) {

@@ -6,7 +6,7 @@ mod lasting;
 mod plain;
 mod services;
 
-use crate::breakers::Breakers;
+use crate::breakers::{self, Breakers};
 use crate::canary::Rules;
 use crate::config::limits::Replies;
 use crate::config::{Config, HostPattern, Limits, Listener, Problem, Route, SchemaSource, Upstream};
@@ -23,7 +23,6 @@ use std::time::Duration;
 use tidegate_protojson::Schema;
 use tidegate_telemetry::metrics::{Metrics, requests};
 use tidegate_traffic::Table;
-use tidegate_traffic::breaker::Settings;
 use tidegate_transcode::{Binding, Body, Detached, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions};
 
 pub use explain::{Explanation, Passed, Taken};
@@ -173,6 +172,7 @@ impl Snapshot {
         let routes = resolve_routes(&config, schemas, metrics, &mut problems);
         let hosts =
             if problems.is_empty() { compile_hosts(&config, &routes, metrics, &mut problems) } else { Vec::new() };
+        let plain = CompiledPlain::compile_all(&config, metrics, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -181,7 +181,7 @@ impl Snapshot {
             local: local::Methods::compile(&config, metrics),
             hosts,
             routes,
-            plain: CompiledPlain::compile_all(&config, metrics),
+            plain,
             unrouted: metrics.route("(none)", "(any)"),
             status_schema: schemas.values().next().cloned().unwrap_or_default(),
             hints: Arc::new(SchemaHints::new(config.upstreams.len())),
@@ -335,22 +335,27 @@ fn resolve_routes(
                 .metadata
                 .as_ref()
                 .map_or_else(|| Arc::clone(&headers), |own| Arc::new(HeaderRules::new(own))),
-            breakers: breakers(&name, route.breaker, upstream, canary.as_ref(), config),
+            breakers: {
+                let service = schema.map(|schema| (&*route.service, &**schema));
+                let of = breakers_of(&name, upstream, canary.as_ref(), service, config);
+                Breakers::compile(route.breaker.as_ref(), &of, problems)
+            },
             canary,
         });
     }
     routes
 }
 
-/// A breaker for each upstream that a route's calls may go to.
-fn breakers(
-    route: &str,
-    settings: Option<Settings>,
+/// What a route's breakers are for.
+fn breakers_of<'c>(
+    route: &'c str,
     stable: usize,
     canary: Option<&Rules>,
-    config: &Config,
-) -> Breakers {
-    Breakers::compile(route, settings, stable, canary.into_iter().flat_map(Rules::upstreams), config)
+    service: Option<(&'c str, &'c Schema)>,
+    config: &'c Config,
+) -> breakers::Of<'c> {
+    let others = canary.into_iter().flat_map(Rules::upstreams);
+    breakers::Of { route, upstreams: [stable].into_iter().chain(others).collect(), service, config }
 }
 
 /// The upstream's limits, and the route's own.

@@ -63,6 +63,7 @@ fn record(context: TraceContext) -> Record<'static> {
         rpc: Some("shop.v1.Orders/Get"),
         upstream: Some("shop"),
         canary: None,
+        fallback: None,
         endpoint: Some("127.0.0.1:50051"),
         status: 200,
         grpc_status: Some(0),

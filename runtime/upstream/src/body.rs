@@ -61,6 +61,15 @@ impl RequestBody {
         Self(Source::Stream(Box::pin(body)))
     }
 
+    /// The bytes, if all of them are in memory.
+    #[must_use]
+    pub fn whole(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Source::Bytes(bytes) => Some(bytes),
+            Source::Empty | Source::Stream(_) => None,
+        }
+    }
+
     pub(crate) fn into_parts(self) -> Parts {
         match self.0 {
             Source::Empty => Parts::Whole(Bytes::new()),

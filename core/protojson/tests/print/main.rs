@@ -11,6 +11,7 @@ mod oneofs;
 mod options;
 mod oracle;
 mod order;
+mod pick;
 mod reencode;
 mod round_trip;
 mod scalars;

@@ -107,6 +107,15 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
+/// How a breaker does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Idle {
+    /// It is closed: calls pass whether it is there or not.
+    Closed,
+    /// Nobody has called for as long as it kept calls away: its interval is over, or nobody probed lately.
+    Due,
+}
+
 /// The probes of a half-open breaker.
 #[derive(Clone, Copy, Debug, Default)]
 struct Probes {
@@ -149,6 +158,21 @@ impl Machine {
         self.state
     }
 
+    /// How little would be lost if it were forgotten at `now`; `None` if that let calls through that it keeps away.
+    pub(super) fn idle(&self, now: Duration) -> Option<Idle> {
+        match self.state {
+            State::Closed => Some(Idle::Closed),
+            State::Open if now >= self.until => Some(Idle::Due),
+            State::HalfOpen if now >= self.probes.since + self.settings.probing => Some(Idle::Due),
+            State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled => None,
+        }
+    }
+
+    /// No further probe can begin, and those under way had their time.
+    fn hangs(&self, now: Duration) -> bool {
+        self.places() == 0 && now >= self.probes.since + self.settings.probing
+    }
+
     /// Whether a call may be made at `now`. A change comes with the call that is the first to probe, or with
     /// one that finds that probes hang; `chance` is that of [`settle`](Self::settle).
     pub fn admit(&mut self, now: Duration, chance: u64) -> (Result<Ticket, Refusal>, Option<Change>) {
@@ -157,9 +181,7 @@ impl Machine {
                 self.probes = Probes::default();
                 Some(self.enter(State::HalfOpen, Why::Interval))
             }
-            State::HalfOpen if self.places() == 0 && now >= self.probes.since + self.settings.probing => {
-                Some(self.give_up(now, chance))
-            }
+            State::HalfOpen if self.hangs(now) => Some(self.give_up(now, chance)),
             _ => None,
         };
         (self.place(now), change)

@@ -1,6 +1,6 @@
 //! A breaker that threads share.
 
-use super::machine::{Change, Machine, Refusal, State, Ticket};
+use super::machine::{Change, Idle, Machine, Refusal, State, Ticket};
 use super::{Outcome, Settings};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -37,6 +37,10 @@ impl Breaker {
     #[must_use]
     pub fn state(&self) -> State {
         self.0.lock().state()
+    }
+
+    pub(super) fn idle(&self, now: Duration) -> Option<Idle> {
+        self.0.lock().idle(now)
     }
 
     /// See [`Machine::force_open`].

@@ -1,5 +1,6 @@
 //! Circuit breakers in virtual time.
 
+mod keyed;
 mod naive;
 
 use crate::plans::Bits;

@@ -110,7 +110,9 @@ where
         (Resource::CanaryCommand(name, command), Some(handle)) => canaries::command(handle, name, command).await,
         (Resource::Breakers, Some(handle)) => breakers::all(handle.gateway()),
         (Resource::Breaker(name), Some(handle)) => breakers::one(handle.gateway(), name),
-        (Resource::BreakerCommand(name, command), Some(handle)) => breakers::command(handle.gateway(), name, command),
+        (Resource::BreakerCommand(name, command), Some(handle)) => {
+            breakers::command(handle.gateway(), name, head.uri.query(), command)
+        }
     }
 }
 

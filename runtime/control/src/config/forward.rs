@@ -225,7 +225,7 @@ pub(super) fn templates(node: &Node, what: &'static str, cx: &mut Context) -> Ve
 }
 
 /// A header that a route may change: none that says how a message is framed, or whose it is.
-fn edited_name(text: &str) -> Result<HeaderName, Wrong> {
+pub(super) fn edited_name(text: &str) -> Result<HeaderName, Wrong> {
     let name = value::header_name(text)?;
     let wrong = |hint: &str| Wrong { expected: "the name of a header that may be changed", hint: hint.into() };
     if [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE].contains(&name)

@@ -81,7 +81,7 @@ fn join(parts: Vec<(Node, Arc<Source>)>) -> Result<(Node, Arc<Source>), Report> 
         return Err(Report::new(problems));
     }
     let kind = if entries.is_empty() { Kind::Null } else { Kind::Map(entries) };
-    Ok((Node { kind, span: Span { line: 1, column: 1, width: 0 } }, source))
+    Ok((Node { kind, bare: false, span: Span { line: 1, column: 1, width: 0 } }, source))
 }
 
 /// Adds a key of the top level to those that are there.

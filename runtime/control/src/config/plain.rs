@@ -24,8 +24,15 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
         listeners: at.listeners,
     };
     let canary = canary::read(&mut fields, &of, cx);
-    let (breaker, breaker_span) = (breaker::read(&mut fields, cx), fields.key_span("breaker"));
     let action = forward::action(&mut fields, path.as_ref().map(|path| &path.value), at.upstreams, cx);
+    let of = breaker::Of {
+        calls_services: false,
+        upstream: action.as_ref().and_then(Action::upstream),
+        canary: &canary,
+        upstreams: at.upstreams,
+        listeners: at.listeners,
+    };
+    let (breaker, breaker_span) = (breaker::read(&mut fields, &of, cx), fields.key_span("breaker"));
     fields.finish(cx);
     let (path, action) = (path?, action?);
     if breaker.is_some() && !matches!(action, Action::Forward(_)) {

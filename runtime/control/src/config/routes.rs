@@ -6,7 +6,9 @@ use crate::diagnostics::{Span, nearest};
 use crate::fields::{Context, Fields, Located};
 use crate::value;
 use std::collections::HashMap;
-use tidegate_gateway::config::{CanaryRule, HostPattern, Listener, Place, PlainRoute, Route, SchemaSource};
+use tidegate_gateway::config::{
+    Breaker, CanaryRule, Fallback, HostPattern, Listener, Place, PlainRoute, Route, SchemaSource,
+};
 
 const LATER: &[&str] = &["idle_timeout", "retry", "breaker", "limits", "concurrency"];
 
@@ -134,7 +136,14 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
         listeners: at.listeners,
     };
     let canary = canary::read(&mut fields, &of, cx);
-    let breaker = breaker::read(&mut fields, cx);
+    let of = breaker::Of {
+        calls_services: true,
+        upstream: upstream.as_ref().map(|upstream| &*upstream.value),
+        canary: &canary,
+        upstreams: at.upstreams,
+        listeners: at.listeners,
+    };
+    let breaker = breaker::read(&mut fields, &of, cx);
     fields.finish(cx);
     if let Some(upstream) = &upstream {
         check_upstream(upstream, at.upstreams, cx);
@@ -222,9 +231,15 @@ fn check_upstream(name: &Located<String>, upstreams: &[Declared], cx: &mut Conte
 
 /// By a route, or by an upstream that shares its schema.
 fn is_used(upstream: &Declared, routes: &Routes, upstreams: &[Declared]) -> bool {
-    let takes = |canary: &[CanaryRule]| canary.iter().any(|rule| rule.to == upstream.name);
-    routes.services.iter().any(|route| route.upstream == upstream.name || takes(&route.canary))
-        || routes.plain.iter().any(|route| route.upstream() == Some(&upstream.name) || takes(&route.canary))
+    let takes = |canary: &[CanaryRule], breaker: Option<&Breaker>| {
+        let falls_back = breaker.is_some_and(|breaker| breaker.fallback == Fallback::Upstream(upstream.name.clone()));
+        falls_back || canary.iter().any(|rule| rule.to == upstream.name)
+    };
+    let named = Some(&*upstream.name);
+    let of_service = |route: &Route| Some(&*route.upstream) == named || takes(&route.canary, route.breaker.as_ref());
+    let of_plain = |route: &PlainRoute| route.upstream() == named || takes(&route.canary, route.breaker.as_ref());
+    routes.services.iter().any(of_service)
+        || routes.plain.iter().any(of_plain)
         || upstreams
             .iter()
             .filter_map(|other| other.config.as_ref())

@@ -15,7 +15,7 @@ fn breaker(settings: &str) -> String {
 
 fn settings(text: &str) -> Settings {
     let loaded = parse(&breaker(text)).expect("a config");
-    loaded.config.routes[0].breaker.expect("a breaker")
+    loaded.config.routes[0].breaker.as_ref().expect("a breaker").settings
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_breaker_says_when_it_opens_and_closes() {
     let long = Settings { open: 300 * SECOND, open_max: 300 * SECOND, ..Settings::default() };
     assert_eq!(settings("{ open: 5m }"), long, "the longest is not shorter than the first");
     let none = parse(&lines(&[LISTENERS, UPSTREAMS, ROUTES])).expect("a config");
-    assert_eq!(none.config.routes[0].breaker, None);
+    assert!(none.config.routes[0].breaker.is_none());
 }
 
 #[test]
@@ -49,7 +49,8 @@ fn a_plain_route_has_one_too() {
     let text =
         lines(&[LISTENERS, upstreams, "routes: [{ path: /assets/*, upstream: web, breaker: { min_calls: 7 } }]"]);
     let loaded = parse(&text).expect("a config");
-    assert_eq!(loaded.config.plain[0].breaker, Some(Settings { min_calls: 7, ..Settings::default() }));
+    let settings = loaded.config.plain[0].breaker.as_ref().map(|breaker| breaker.settings);
+    assert_eq!(settings, Some(Settings { min_calls: 7, ..Settings::default() }));
 }
 
 #[test]

@@ -79,6 +79,17 @@ pub struct Respond {
     pub response_headers: HeaderEdits,
 }
 
+impl Action {
+    /// The upstream that requests are sent to, if they are sent on.
+    #[must_use]
+    pub fn upstream(&self) -> Option<&str> {
+        match self {
+            Self::Forward(forward) => Some(&forward.upstream),
+            Self::Redirect(_) | Self::Respond(_) => None,
+        }
+    }
+}
+
 impl Rewrite {
     /// What `path` becomes, of which the route's pattern says the first `matched` bytes.
     pub(crate) fn apply(&self, path: &str, matched: usize) -> String {

@@ -1,6 +1,6 @@
 //! Plain routes, and the rules by which requests of a route go elsewhere.
 
-use super::{Action, HostPattern, Place};
+use super::{Action, Breaker, HostPattern, Place};
 use std::time::Duration;
 use tidegate_traffic::plan::Plan;
 use tidegate_traffic::{Conditions, PathPattern, Rule};
@@ -18,8 +18,8 @@ pub struct PlainRoute {
     pub action: Action,
     /// Of its requests these go elsewhere: the first rule that holds.
     pub canary: Vec<CanaryRule>,
-    /// When its requests are not sent on any more, for each upstream by itself; `None` is never.
-    pub breaker: Option<tidegate_traffic::breaker::Settings>,
+    /// When its requests are not sent on any more; `None` is never.
+    pub breaker: Option<Breaker>,
     /// The whole request, the end of its reply included; `None` is [`super::DEFAULT_TIMEOUT`] from the end of the
     /// request to the head of its reply, and no limit beyond that.
     pub timeout: Option<Duration>,
@@ -59,9 +59,6 @@ impl PlainRoute {
     /// The upstream that its requests are sent to, if they are sent on.
     #[must_use]
     pub fn upstream(&self) -> Option<&str> {
-        match &self.action {
-            Action::Forward(forward) => Some(&forward.upstream),
-            Action::Redirect(_) | Action::Respond(_) => None,
-        }
+        self.action.upstream()
     }
 }

@@ -1,6 +1,7 @@
 //! What a trusted peer may ask about its request: who took it, and how long that took.
 
 use super::Exchange;
+use crate::breakers::Instead;
 use crate::metadata::REQUEST_ID;
 use crate::peer::Peer;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -12,6 +13,7 @@ const ROUTE: HeaderName = HeaderName::from_static("tidegate-route");
 const UPSTREAM: HeaderName = HeaderName::from_static("tidegate-upstream");
 const ENDPOINT: HeaderName = HeaderName::from_static("tidegate-endpoint");
 const CANARY: HeaderName = HeaderName::from_static("tidegate-canary");
+const FALLBACK: HeaderName = HeaderName::from_static("tidegate-fallback");
 const ATTEMPTS: HeaderName = HeaderName::from_static("tidegate-attempts");
 const UPSTREAM_TIME: HeaderName = HeaderName::from_static("tidegate-upstream-time");
 
@@ -23,6 +25,9 @@ pub(super) fn asked(headers: &HeaderMap, peer: &Peer) -> bool {
 impl Exchange {
     /// What every answer says of its request, and what this one was asked for.
     pub(super) fn stamp(&self, headers: &mut HeaderMap) {
+        if let Some(canned) = &self.canned {
+            canned.write_headers(headers);
+        }
         headers.insert(REQUEST_ID, self.request_id.clone());
         let Some(log) = self.log.as_ref().filter(|_| self.debug) else { return };
         let took = log.upstream_took.map(|took| format!("{:.3}", took.as_secs_f64() * 1000.0));
@@ -31,6 +36,7 @@ impl Exchange {
             (UPSTREAM, log.upstream.as_deref()),
             (ENDPOINT, log.endpoint.as_deref()),
             (CANARY, self.canary_rule()),
+            (FALLBACK, self.instead.map(Instead::word)),
             (ATTEMPTS, Some(if log.upstream_started.is_some() { "1" } else { "0" })),
             (UPSTREAM_TIME, took.as_deref()),
         ];

@@ -133,7 +133,7 @@ impl Exchange {
         let took = clock::now().saturating_duration_since(self.started);
         self.gateway.telemetry().metrics.in_flight().end();
         self.series.observe(status.as_u16(), code as u8, took);
-        if let Some(canary) = self.canary.as_ref().filter(|_| self.calling) {
+        if let Some(canary) = self.canary.as_ref().filter(|_| self.calling && self.instead.is_none()) {
             let failed = breakers::is_failure(status, code);
             // A stream is as long as it likes: what counts is when it began.
             canary.count(failed, self.answered.filter(|_| self.streams).unwrap_or(took));

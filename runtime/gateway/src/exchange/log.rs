@@ -1,6 +1,7 @@
 //! What the access log and the spans of a request tell.
 
 use super::Exchange;
+use crate::breakers::Instead;
 use crate::idle::Upload;
 use crate::peer::Peer;
 use http::header::{HOST, HeaderValue, USER_AGENT};
@@ -77,6 +78,7 @@ impl LogFields {
             rpc: self.rpc.as_deref().map(|rpc| rpc.trim_start_matches('/')),
             upstream: self.upstream.as_deref(),
             canary: exchange.canary_rule(),
+            fallback: exchange.instead.map(Instead::word),
             endpoint: self.endpoint.as_deref(),
             status: status.as_u16(),
             grpc_status: Some(code as u8),

@@ -5,6 +5,7 @@ use super::admit::framing;
 use super::refuse_call;
 use super::stream::Source;
 use crate::answer::{Answer, Refusal};
+use crate::breakers::Canned;
 use crate::config::limits::Replies;
 use crate::exchange::Exchange;
 use crate::headers::{HeaderRules, Part};
@@ -66,6 +67,15 @@ where
     routed.route.headers.copy_reply(&trailers, Part::Trailers, response.headers_mut());
     *response.body_mut() = write_whole(&message, routed, response.headers_mut())?;
     exchange.hold(response.body().len());
+    Ok(response)
+}
+
+/// The answer of a breaker in place of a call.
+pub(super) fn canned(canned: &Canned, routed: &Routed<'_>) -> Result<Response<Bytes>, Refusal> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = canned.status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    *response.body_mut() = write_whole(&canned.bytes, routed, response.headers_mut())?;
     Ok(response)
 }
 

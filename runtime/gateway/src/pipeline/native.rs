@@ -8,6 +8,7 @@ mod request;
 
 use super::{BodyOf, arrival, call, choose, open};
 use crate::answer::{Answer, Refusal};
+use crate::breakers::Go;
 use crate::exchange::Exchange;
 use crate::headers::{strip_native_reply, strip_native_request};
 use crate::idle::Over;
@@ -112,12 +113,19 @@ where
     };
     exchange.routed_rpc(&routed);
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, &head, peer, exchange);
-    let upstream = upstreams.get(&snapshot, index);
     exchange.set_rpc_deadline(&head.headers, &routed)?;
+    let (breakers, rpc) = (&routed.route.breakers, &*routed.method.name);
+    let mut asked = breakers.asked(&head.headers);
     let metadata = metadata(&mut head, peer, &routed, exchange);
     let body = request::body(body, &routed, exchange).await?;
     let request = request(&routed, metadata, body);
-    exchange.calling(&routed.route.breakers, index)?;
+    let encoding = request.headers().get("grpc-encoding").and_then(|value| value.to_str().ok());
+    breakers.look_into(&mut asked, rpc, &routed.route.schema, request.body(), encoding);
+    let index = match exchange.calling(breakers, index, rpc, &asked)? {
+        Go::Call(index) => index,
+        Go::Answer(canned) => return Ok(Served::Local(local::Source::once(&canned.bytes))),
+    };
+    let upstream = upstreams.get(&snapshot, index);
     let reply = if routed.streams() {
         let watch = exchange.watch();
         let call = pin!(call(&*upstream, request, exchange));

@@ -10,6 +10,7 @@ mod upgrade;
 
 use super::{BodyOf, call, choose};
 use crate::answer::{Answer, Refusal};
+use crate::breakers::Go;
 use crate::config::{Action, DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Forward, Upgrade};
 use crate::exchange::Exchange;
 use crate::headers::plain::{strip_reply, write_upgrade};
@@ -67,11 +68,15 @@ where
     let upgrade = upgrade::asked(&head, forward, protocol)?;
     let limits = request::limits(routed, peer, &body)?;
     let body = request::body(body, limits, upgrade, exchange).await?;
+    let asked = routed.route.breakers.asked(&head.headers);
     let facts = choose::facts(stable, exchange, peer);
     let head = request::head(head, routed, forward, protocol, upgrade, &facts, exchange, peer);
     let request = Request::from_parts(head, body);
+    let index = match exchange.calling(&routed.route.breakers, index, "", &asked)? {
+        Go::Call(index) => index,
+        Go::Answer(canned) => return Ok(Served::Own(canned.plain())),
+    };
     let upstream = upstreams.get(&snapshot, index);
-    exchange.calling(&routed.route.breakers, index)?;
     let mut reply = first(&*upstream, request, forward, exchange).await?;
     exchange.upstream_answered();
     let idle = forward.idle_timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT);

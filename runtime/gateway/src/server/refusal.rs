@@ -36,6 +36,7 @@ pub(super) fn log(
         upstream: None,
         endpoint: None,
         canary: None,
+        fallback: None,
         status: status.as_u16(),
         grpc_status: None,
         duration: Duration::ZERO,

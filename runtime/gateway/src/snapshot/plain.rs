@@ -3,7 +3,7 @@
 use super::{Host, Location, RouteLine, Routed, Snapshot};
 use crate::breakers::Breakers;
 use crate::canary::Rules;
-use crate::config::{Config, HostPattern, PlainRoute};
+use crate::config::{Config, HostPattern, PlainRoute, Problem};
 use http::{HeaderMap, Method, Uri};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -74,8 +74,8 @@ impl RoutedPlain<'_> {
 
 impl CompiledPlain {
     /// All plain routes of a config. What they name was checked before.
-    pub(super) fn compile_all(config: &Config, metrics: &Metrics) -> Vec<Self> {
-        let compile = |(index, route): (usize, &PlainRoute)| {
+    pub(super) fn compile_all(config: &Config, metrics: &Metrics, problems: &mut Vec<Problem>) -> Vec<Self> {
+        let mut compile = |(index, route): (usize, &PlainRoute)| {
             let place = |name: &str| config.upstreams.iter().position(|upstream| upstream.name == name);
             let upstream = route.upstream().and_then(place);
             let name = route.path.to_string();
@@ -86,14 +86,15 @@ impl CompiledPlain {
                 index,
                 upstream,
                 breakers: upstream
-                    .map(|stable| super::breakers(&full, route.breaker, stable, canary.as_ref(), config))
+                    .map(|stable| super::breakers_of(&full, stable, canary.as_ref(), None, config))
+                    .map(|of| Breakers::compile(route.breaker.as_ref(), &of, problems))
                     .unwrap_or_default(),
                 canary,
                 metrics: names.map(|method| metrics.route(&name, method)).collect(),
                 name: name.into(),
             }
         };
-        config.plain.iter().enumerate().map(compile).collect()
+        config.plain.iter().enumerate().map(&mut compile).collect()
     }
 
     fn metrics(&self, method: &Method) -> &Arc<requests::Route> {

@@ -1,5 +1,8 @@
 //! Circuit breakers: what is not sent on, whose fault counts, and what lasts. In virtual time.
 
+mod fallback;
+mod keyed;
+
 use crate::native::call;
 use crate::rig::{ECHO, Scripted, Seen, data, framed, request, route, schema, send, trailers, upstream};
 use bytes::Bytes;
@@ -21,14 +24,14 @@ const SECOND: Duration = Duration::from_secs(1);
 /// As clients are told.
 const OPEN: &str = r#"{"code":14,"message":"the service fails too often and is not called for now: try again in 5 s"}"#;
 
-/// What the upstreams of the config do now, in its order.
+/// What the upstreams of the config do now, in its order; a third one does what the first does.
 struct Ups([Scripted; 2]);
 
 impl Upstreams for Ups {
     type Call = Scripted;
 
     fn get(&self, _snapshot: &Snapshot, index: usize) -> impl Deref<Target = Scripted> {
-        &self.0[index]
+        &self.0[index % 2]
     }
 }
 
@@ -56,7 +59,7 @@ fn compile(metrics: &Metrics, change: impl FnOnce(&mut Config)) -> Snapshot {
         routes: vec![route("test.Echo", HostPattern::Any, "stable")],
         ..Config::default()
     };
-    config.routes[0].breaker = Some(settings());
+    config.routes[0].breaker = Some(settings().into());
     change(&mut config);
     let schemas = Schemas::from([("stable".to_owned(), schema(&[("echo.proto", ECHO)]))]);
     Snapshot::compile(config, &schemas, metrics, 1).expect("the config compiles")
@@ -129,6 +132,8 @@ async fn a_service_that_fails_is_not_called_until_probes_end_well() {
         entered("half_open", 1),
         entered("forced_open", 0),
         entered("disabled", 0),
+        format!("tidegate_breaker_fallbacks_total{{{of},with=\"answer\"}} 0"),
+        format!("tidegate_breaker_fallbacks_total{{{of},with=\"upstream\"}} 0"),
     ];
     assert_eq!(lines, want);
     let whys: Vec<String> = gateway.breakers()[0].changes().iter().map(|told| told.change.why.to_string()).collect();
@@ -221,7 +226,7 @@ async fn plain_requests_are_judged_by_their_status() {
         config.routes.clear();
         let forward = Forward { upstream: "stable".into(), ..Forward::default() };
         let mut plain = crate::plain::route("/assets/*", Action::Forward(forward));
-        plain.breaker = Some(settings());
+        plain.breaker = Some(settings().into());
         config.plain.push(plain);
     };
     let gateway = gateway(plain);
@@ -246,7 +251,7 @@ async fn it_outlives_changes_of_the_config_and_takes_on_new_settings() {
     gateway.apply(compile(&metrics, |config| config.routes[0].max_body = Some(7)));
     assert_eq!(state(&gateway), State::Open);
     let calm = Settings { half_open: 1, ..settings() };
-    gateway.apply(compile(&metrics, |config| config.routes[0].breaker = Some(calm)));
+    gateway.apply(compile(&metrics, |config| config.routes[0].breaker = Some(calm.into())));
     assert_eq!(statuses(&gateway, &both(good), "GET /things/7", 1).await, [503]);
     advance(6 * SECOND).await;
     assert_eq!(statuses(&gateway, &both(good), "GET /things/7", 1).await, [200]);
@@ -260,11 +265,11 @@ async fn it_outlives_changes_of_the_config_and_takes_on_new_settings() {
 async fn commands_open_close_and_disable_it() {
     let gateway = gateway(|_| {});
     let guard = Arc::clone(&gateway.breakers()[0]);
-    guard.command(Command::Open);
+    guard.command(None, Command::Open).expect("done");
     let seen = ask(&gateway, &both(good), "GET /things/7").await;
     assert_eq!((seen.status, seen.body), (503, OPEN.replace("5 s", "1 s")));
-    guard.command(Command::Disable);
+    guard.command(None, Command::Disable).expect("done");
     assert_eq!(statuses(&gateway, &both(bad), "GET /things/7", 8).await, [500; 8]);
-    guard.command(Command::Close);
+    guard.command(None, Command::Close).expect("done");
     assert_eq!(statuses(&gateway, &both(bad), "GET /things/7", 5).await, [500, 500, 500, 500, 503]);
 }

@@ -44,6 +44,7 @@ pub enum Field {
     Rpc,
     Upstream,
     Canary,
+    Fallback,
     Endpoint,
     Status,
     GrpcStatus,
@@ -56,7 +57,7 @@ pub enum Field {
 }
 
 /// The fields and their names, in the order in which a line has them by default.
-const NAMED: [(Field, &str); 24] = [
+const NAMED: [(Field, &str); 25] = [
     (Field::Ts, "ts"),
     (Field::Level, "level"),
     (Field::Msg, "msg"),
@@ -72,6 +73,7 @@ const NAMED: [(Field, &str); 24] = [
     (Field::Rpc, "rpc"),
     (Field::Upstream, "upstream"),
     (Field::Canary, "canary"),
+    (Field::Fallback, "fallback"),
     (Field::Endpoint, "endpoint"),
     (Field::Status, "status"),
     (Field::GrpcStatus, "grpc_status"),

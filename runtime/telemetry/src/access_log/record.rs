@@ -44,6 +44,9 @@ pub struct Record<'a> {
     pub upstream: Option<&'a str>,
     /// The canary rule that took the request.
     pub canary: Option<&'a str>,
+    /// What answered in place of the upstream that was chosen, whose breaker did not let the call pass: `answer` or
+    /// `upstream`.
+    pub fallback: Option<&'a str>,
     /// The address of the endpoint.
     pub endpoint: Option<&'a str>,
     /// The HTTP status; 499 if the client left.
@@ -97,6 +100,7 @@ impl Record<'_> {
             Field::Rpc => string(line, key, self.rpc.map(str::as_bytes)),
             Field::Upstream => string(line, key, self.upstream.map(str::as_bytes)),
             Field::Canary => string(line, key, self.canary.map(str::as_bytes)),
+            Field::Fallback => string(line, key, self.fallback.map(str::as_bytes)),
             Field::Endpoint => string(line, key, self.endpoint.map(str::as_bytes)),
             Field::Status => line.number(key, u64::from(self.status)),
             Field::GrpcStatus => {

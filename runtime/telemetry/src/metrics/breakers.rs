@@ -28,6 +28,19 @@ pub struct Figures {
     pub refused: u64,
     /// How often it came into each state, by its word.
     pub entered: Vec<(&'static str, u64)>,
+    /// How often something else answered in place of a call, by its word.
+    pub fallbacks: Vec<(&'static str, u64)>,
+    /// Of one that has a breaker for each key.
+    pub keys: Option<KeyFigures>,
+}
+
+/// The keys of a breaker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyFigures {
+    /// How many of them are in each state, by its word.
+    pub states: Vec<(&'static str, u64)>,
+    /// How many may have a breaker of their own.
+    pub most: u64,
 }
 
 /// The breakers of the process.
@@ -61,6 +74,24 @@ impl Collector for Breakers {
             let labels = |state| [("route", *route), ("upstream", *upstream), ("state", state)];
             figures.entered.iter().map(move |(state, count)| (labels(*state), *count))
         });
-        family::counters(encoder, ("breaker_entered", "How often a circuit breaker came into a state."), entered)
+        family::counters(encoder, ("breaker_entered", "How often a circuit breaker came into a state."), entered)?;
+        let fallbacks = all.iter().flat_map(|((route, upstream), figures)| {
+            let labels = |with| [("route", *route), ("upstream", *upstream), ("with", with)];
+            figures.fallbacks.iter().map(move |(with, count)| (labels(*with), *count))
+        });
+        let what = "Calls that a circuit breaker did not let pass, and that something else answered.";
+        family::counters(encoder, ("breaker_fallbacks", what), fallbacks)?;
+        let keyed = || all.iter().filter_map(|(labels, figures)| Some((labels, figures.keys.as_ref()?)));
+        if keyed().next().is_none() {
+            return Ok(());
+        }
+        let keys = keyed().flat_map(|((route, upstream), keys)| {
+            let labels = |state| [("route", *route), ("upstream", *upstream), ("state", state)];
+            keys.states.iter().map(move |(state, count)| (labels(*state), family::level(*count)))
+        });
+        family::gauges(encoder, ("breaker_keys", "Keys with a circuit breaker of their own, by its state."), keys)?;
+        let most = keyed()
+            .map(|((route, upstream), keys)| ([("route", *route), ("upstream", *upstream)], family::level(keys.most)));
+        family::gauges(encoder, ("breaker_keys_limit", "How many keys may have a circuit breaker of their own."), most)
     }
 }

@@ -1,0 +1,60 @@
+//! Whose fault the end of a call was.
+
+use crate::answer::Answer;
+use http::StatusCode;
+use tidegate_transcode::Code;
+
+/// Whether a request that was sent on failed by the fault of its upstream; `None` if that cannot be told: the
+/// client left, or it is at fault itself. `asked` says that the client set the deadline: one that sets it to
+/// nothing could open the breaker for all others, so its deadline makes the call slow but not failed.
+pub(crate) fn verdict(status: StatusCode, code: Code, reason: Option<&str>, asked: bool) -> Option<bool> {
+    let is = |answer: Answer| reason == Some(answer.reason());
+    if code == Code::DeadlineExceeded && asked {
+        return Some(false);
+    }
+    if reason.is_some() {
+        let upstreams = [Answer::BadReply, Answer::Unavailable, Answer::Deadline];
+        return upstreams.into_iter().any(is).then_some(true);
+    }
+    // A call of a method that there is not is the caller's fault, whatever the number says.
+    let failed = match code {
+        Code::Unimplemented => false,
+        code => is_failure(status, code),
+    };
+    Some(failed)
+}
+
+/// Whether an answer says that the service failed, by its status or by its code.
+pub(crate) fn is_failure(status: StatusCode, code: Code) -> bool {
+    status.is_server_error() || code.http_status().is_server_error()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::verdict;
+    use crate::answer::Answer;
+    use http::StatusCode;
+    use tidegate_transcode::Code;
+
+    #[test]
+    fn what_is_not_the_upstreams_fault_is_not_held_against_it() {
+        let own = |answer: Answer, asked| verdict(answer.http_status(), answer.code(), Some(answer.reason()), asked);
+        let faults = [Answer::BadReply, Answer::Unavailable, Answer::Deadline];
+        assert_eq!(faults.map(|answer| own(answer, false)), [Some(true); 3]);
+        assert_eq!(own(Answer::Deadline, true), Some(false), "a deadline that the client set");
+        let others =
+            [Answer::ClientGone, Answer::ClientStalled, Answer::Stopping, Answer::Overloaded, Answer::BadRequest];
+        assert_eq!(others.map(|answer| own(answer, false)), [None; 5]);
+    }
+
+    #[test]
+    fn what_the_upstream_says_is_judged_by_its_code_or_status() {
+        let rpc = |code| verdict(StatusCode::OK, code, None, false);
+        let failures = [Code::Unknown, Code::Internal, Code::Unavailable, Code::DataLoss, Code::DeadlineExceeded];
+        assert_eq!(failures.map(rpc), [Some(true); 5]);
+        let answers = [Code::Ok, Code::NotFound, Code::ResourceExhausted, Code::Unimplemented, Code::Aborted];
+        assert_eq!(answers.map(rpc), [Some(false); 5]);
+        assert_eq!(verdict(StatusCode::BAD_GATEWAY, Code::Unavailable, None, false), Some(true));
+        assert_eq!(verdict(StatusCode::NOT_FOUND, Code::NotFound, None, false), Some(false));
+    }
+}
