@@ -3,7 +3,8 @@
 //! **Owns** the normal form of paths ([`NormalPath`]), value matchers ([`ValueMatch`]), the conditions of a
 //! route and the table that finds one ([`Table`]), canary rules ([`Canary`]), the machine that walks a
 //! canary through its steps ([`plan`]), alone, together with other gateways ([`together`]) or cut off
-//! from them ([`apart`]), and circuit breakers ([`breaker`]).
+//! from them ([`apart`]), circuit breakers ([`breaker`]), the choice of an endpoint ([`balance`]), what checks say
+//! of it ([`health`]), and what its calls do ([`outlier`]).
 //!
 //! **Does not** do I/O, look at a clock, draw random numbers (both are arguments), own upstreams, or know http
 //! rules: those are `tidegate-transcode`'s.
@@ -21,9 +22,12 @@
 #![forbid(unsafe_code)]
 
 pub mod apart;
+pub mod balance;
 pub mod breaker;
 mod canary;
 mod conditions;
+pub mod health;
+pub mod outlier;
 pub mod path;
 mod pattern;
 pub mod plan;

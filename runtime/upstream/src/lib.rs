@@ -34,7 +34,9 @@ mod deadline;
 mod endpoint;
 mod error;
 mod exchange;
+pub mod fleet;
 mod h1;
+mod hints;
 mod in_process;
 mod kept;
 mod parting;
@@ -43,13 +45,16 @@ mod reply;
 mod stats;
 mod upload;
 mod upstream;
+pub mod verdict;
 
 pub use self::{
     body::{BodyError, RequestBody},
     call::Call,
-    config::{Config, Endpoint, Keepalive, Problem, Protocol},
+    config::{Check, Config, Discovery, Endpoint, Keepalive, Problem, Protocol, Question},
     error::{CallError, Class, ConnectError, Kind, Origin, Retry},
+    fleet::Fleet,
     h1::Tunnel,
+    hints::{Affinity, ClientDeadline, Tried},
     in_process::{InProcess, InProcessBody},
     reply::ResponseBody,
     stats::Stats,

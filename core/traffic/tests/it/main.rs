@@ -1,9 +1,12 @@
 //! Who goes where, as those who compose it ask for it.
 
+mod balance;
 mod breakers;
 mod canaries;
 mod conditions;
 mod confusion;
+mod health;
+mod outliers;
 mod paths;
 mod plans;
 mod shares;
