@@ -10,6 +10,7 @@ mod h1;
 mod h2;
 mod heartbeat;
 mod lingering;
+mod pace;
 mod patience;
 mod ports;
 mod refusal;

@@ -39,6 +39,12 @@ impl Pause {
     pub fn is_over(&self) -> bool {
         self.0.over.load(Relaxed)
     }
+
+    /// Whether its end wakes the task of `context`: what is polled can have been given to another since.
+    #[must_use]
+    pub fn wakes(&self, context: &Context<'_>) -> bool {
+        self.0.task.will_wake(context.waker())
+    }
 }
 
 impl Wake for Over {

@@ -1,5 +1,6 @@
 //! The body of a response on h1: its request is in flight until the client has it all.
 
+use super::super::pace::Pace;
 use super::super::patience::InFlight;
 use crate::pipeline::{ReplyBody, ReplyError};
 use bytes::Bytes;
@@ -8,19 +9,20 @@ use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tidegate_upstream::CallError;
 
-/// The body of a request; counts its bytes for its connection, wherever it is read.
+/// The body of a request; counts its bytes for its connection, wherever it is read, and is read in turns.
 #[derive(Debug)]
 pub(super) struct Read {
     body: Incoming,
     bytes: Arc<AtomicUsize>,
+    pace: Pace,
 }
 
 impl Read {
     pub(super) fn new(body: Incoming, bytes: Arc<AtomicUsize>) -> Self {
-        Self { body, bytes }
+        Self { body, bytes, pace: Pace::default() }
     }
 }
 
@@ -29,11 +31,11 @@ impl Body for Read {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        ready!(self.pace.poll(context));
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-        {
-            self.bytes.fetch_add(data.len(), Relaxed);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.pace.read(frame);
+            self.bytes.fetch_add(frame.data_ref().map_or(0, Bytes::len), Relaxed);
         }
         polled
     }
