@@ -2,13 +2,17 @@
 
 mod balance;
 mod breakers;
+mod budgets;
+mod bulkheads;
 mod canaries;
 mod conditions;
 mod confusion;
+mod gradients;
 mod health;
 mod outliers;
 mod paths;
 mod plans;
+mod retries;
 mod shares;
 mod tables;
 mod together;
