@@ -35,6 +35,7 @@ mod endpoint;
 mod error;
 mod exchange;
 mod h1;
+mod hints;
 mod in_process;
 mod kept;
 mod parting;
@@ -50,6 +51,7 @@ pub use self::{
     config::{Config, Endpoint, Keepalive, Problem, Protocol},
     error::{CallError, Class, ConnectError, Kind, Origin, Retry},
     h1::Tunnel,
+    hints::{Affinity, ClientDeadline, Tried},
     in_process::{InProcess, InProcessBody},
     reply::ResponseBody,
     stats::Stats,

@@ -25,6 +25,7 @@ use crate::{
     endpoint::{Acquired, Endpoint, Slot, Unavailable},
     exchange::{self, StreamBody},
     h1,
+    hints::Hints,
     kept::Kept,
     probe::Ticks,
     upload::Upload,
@@ -63,6 +64,9 @@ const MOVES_MAX: u32 = 8;
 /// looked at, or the peer refused the stream) is sent again without the caller noticing, if its body
 /// is in memory; a refused one once. All else is the caller's decision, see
 /// [`CallError::retry`].
+///
+/// # Trying again
+/// A request that has [`Tried`](crate::Tried) goes to an endpoint that is not among them, if there is one.
 ///
 /// # Headers
 /// A URI without an authority gets that of the endpoint, and the scheme `http`.
@@ -136,15 +140,16 @@ impl Call for Upstream {
         let shared = &self.shared;
         shared.stats.requests.fetch_add(1, Relaxed);
         let (mut head, body) = request.into_parts();
-        // Nothing of it is sent, and it would be cloned.
-        head.extensions.clear();
+        let hints = Hints::take(&mut head.extensions);
         let result = match (shared.config.protocol, body.into_parts()) {
-            (Protocol::H1, body) => shared.call_h1(head, body, deadline).await.map(|reply| reply.map(Into::into)),
+            (Protocol::H1, body) => {
+                shared.call_h1(head, body, deadline, &hints).await.map(|reply| reply.map(Into::into))
+            }
             (Protocol::H2, Parts::Whole(bytes)) => {
-                shared.call_whole(head, bytes, deadline).await.map(|reply| reply.map(Into::into))
+                shared.call_whole(head, bytes, deadline, &hints).await.map(|reply| reply.map(Into::into))
             }
             (Protocol::H2, Parts::Stream(body)) => {
-                shared.call_stream(head, body, deadline).await.map(|reply| reply.map(Into::into))
+                shared.call_stream(head, body, deadline, &hints).await.map(|reply| reply.map(Into::into))
             }
         };
         result.inspect_err(|error| shared.stats.failed(error))
@@ -168,6 +173,7 @@ impl Shared {
         head: Head,
         body: Bytes,
         deadline: Option<Instant>,
+        hints: &Hints,
     ) -> Result<Response<StreamBody>, CallError> {
         let kept = Kept::new(&head);
         let mut head = head;
@@ -175,7 +181,7 @@ impl Shared {
         let mut moves = 0;
         let mut avoid = None;
         loop {
-            let (slot, target) = self.acquire(avoid.as_ref(), deadline).await?;
+            let (slot, target) = self.acquire(avoid.as_ref(), deadline, hints).await?;
             let mut request = Some(request(head, target));
             let opened = slot.connection.open_stream(&mut request, body.is_empty());
             let (error, connection) = match opened {
@@ -205,13 +211,14 @@ impl Shared {
         head: Head,
         body: RequestBody,
         deadline: Option<Instant>,
+        hints: &Hints,
     ) -> Result<Response<StreamBody>, CallError> {
         let kept = Kept::new(&head);
         let mut head = head;
         let mut moves = 0;
         let mut avoid = None;
         loop {
-            let (slot, target) = self.acquire(avoid.as_ref(), deadline).await?;
+            let (slot, target) = self.acquire(avoid.as_ref(), deadline, hints).await?;
             let mut request = Some(request(head, target));
             match slot.connection.open_stream(&mut request, false) {
                 Ok((response, stream)) => {
@@ -240,11 +247,12 @@ impl Shared {
         head: Head,
         body: Parts,
         deadline: Option<Instant>,
+        hints: &Hints,
     ) -> Result<Response<h1::ReplyBody>, CallError> {
         let (mut head, mut body) = (head, body);
         let mut moves = 0;
         loop {
-            let (wire, slot, target) = self.acquire_wire(deadline).await?;
+            let (wire, slot, target) = self.acquire_wire(deadline, hints).await?;
             let again = match &body {
                 Parts::Whole(bytes) if wire.was_used() => Some(bytes.clone()),
                 Parts::Whole(_) | Parts::Stream(_) => None,
@@ -266,9 +274,10 @@ impl Shared {
     async fn acquire_wire(
         self: &Arc<Self>,
         deadline: Option<Instant>,
+        hints: &Hints,
     ) -> Result<(Box<h1::Wire>, Slot, &Target), CallError> {
         loop {
-            let (slot, target) = self.acquire(None, deadline).await?;
+            let (slot, target) = self.acquire(None, deadline, hints).await?;
             // A slot whose connection is not given back takes it out of the pool, so that this ends.
             if let Some(wire) = slot.connection.take_wire()
                 && (!wire.was_used() || wire.is_fresh())
@@ -312,10 +321,20 @@ impl Shared {
         self: &Arc<Self>,
         avoid: Option<&Arc<Connection>>,
         deadline: Option<Instant>,
+        hints: &Hints,
     ) -> Result<(Slot, &Target), CallError> {
-        let mut tried = Vec::new();
+        let mut tried = self.tried(hints);
+        let mut avoided = tried.len();
         let mut last = None;
-        while let Some(at) = self.choose(&tried) {
+        loop {
+            let Some(at) = self.choose(&tried) else {
+                if avoided == 0 {
+                    break;
+                }
+                // There is no other: better one that was tried than none.
+                tried.drain(..std::mem::take(&mut avoided));
+                continue;
+            };
             let target = &self.endpoints[at];
             let failed = match target.endpoint.acquire(avoid) {
                 Acquired::Slot(slot) => return Ok((slot, target)),
@@ -335,6 +354,15 @@ impl Shared {
             last = Some(unavailable(failed).at(&target.endpoint.name));
         }
         Err(last.unwrap_or_else(|| CallError::not_sent_because(Kind::Down(None))))
+    }
+
+    /// The endpoints that a request was sent to before.
+    fn tried(&self, hints: &Hints) -> Vec<usize> {
+        if hints.tried.is_empty() {
+            return Vec::new();
+        }
+        let all = self.endpoints.iter().enumerate();
+        all.filter(|(_, target)| hints.tried.has(&target.endpoint.name)).map(|(at, _)| at).collect()
     }
 
     /// The less loaded of two endpoints drawn at random among those that were not `tried`.

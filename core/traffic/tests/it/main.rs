@@ -1,5 +1,6 @@
 //! Who goes where, as those who compose it ask for it.
 
+mod balance;
 mod breakers;
 mod budgets;
 mod bulkheads;
@@ -7,6 +8,8 @@ mod canaries;
 mod conditions;
 mod confusion;
 mod gradients;
+mod health;
+mod outliers;
 mod paths;
 mod plans;
 mod retries;

@@ -1,0 +1,71 @@
+//! What is counted of an endpoint's calls.
+
+use super::{Sample, Settings, Why};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Well, as far as the endpoint is concerned.
+    Fine,
+    /// The service failed.
+    Failed,
+    /// The service could not be asked.
+    Unreached,
+}
+
+/// The counts of an endpoint, shared by threads. Each is right; together they may be of two moments.
+#[derive(Debug, Default)]
+pub struct Tally {
+    errors: AtomicU32,
+    gateway: AtomicU32,
+    calls: AtomicU32,
+    failed: AtomicU32,
+    micros: AtomicU64,
+}
+
+impl Tally {
+    /// Counts a call. `took` is the time to the first byte of its reply, if it had one. Gives a reason to eject the
+    /// endpoint; again, after as many failures more, if it was not.
+    pub fn add(&self, settings: &Settings, outcome: Outcome, took: Option<Duration>) -> Option<Why> {
+        if settings.has_intervals() {
+            self.calls.fetch_add(1, Relaxed);
+            let micros = took.map_or(0, |took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+            self.micros.fetch_add(micros, Relaxed);
+            if outcome != Outcome::Fine {
+                self.failed.fetch_add(1, Relaxed);
+            }
+        }
+        let gateway = row(&self.gateway, outcome == Outcome::Unreached, settings.consecutive_gateway_errors);
+        let errors = row(&self.errors, outcome != Outcome::Fine, settings.consecutive_errors);
+        errors.map(Why::Errors).or(gateway.map(Why::GatewayErrors))
+    }
+
+    /// The counts since the last time; they begin anew.
+    pub fn take(&self) -> Sample {
+        let micros = self.micros.swap(0, Relaxed);
+        Sample { calls: self.calls.swap(0, Relaxed), failed: self.failed.swap(0, Relaxed), micros }
+    }
+
+    /// Begins anew with all of it.
+    pub fn clear(&self) {
+        self.errors.store(0, Relaxed);
+        self.gateway.store(0, Relaxed);
+        self.take();
+    }
+}
+
+/// Counts what happens in a row; gives the count each time it is a multiple of the limit.
+fn row(count: &AtomicU32, happened: bool, limit: Option<u32>) -> Option<u32> {
+    let limit = limit?;
+    if !happened {
+        // Almost always it is nothing: to look is cheaper than to write.
+        if count.load(Relaxed) != 0 {
+            count.store(0, Relaxed);
+        }
+        return None;
+    }
+    let now = count.fetch_add(1, Relaxed).wrapping_add(1);
+    now.is_multiple_of(limit.max(1)).then_some(now)
+}

@@ -1,0 +1,77 @@
+//! What whoever makes a call knows of it, and the choice of an endpoint needs: extensions of the request.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+/// The endpoints that a request was sent to before: a retry goes to another one, if there is one.
+///
+/// An extension of the request, by the addresses that [`CallError::endpoint`](crate::CallError::endpoint) and
+/// [`ResponseBody::endpoint`](crate::ResponseBody::endpoint) tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tried(SmallVec<[Arc<str>; 2]>);
+
+/// Where a request stands on the ring of an upstream that keeps callers at one endpoint
+/// (`ring_hash`). An extension of the request; without it the place is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Affinity(pub u64);
+
+/// The deadline of the call is what the client asked for, so that missing it is not held against the endpoint: a
+/// client that asks for nothing could else take endpoints away from all others. An extension of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientDeadline;
+
+// === impl Tried ===
+
+impl Tried {
+    /// None so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Remembers an endpoint, once.
+    pub fn add(&mut self, endpoint: &str) {
+        if !self.has(endpoint) {
+            self.0.push(endpoint.into());
+        }
+    }
+
+    /// Whether the request was sent to this one.
+    #[must_use]
+    pub fn has(&self, endpoint: &str) -> bool {
+        self.0.iter().any(|tried| **tried == *endpoint)
+    }
+
+    /// Whether it was sent to none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The hints of one request.
+#[derive(Debug, Default)]
+#[expect(dead_code, reason = "rings and the judgement of endpoints are built next")]
+pub(crate) struct Hints {
+    pub(crate) tried: Tried,
+    pub(crate) affinity: Option<u64>,
+    pub(crate) client_deadline: bool,
+}
+
+impl Hints {
+    /// Takes them out of a request, together with whatever else would be cloned and never sent.
+    pub(crate) fn take(extensions: &mut http::Extensions) -> Self {
+        let hints = if extensions.is_empty() {
+            Self::default()
+        } else {
+            Self {
+                tried: extensions.remove::<Tried>().unwrap_or_default(),
+                affinity: extensions.get::<Affinity>().map(|place| place.0),
+                client_deadline: extensions.get::<ClientDeadline>().is_some(),
+            }
+        };
+        extensions.clear();
+        hints
+    }
+}
