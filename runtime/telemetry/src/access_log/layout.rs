@@ -49,6 +49,8 @@ pub enum Field {
     GrpcStatus,
     DurationMs,
     UpstreamMs,
+    Attempts,
+    QueuedMs,
     BytesIn,
     BytesOut,
     Reason,
@@ -56,7 +58,7 @@ pub enum Field {
 }
 
 /// The fields and their names, in the order in which a line has them by default.
-const NAMED: [(Field, &str); 24] = [
+const NAMED: [(Field, &str); 26] = [
     (Field::Ts, "ts"),
     (Field::Level, "level"),
     (Field::Msg, "msg"),
@@ -77,6 +79,8 @@ const NAMED: [(Field, &str); 24] = [
     (Field::GrpcStatus, "grpc_status"),
     (Field::DurationMs, "duration_ms"),
     (Field::UpstreamMs, "upstream_ms"),
+    (Field::Attempts, "attempts"),
+    (Field::QueuedMs, "queued_ms"),
     (Field::BytesIn, "bytes_in"),
     (Field::BytesOut, "bytes_out"),
     (Field::Reason, "reason"),
