@@ -28,6 +28,7 @@ pub mod turn;
 mod backoff;
 mod body;
 mod call;
+pub mod checks;
 mod connect;
 mod connection;
 mod deadline;
