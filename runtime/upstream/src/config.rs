@@ -5,6 +5,8 @@ mod tests;
 
 use std::{fmt, time::Duration};
 
+use tidegate_traffic::{balance::Policy, health, outlier};
+
 /// One SYN is sent again after 1 s; a neighbour that answers neither is not there.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -59,8 +61,20 @@ const _: () = assert!(CONNECTION_WINDOW_BYTES <= WINDOW_MAX_BYTES);
 pub struct Config {
     /// The name, for errors, logs and figures.
     pub name: String,
-    /// The endpoints, at least one.
+    /// The endpoints, at least one; none if they are found ([`discovery`](Self::discovery)).
     pub endpoints: Vec<Endpoint>,
+    /// The weights of the endpoints, in the same order; one that is missing is 1. An endpoint of weight 0 takes no calls.
+    pub weights: Vec<u32>,
+    /// Where the endpoints are found, if they are not listed.
+    pub discovery: Option<Discovery>,
+    /// How one of several is chosen. Default [`Policy::LeastRequest`].
+    pub balance: Policy,
+    /// How long an endpoint that has come takes to get its whole part of the calls. Default zero: at once.
+    pub slow_start: Duration,
+    /// How endpoints are checked; `None`, the default, is not at all.
+    pub health: Option<Check>,
+    /// When one is left alone because its calls fail. `None` is never; on by default.
+    pub outlier: Option<outlier::Settings>,
     /// What they speak. Default [`Protocol::H2`].
     pub protocol: Protocol,
     /// How long an attempt to connect may take: name lookup, TCP and the HTTP/2 handshake together.
@@ -106,6 +120,36 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+/// Where endpoints are found that come and go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Discovery {
+    /// Every address (A and AAAA) of a name is an endpoint.
+    Dns(Endpoint),
+    /// Every target of an SRV record (RFC 2782), with its port and weight; of the lowest priority alone.
+    Srv(String),
+    /// Every key of etcd's below this one.
+    Etcd(String),
+}
+
+/// How an endpoint is asked whether it is well, over connections of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What it is asked.
+    pub question: Question,
+    /// How often, and how many answers count.
+    pub settings: health::Settings,
+}
+
+/// What an endpoint is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Question {
+    /// `GET` of this path; 200 to 299 is well.
+    Http(String),
+    /// gRPC's health protocol, `grpc.health.v1.Health/Check`, for this service (empty: the server as a whole); `SERVING` is
+    /// well.
+    Grpc(String),
+}
+
 /// PING frames on a connection that has requests in flight and from which nothing is heard, so that
 /// a peer that vanished is noticed before every deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +167,12 @@ pub enum Problem {
     /// There is nowhere to connect to.
     #[error("an upstream needs at least one endpoint")]
     NoEndpoints,
+    /// No endpoint takes calls.
+    #[error("the weights of the endpoints sum to 0")]
+    Weights,
+    /// No endpoint could be ejected, or all for ever.
+    #[error("outlier: {0}")]
+    Outlier(outlier::SettingsError),
     /// An endpoint has an empty host or port 0.
     #[error("endpoint {0} has no host or no port")]
     Endpoint(usize),
@@ -146,6 +196,12 @@ impl Config {
         Self {
             name: name.into(),
             endpoints,
+            weights: Vec::new(),
+            discovery: None,
+            balance: Policy::default(),
+            slow_start: Duration::ZERO,
+            health: None,
+            outlier: Some(outlier::Settings::default()),
             protocol: Protocol::H2,
             connect_timeout: CONNECT_TIMEOUT,
             connections_max: CONNECTIONS_MAX,
@@ -172,6 +228,20 @@ impl Config {
         }
     }
 
+    /// The weight of the endpoint at this place.
+    #[must_use]
+    pub fn weight(&self, at: usize) -> u32 {
+        self.weights.get(at).copied().unwrap_or(1)
+    }
+
+    /// What a request to an endpoint says without an authority of its own: the name that was looked up, if one was.
+    pub(crate) fn authority(&self, address: &Endpoint) -> String {
+        match &self.discovery {
+            Some(Discovery::Dns(name)) => name.to_string(),
+            _ => address.to_string(),
+        }
+    }
+
     /// Everything that is wrong with it; empty if it can be used.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
@@ -181,7 +251,9 @@ impl Config {
                 problems.push(problem);
             }
         };
-        check(!self.endpoints.is_empty(), Problem::NoEndpoints);
+        check(!self.endpoints.is_empty() || self.discovery.is_some(), Problem::NoEndpoints);
+        let takes_calls = (0..self.endpoints.len()).any(|at| self.weight(at) > 0);
+        check(self.endpoints.is_empty() || takes_calls, Problem::Weights);
         for (i, endpoint) in self.endpoints.iter().enumerate() {
             check(!endpoint.host.is_empty() && endpoint.port != 0, Problem::Endpoint(i));
         }
@@ -190,6 +262,15 @@ impl Config {
         if let Some(keepalive) = self.keepalive {
             check(!keepalive.interval.is_zero(), Problem::Zero("keepalive.interval"));
             check(!keepalive.timeout.is_zero(), Problem::Zero("keepalive.timeout"));
+        }
+        if let Some(Check { settings, .. }) = &self.health {
+            check(!settings.interval.is_zero(), Problem::Zero("health.interval"));
+            check(!settings.timeout.is_zero(), Problem::Zero("health.timeout"));
+            check(settings.unhealthy > 0, Problem::Nothing("health.unhealthy"));
+            check(settings.healthy > 0, Problem::Nothing("health.healthy"));
+        }
+        if let Some(Err(error)) = self.outlier.map(|settings| settings.check()) {
+            check(false, Problem::Outlier(error));
         }
         check(self.connections_max > 0, Problem::Nothing("connections_max"));
         check(self.streams_max > 0, Problem::Nothing("streams_max"));

@@ -2,34 +2,38 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
-    time::Instant,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
 };
+
+use http::{HeaderMap, StatusCode, uri::Authority};
 
 use parking_lot::Mutex;
 use tidegate_telemetry::{clock, random};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    Config, ConnectError, Protocol, Stats, backoff,
+    CallError, Config, ConnectError, Fleet, Kind, Protocol, Stats, backoff,
     connect::{self, Connected},
     connection::{Connection, State},
+    error,
+    fleet::Member,
     h1::Wire,
     probe::{Health, Ticks},
+    verdict,
 };
 
-/// An endpoint of a pool.
+/// An endpoint of a pool: one worker's connections to it.
 pub(crate) struct Endpoint {
-    address: crate::Endpoint,
     /// The address as errors and logs show it.
     pub(crate) name: Arc<str>,
+    /// What a request says without an authority of its own.
+    pub(crate) authority: Option<Authority>,
+    /// What all workers know of it.
+    pub(crate) member: Arc<Member>,
+    pub(crate) fleet: Arc<Fleet>,
     config: Arc<Config>,
     stats: Arc<Stats>,
-    /// Requests that hold a slot or wait for one: what balancing looks at.
-    load: AtomicU32,
     pool: Mutex<Pool>,
 }
 
@@ -59,6 +63,19 @@ pub(crate) type Outcome = Result<Slot, Unavailable>;
 pub(crate) struct Slot {
     pub(crate) connection: Arc<Connection>,
     held: bool,
+    watch: Option<Watch>,
+}
+
+/// What the endpoint is judged by, of a call whose end is not known yet.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    /// By the fleet's clock.
+    begun: Duration,
+    /// Its time says how quick the endpoint is: what it takes does not depend on the client.
+    timed: bool,
+    client_deadline: bool,
+    /// The head of the reply came after this time.
+    took: Option<Duration>,
 }
 
 /// Why there is no slot, now or after a wait.
@@ -94,13 +111,15 @@ struct Connecting<'a>(&'a Endpoint);
 // === impl Endpoint ===
 
 impl Endpoint {
-    pub(crate) fn new(address: &crate::Endpoint, config: &Arc<Config>, stats: &Arc<Stats>) -> Arc<Self> {
+    pub(crate) fn new(member: &Arc<Member>, fleet: &Arc<Fleet>, stats: &Arc<Stats>) -> Arc<Self> {
+        let config = fleet.config();
         Arc::new(Self {
-            name: address.to_string().into(),
-            address: address.clone(),
+            name: Arc::clone(&member.name),
+            authority: config.authority(&member.address).parse().ok(),
+            member: Arc::clone(member),
+            fleet: Arc::clone(fleet),
             config: Arc::clone(config),
             stats: Arc::clone(stats),
-            load: AtomicU32::new(0),
             pool: Mutex::new(Pool { wanted: 1, ..Pool::default() }),
         })
     }
@@ -113,19 +132,16 @@ impl Endpoint {
         &self.stats
     }
 
-    pub(crate) fn load(&self) -> u32 {
-        self.load.load(Relaxed)
-    }
-
     /// Counts a request as waiting until the result is dropped.
     pub(crate) fn waiting(&self) -> Waiting<'_> {
-        self.load.fetch_add(1, Relaxed);
+        self.member.load.fetch_add(1, Relaxed);
         self.stats.waiting.fetch_add(1, Relaxed);
         Waiting(self)
     }
 
-    /// Asks for a slot, if possible not on the connection `avoid`.
-    pub(crate) fn acquire(self: &Arc<Self>, avoid: Option<&Arc<Connection>>) -> Acquired {
+    /// Asks for a slot, if possible not on the connection `avoid`. Unless it is the `last` that may be asked, an endpoint
+    /// that was down is connected to, but not waited for.
+    pub(crate) fn acquire(self: &Arc<Self>, avoid: Option<&Arc<Connection>>, last: bool) -> Acquired {
         let mut pool = self.pool.lock();
         if pool.closed {
             return Acquired::Unavailable(Unavailable::Closed);
@@ -145,6 +161,10 @@ impl Endpoint {
             }
         }
         let failing = pool.failures > 0 && pool.open.is_empty();
+        if failing && !last {
+            self.connect_more(&mut pool);
+            return Acquired::Unavailable(Unavailable::Down(pool.last_error.clone()));
+        }
         let (sender, slot) = oneshot::channel();
         pool.waiting.push_back(sender);
         self.connect_more(&mut pool);
@@ -204,6 +224,7 @@ impl Endpoint {
             let _ = waiting.send(Err(Unavailable::Closed));
         }
         self.stats.connections_open.fetch_sub(open.len() as u64, Relaxed);
+        self.member.connections.fetch_sub(open.len() as u64, Relaxed);
     }
 
     /// Takes a connection out of the pool, if it is in it.
@@ -214,15 +235,16 @@ impl Endpoint {
         let connection = pool.open.remove(at);
         pool.resting.retain(|resting| !Arc::ptr_eq(&resting.state, state));
         self.stats.connections_open.fetch_sub(1, Relaxed);
+        self.member.connections.fetch_sub(1, Relaxed);
         self.serve(&mut pool);
         Some(connection)
     }
 
     fn slot(&self, connection: Arc<Connection>) -> Slot {
         connection.state.in_flight.fetch_add(1, Relaxed);
-        self.load.fetch_add(1, Relaxed);
+        self.member.load.fetch_add(1, Relaxed);
         self.stats.in_flight.fetch_add(1, Relaxed);
-        Slot { connection, held: true }
+        Slot { connection, held: true, watch: None }
     }
 
     /// Gives free streams to those who wait, and opens connections for those who are left.
@@ -277,7 +299,7 @@ impl Endpoint {
     async fn connect(self: Arc<Self>, turn: usize) {
         // Dropped with the runtime, it still leaves the count right.
         let connecting = Connecting(&self);
-        let result = connect::connect(&self.address, turn, &self.config).await;
+        let result = connect::connect(&self.member.address, turn, &self.config).await;
         drop(connecting);
         match result {
             Ok(connected) => self.connected(connected),
@@ -296,12 +318,14 @@ impl Endpoint {
         }
         pool.retry_at = None;
         pool.last_error = None;
+        *self.member.unreachable.lock() = None;
         if self.config.protocol == Protocol::H2 {
             pool.wanted = connected.addresses.min(self.config.connections_max);
         }
         pool.rest(&connection);
         pool.open.push(connection);
         self.stats.connections_open.fetch_add(1, Relaxed);
+        self.member.connections.fetch_add(1, Relaxed);
         self.stats.connections_opened.fetch_add(1, Relaxed);
         self.serve(&mut pool);
     }
@@ -312,10 +336,11 @@ impl Endpoint {
         pool.failures = pool.failures.saturating_add(1);
         pool.retry_at = clock::now().checked_add(backoff::pause(pool.failures, random::u64()));
         if pool.failures == 1 {
-            let reason = error_chain(&error);
+            let reason = error::chain(&*error);
             tracing::warn!(upstream = self.config.name, endpoint = &*self.name, reason, "cannot connect");
         }
         pool.last_error = Some(Arc::clone(&error));
+        *self.member.unreachable.lock() = Some(Arc::clone(&error));
         if pool.open.is_empty() && pool.connecting == 0 {
             pool.refuse_waiting(&Unavailable::Connect(error));
         }
@@ -332,21 +357,9 @@ impl Drop for Connecting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.load.fetch_sub(1, Relaxed);
+        self.0.member.load.fetch_sub(1, Relaxed);
         self.0.stats.waiting.fetch_sub(1, Relaxed);
     }
-}
-
-/// An error and its sources, in one line.
-fn error_chain(error: &ConnectError) -> String {
-    let mut chain = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        chain.push_str(": ");
-        chain.push_str(&error.to_string());
-        source = error.source();
-    }
-    chain
 }
 
 // === impl Pool ===
@@ -395,6 +408,51 @@ impl Pool {
 // === impl Slot ===
 
 impl Slot {
+    /// A request is sent now, by whose end the endpoint is judged.
+    pub(crate) fn begin(&mut self, now: Duration, timed: bool, client_deadline: bool) {
+        self.connection.endpoint.member.requests.fetch_add(1, Relaxed);
+        self.watch = Some(Watch { begun: now, timed, client_deadline, took: None });
+    }
+
+    /// The head of the reply is here.
+    pub(crate) fn headed(&mut self, status: StatusCode, headers: &HeaderMap) {
+        let Some(watch) = &mut self.watch else { return };
+        let endpoint = &self.connection.endpoint;
+        let now = endpoint.fleet.now();
+        if watch.timed {
+            let took = now.saturating_sub(watch.begun);
+            endpoint.member.answered(took, now);
+            watch.took = Some(took);
+        }
+        if let Some(outcome) = verdict::of_head(status, headers, watch.client_deadline) {
+            endpoint.fleet.tell(&endpoint.member, outcome, watch.took);
+            self.watch = None;
+        }
+    }
+
+    /// The reply has ended, with these trailers if it has any.
+    pub(crate) fn ended(&mut self, trailers: Option<&HeaderMap>) {
+        if let Some(Watch { took, client_deadline, .. }) = self.watch.take() {
+            let endpoint = &self.connection.endpoint;
+            if let Some(outcome) = verdict::of_trailers(trailers, client_deadline) {
+                endpoint.fleet.tell(&endpoint.member, outcome, took);
+            }
+        }
+    }
+
+    /// The call has failed.
+    pub(crate) fn failed(&mut self, error: &CallError) {
+        let Some(watch) = self.watch.take() else { return };
+        let Some(outcome) = verdict::of_error(error, watch.client_deadline) else { return };
+        let Endpoint { fleet, member, .. } = &*self.connection.endpoint;
+        let now = fleet.now();
+        if matches!(error.kind(), Kind::ConnectionLost(_)) && !member.counts_as_lost(watch.begun, now) {
+            return;
+        }
+        let took = watch.took.or_else(|| watch.timed.then(|| now.saturating_sub(watch.begun)));
+        fleet.tell(member, outcome, took);
+    }
+
     /// Frees the stream now, and gives it to whoever waits. Later calls do nothing.
     pub(crate) fn free(&mut self) {
         if self.release() {
@@ -422,7 +480,7 @@ impl Slot {
         if held {
             let endpoint = &self.connection.endpoint;
             self.connection.state.in_flight.fetch_sub(1, Relaxed);
-            endpoint.load.fetch_sub(1, Relaxed);
+            endpoint.member.load.fetch_sub(1, Relaxed);
             endpoint.stats.in_flight.fetch_sub(1, Relaxed);
         }
         held
@@ -437,6 +495,6 @@ impl Drop for Slot {
 
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("name", &self.name).field("load", &self.load).finish_non_exhaustive()
+        f.debug_struct("Endpoint").field("name", &self.name).field("member", &self.member).finish_non_exhaustive()
     }
 }

@@ -72,12 +72,18 @@ impl Future for Head {
         let result = match Pin::new(&mut *response).poll(cx) {
             Poll::Ready(Ok(answer)) => {
                 exchange.slot.connection.state.partings.answered(response.stream_id().as_u32());
+                exchange.slot.headed(answer.status(), answer.headers());
                 Ok(answer)
             }
-            Poll::Ready(Err(error)) => Err(exchange.explain(error)),
+            Poll::Ready(Err(error)) => {
+                let error = exchange.explain(error);
+                exchange.slot.failed(&error);
+                Err(error)
+            }
             Poll::Pending => {
                 ready!(exchange.poll_deadline(cx));
                 let error = CallError::new(Kind::Deadline).at(&exchange.slot.connection.endpoint.name);
+                exchange.slot.failed(&error);
                 let connection = Arc::clone(&exchange.slot.connection);
                 head.part();
                 return Poll::Ready(Err((error, connection)));
@@ -155,6 +161,7 @@ impl StreamBody {
     }
 
     fn fail(&mut self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
+        self.exchange.slot.failed(&error);
         self.end();
         // The head is here: whatever it is now, the application has seen the request.
         let error = error.after_head();
@@ -204,6 +211,7 @@ impl Body for StreamBody {
         };
         match next {
             Poll::Ready(Ok(trailers)) => {
+                body.exchange.slot.ended(trailers.as_ref());
                 body.end();
                 Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
             }

@@ -52,7 +52,6 @@ impl Tried {
 
 /// The hints of one request.
 #[derive(Debug, Default)]
-#[expect(dead_code, reason = "rings and the judgement of endpoints are built next")]
 pub(crate) struct Hints {
     pub(crate) tried: Tried,
     pub(crate) affinity: Option<u64>,

@@ -28,12 +28,14 @@ pub mod turn;
 mod backoff;
 mod body;
 mod call;
+pub mod checks;
 mod connect;
 mod connection;
 mod deadline;
 mod endpoint;
 mod error;
 mod exchange;
+pub mod fleet;
 mod h1;
 mod hints;
 mod in_process;
@@ -44,12 +46,14 @@ mod reply;
 mod stats;
 mod upload;
 mod upstream;
+pub mod verdict;
 
 pub use self::{
     body::{BodyError, RequestBody},
     call::Call,
-    config::{Config, Endpoint, Keepalive, Problem, Protocol},
+    config::{Check, Config, Discovery, Endpoint, Keepalive, Problem, Protocol, Question},
     error::{CallError, Class, ConnectError, Kind, Origin, Retry},
+    fleet::Fleet,
     h1::Tunnel,
     hints::{Affinity, ClientDeadline, Tried},
     in_process::{InProcess, InProcessBody},

@@ -14,8 +14,8 @@ use crate::{CallError, Config, error::Kind};
 #[derive(Debug)]
 pub struct Stats {
     name: Box<str>,
-    connections_limit: u64,
-    waiting_limit: u64,
+    connections_limit: AtomicU64,
+    waiting_limit: AtomicU64,
     pub(crate) connections_open: AtomicU64,
     pub(crate) connections_opened: AtomicU64,
     pub(crate) connect_failures: AtomicU64,
@@ -29,11 +29,10 @@ pub struct Stats {
 
 impl Stats {
     pub(crate) fn new(config: &Config) -> Arc<Self> {
-        let endpoints = config.endpoints.len() as u64;
         Arc::new(Self {
             name: config.name.as_str().into(),
-            connections_limit: endpoints * config.connections_max as u64,
-            waiting_limit: endpoints * config.waiting_max as u64,
+            connections_limit: AtomicU64::new(0),
+            waiting_limit: AtomicU64::new(0),
             connections_open: AtomicU64::new(0),
             connections_opened: AtomicU64::new(0),
             connect_failures: AtomicU64::new(0),
@@ -44,6 +43,13 @@ impl Stats {
             goaways: AtomicU64::new(0),
             failures: std::array::from_fn(|_| AtomicU64::new(0)),
         })
+    }
+
+    /// There are so many endpoints now.
+    pub(crate) fn set_endpoints(&self, config: &Config, endpoints: usize) {
+        let limit = |each: usize| (endpoints as u64).saturating_mul(each as u64);
+        self.connections_limit.store(limit(config.connections_max), Relaxed);
+        self.waiting_limit.store(limit(config.waiting_max), Relaxed);
     }
 
     pub(crate) fn failed(&self, error: &CallError) {
@@ -60,12 +66,12 @@ impl Source for Stats {
         let failures = self.failures.iter().map(|count| count.load(Relaxed));
         Figures {
             connections_open: self.connections_open.load(Relaxed),
-            connections_limit: self.connections_limit,
+            connections_limit: self.connections_limit.load(Relaxed),
             connections_opened: self.connections_opened.load(Relaxed),
             connect_failures: self.connect_failures.load(Relaxed),
             in_flight: self.in_flight.load(Relaxed),
             waiting: self.waiting.load(Relaxed),
-            waiting_limit: self.waiting_limit,
+            waiting_limit: self.waiting_limit.load(Relaxed),
             requests: self.requests.load(Relaxed),
             resent: self.resent.load(Relaxed),
             goaways: self.goaways.load(Relaxed),

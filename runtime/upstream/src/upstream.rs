@@ -8,22 +8,27 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{
     Request, Response,
     request::Parts as Head,
-    uri::{Authority, PathAndQuery, Scheme, Uri},
+    uri::{PathAndQuery, Scheme, Uri},
 };
+use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tidegate_telemetry::{clock, random};
+use tidegate_traffic::balance::Ask;
 use tokio::time::timeout_at;
 
 use crate::{
-    Call, CallError, Config, Kind, Protocol, RequestBody, ResponseBody, Stats, Tunnel,
+    Call, CallError, Config, Fleet, Kind, Protocol, RequestBody, ResponseBody, Stats, Tunnel,
     body::Parts,
     connection::Connection,
     deadline::Deadlines,
     endpoint::{Acquired, Endpoint, Slot, Unavailable},
     exchange::{self, StreamBody},
+    fleet::{Member, Roster},
     h1,
     hints::Hints,
     kept::Kept,
@@ -77,18 +82,22 @@ pub struct Upstream {
 
 #[derive(Debug)]
 struct Shared {
-    config: Arc<Config>,
-    endpoints: Box<[Target]>,
+    fleet: Arc<Fleet>,
+    pools: ArcSwap<Pools>,
+    /// Whoever makes other pools holds it.
+    changing: Mutex<()>,
     deadlines: Deadlines,
     stats: Arc<Stats>,
     /// Whether the task that looks after the connections runs.
     kept: AtomicBool,
 }
 
+/// This worker's connections to the endpoints of a roster.
 #[derive(Debug)]
-struct Target {
-    endpoint: Arc<Endpoint>,
-    authority: Option<Authority>,
+struct Pools {
+    roster: Arc<Roster>,
+    /// In the order of the roster.
+    endpoints: Box<[Arc<Endpoint>]>,
 }
 
 // === impl Upstream ===
@@ -99,27 +108,36 @@ impl Upstream {
     /// `config` has no [`problems`](Config::problems): one that has may fail every call.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let stats = Stats::new(&config);
-        let config = Arc::new(config);
-        let endpoints = config.endpoints.iter().map(|address| Target {
-            endpoint: Endpoint::new(address, &config, &stats),
-            authority: address.to_string().parse().ok(),
-        });
-        Self {
-            shared: Arc::new(Shared {
-                endpoints: endpoints.collect(),
-                config,
-                deadlines: Deadlines::new(),
-                stats,
-                kept: AtomicBool::new(false),
-            }),
-        }
+        Self::of(&Fleet::new(config))
+    }
+
+    /// A worker's connections to endpoints that others have connections to.
+    #[must_use]
+    pub fn of(fleet: &Arc<Fleet>) -> Self {
+        let stats = Stats::new(fleet.config());
+        let none = Pools { roster: Arc::default(), endpoints: Box::default() };
+        let shared = Shared {
+            fleet: Arc::clone(fleet),
+            pools: ArcSwap::from_pointee(none),
+            changing: Mutex::new(()),
+            deadlines: Deadlines::new(),
+            stats,
+            kept: AtomicBool::new(false),
+        };
+        shared.renew_pools();
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The endpoints.
+    #[must_use]
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.shared.fleet
     }
 
     /// What it is made from.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.shared.config
+        self.shared.fleet.config()
     }
 
     /// Its figures.
@@ -141,7 +159,7 @@ impl Call for Upstream {
         shared.stats.requests.fetch_add(1, Relaxed);
         let (mut head, body) = request.into_parts();
         let hints = Hints::take(&mut head.extensions);
-        let result = match (shared.config.protocol, body.into_parts()) {
+        let result = match (shared.fleet.config().protocol, body.into_parts()) {
             (Protocol::H1, body) => {
                 shared.call_h1(head, body, deadline, &hints).await.map(|reply| reply.map(Into::into))
             }
@@ -181,8 +199,9 @@ impl Shared {
         let mut moves = 0;
         let mut avoid = None;
         loop {
-            let (slot, target) = self.acquire(avoid.as_ref(), deadline, hints).await?;
-            let mut request = Some(request(head, target));
+            let mut slot = self.acquire(avoid.as_ref(), deadline, hints).await?;
+            slot.begin(self.fleet.now(), true, hints.client_deadline);
+            let mut request = Some(request(head, &slot));
             let opened = slot.connection.open_stream(&mut request, body.is_empty());
             let (error, connection) = match opened {
                 Ok((response, mut stream)) => {
@@ -218,8 +237,9 @@ impl Shared {
         let mut moves = 0;
         let mut avoid = None;
         loop {
-            let (slot, target) = self.acquire(avoid.as_ref(), deadline, hints).await?;
-            let mut request = Some(request(head, target));
+            let mut slot = self.acquire(avoid.as_ref(), deadline, hints).await?;
+            slot.begin(self.fleet.now(), false, hints.client_deadline);
+            let mut request = Some(request(head, &slot));
             match slot.connection.open_stream(&mut request, false) {
                 Ok((response, stream)) => {
                     let upload = Some(Upload::start(body, stream));
@@ -252,13 +272,15 @@ impl Shared {
         let (mut head, mut body) = (head, body);
         let mut moves = 0;
         loop {
-            let (wire, slot, target) = self.acquire_wire(deadline, hints).await?;
+            let (wire, mut slot) = self.acquire_wire(deadline, hints).await?;
+            slot.begin(self.fleet.now(), matches!(body, Parts::Whole(_)), hints.client_deadline);
+            let endpoint = Arc::clone(&slot.connection.endpoint);
             let again = match &body {
                 Parts::Whole(bytes) if wire.was_used() => Some(bytes.clone()),
                 Parts::Whole(_) | Parts::Stream(_) => None,
             };
             let deadline = deadline.map(|at| self.deadlines.at(at));
-            let error = match h1::call(wire, &mut head, body, target.authority.as_ref(), deadline, slot).await {
+            let error = match h1::call(wire, &mut head, body, endpoint.authority.as_ref(), deadline, slot).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -275,15 +297,15 @@ impl Shared {
         self: &Arc<Self>,
         deadline: Option<Instant>,
         hints: &Hints,
-    ) -> Result<(Box<h1::Wire>, Slot, &Target), CallError> {
+    ) -> Result<(Box<h1::Wire>, Slot), CallError> {
         loop {
-            let (slot, target) = self.acquire(None, deadline, hints).await?;
+            let slot = self.acquire(None, deadline, hints).await?;
             // A slot whose connection is not given back takes it out of the pool, so that this ends.
             if let Some(wire) = slot.connection.take_wire()
                 && (!wire.was_used() || wire.is_fresh())
             {
                 self.keep();
-                return Ok((wire, slot, target));
+                return Ok((wire, slot));
             }
         }
     }
@@ -322,81 +344,98 @@ impl Shared {
         avoid: Option<&Arc<Connection>>,
         deadline: Option<Instant>,
         hints: &Hints,
-    ) -> Result<(Slot, &Target), CallError> {
-        let mut tried = self.tried(hints);
-        let mut avoided = tried.len();
-        let mut last = None;
-        loop {
-            let Some(at) = self.choose(&tried) else {
-                if avoided == 0 {
-                    break;
-                }
-                // There is no other: better one that was tried than none.
-                tried.drain(..std::mem::take(&mut avoided));
-                continue;
-            };
-            let target = &self.endpoints[at];
-            let failed = match target.endpoint.acquire(avoid) {
-                Acquired::Slot(slot) => return Ok((slot, target)),
+    ) -> Result<Slot, CallError> {
+        let mut failed: SmallVec<[Arc<str>; 4]> = SmallVec::new();
+        let mut error = None;
+        while let Some((endpoint, last)) = self.choose(&failed, hints) {
+            let reason = match endpoint.acquire(avoid, last) {
+                Acquired::Slot(slot) => return Ok(slot),
                 Acquired::Unavailable(reason) => reason,
                 Acquired::Wait { slot, failing } => {
                     self.keep();
-                    let waiting = target.endpoint.waiting();
+                    let waiting = endpoint.waiting();
                     let outcome = wait(slot, failing, deadline).await?;
                     drop(waiting);
                     match outcome {
-                        Ok(slot) => return Ok((slot, target)),
+                        Ok(slot) => return Ok(slot),
                         Err(reason) => reason,
                     }
                 }
             };
-            tried.push(at);
-            last = Some(unavailable(failed).at(&target.endpoint.name));
+            failed.push(Arc::clone(&endpoint.name));
+            error = Some(unavailable(reason).at(&endpoint.name));
         }
-        Err(last.unwrap_or_else(|| CallError::not_sent_because(Kind::Down(None))))
+        Err(error.unwrap_or_else(|| CallError::not_sent_because(Kind::Down(None))))
     }
 
-    /// The endpoints that a request was sent to before.
-    fn tried(&self, hints: &Hints) -> Vec<usize> {
-        if hints.tried.is_empty() {
-            return Vec::new();
+    /// An endpoint that has not `failed`, if possible one that the request was not sent to before, and whether there is no
+    /// other. The endpoints may be others each time.
+    fn choose(&self, failed: &[Arc<str>], hints: &Hints) -> Option<(Arc<Endpoint>, bool)> {
+        let now = self.fleet.now();
+        self.fleet.pass(now);
+        let pools = self.pools();
+        let Pools { roster, endpoints } = &**pools;
+        let places = |what: &dyn Fn(&str) -> bool| -> SmallVec<[usize; 4]> {
+            let all = endpoints.iter().enumerate();
+            all.filter(|(_, endpoint)| what(&endpoint.name)).map(|(at, _)| at).collect()
+        };
+        let mut not = match (failed, hints.tried.is_empty()) {
+            ([], true) => SmallVec::new(),
+            _ => places(&|name| hints.tried.has(name) || failed.iter().any(|failed| **failed == *name)),
+        };
+        if not.len() == endpoints.len() && !hints.tried.is_empty() {
+            // Better one that was tried than none.
+            not = places(&|name| failed.iter().any(|failed| **failed == *name));
         }
-        let all = self.endpoints.iter().enumerate();
-        all.filter(|(_, target)| hints.tried.has(&target.endpoint.name)).map(|(at, _)| at).collect()
+        let policy = &self.fleet.config().balance;
+        let members = roster.members();
+        let ask = Ask { chance: random::u64(), place: hints.affinity, not: &not };
+        let at = roster.table.pick(ask, |at| members[at].load(policy, now), || self.fleet.turn())?;
+        Some((Arc::clone(&endpoints[at]), not.len() + 1 >= endpoints.len()))
     }
 
-    /// The less loaded of two endpoints drawn at random among those that were not `tried`.
-    fn choose(&self, tried: &[usize]) -> Option<usize> {
-        let left = self.endpoints.len() - tried.len();
-        if left <= 1 {
-            return (0..self.endpoints.len()).find(|at| !tried.contains(at));
+    /// The connections to the endpoints of the roster in force.
+    fn pools(&self) -> arc_swap::Guard<Arc<Pools>> {
+        let pools = self.pools.load();
+        if pools.roster.version == self.fleet.version() {
+            return pools;
         }
-        let mut untried = (0..self.endpoints.len()).filter(|at| !tried.contains(at));
-        let draw = |bound: usize| usize::try_from(random::below(bound as u64)).unwrap_or(0);
-        let first = draw(left);
-        // Of those after the first, so that the two differ.
-        let second = (first + 1 + draw(left - 1)) % left;
-        let (low, high) = (first.min(second), first.max(second));
-        let a = untried.nth(low)?;
-        let b = untried.nth(high - low - 1)?;
-        let load = |at: usize| self.endpoints[at].endpoint.load();
-        // Equal ones in the order of the draw, or the earlier would get more.
-        let (first, second) = if first < second { (a, b) } else { (b, a) };
-        Some(if load(second) < load(first) { second } else { first })
+        self.renew_pools();
+        self.pools.load()
+    }
+
+    /// Keeps the connections to endpoints that are still there, and lets go of the others, which end what they have.
+    fn renew_pools(&self) {
+        let _changing = self.changing.lock();
+        let roster = self.fleet.roster();
+        let before = self.pools.load();
+        let known = |member: &Arc<Member>| {
+            let of = before.endpoints.iter().find(|endpoint| Arc::ptr_eq(&endpoint.member, member));
+            of.map_or_else(|| Endpoint::new(member, &self.fleet, &self.stats), Arc::clone)
+        };
+        let endpoints: Box<[_]> = roster.members().iter().map(known).collect();
+        self.stats.set_endpoints(self.fleet.config(), endpoints.len());
+        let gone =
+            before.endpoints.iter().filter(|endpoint| endpoints.iter().all(|other| !Arc::ptr_eq(endpoint, other)));
+        let gone: Vec<_> = gone.map(Arc::clone).collect();
+        self.pools.store(Arc::new(Pools { roster, endpoints }));
+        for endpoint in gone {
+            endpoint.close();
+        }
     }
 
     /// Starts the task that looks after the connections, unless it runs.
     fn keep(self: &Arc<Self>) {
         if !self.kept.swap(true, Relaxed) {
-            tokio::spawn(keep(Arc::downgrade(self), Ticks::new(&self.config)));
+            tokio::spawn(keep(Arc::downgrade(self), Ticks::new(self.fleet.config())));
         }
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        for target in &self.endpoints {
-            target.endpoint.close();
+        for endpoint in &self.pools.load().endpoints {
+            endpoint.close();
         }
     }
 }
@@ -409,10 +448,10 @@ fn resent<B>(mut response: Response<B>, times: u32) -> Response<B> {
     response
 }
 
-/// The request as it is sent to `target`.
-fn request(mut head: Head, target: &Target) -> Request<()> {
+/// The request as it is sent on `slot`.
+fn request(mut head: Head, slot: &Slot) -> Request<()> {
     if head.uri.authority().is_none()
-        && let Some(authority) = &target.authority
+        && let Some(authority) = &slot.connection.endpoint.authority
     {
         let mut parts = std::mem::take(&mut head.uri).into_parts();
         parts.scheme = Some(Scheme::HTTP);
@@ -482,8 +521,8 @@ async fn keep(shared: Weak<Shared>, ticks: Ticks) {
         tokio::time::sleep(ticks.every).await;
         let Some(shared) = shared.upgrade() else { return };
         let mut any = false;
-        for target in &shared.endpoints {
-            any |= target.endpoint.tick(ticks);
+        for endpoint in &shared.pools().endpoints {
+            any |= endpoint.tick(ticks);
         }
         if !any {
             shared.kept.store(false, Relaxed);

@@ -19,7 +19,9 @@ pub struct Sample {
     pub calls: u32,
     /// Those of them that failed.
     pub failed: u32,
-    /// The sum of their times to the first byte, in microseconds.
+    /// Calls whose time says something of the endpoint.
+    pub timed: u32,
+    /// The sum of the times of those, in microseconds.
     pub micros: u64,
 }
 
@@ -29,7 +31,7 @@ impl Sample {
     }
 
     fn mean(self) -> Duration {
-        Duration::from_micros(self.micros / u64::from(self.calls.max(1)))
+        Duration::from_micros(self.micros / u64::from(self.timed.max(1)))
     }
 }
 
@@ -62,7 +64,7 @@ fn failing(rate: SuccessRate, samples: &[Sample]) -> Vec<(usize, Why)> {
 }
 
 fn slow(times: u32, samples: &[Sample]) -> Vec<(usize, Why)> {
-    let judged: Vec<_> = samples.iter().enumerate().filter(|(_, sample)| sample.calls >= CALLS_MIN).collect();
+    let judged: Vec<_> = samples.iter().enumerate().filter(|(_, sample)| sample.timed >= CALLS_MIN).collect();
     let mut found = Vec::new();
     for (at, sample) in &judged {
         let mut others: Vec<_> =

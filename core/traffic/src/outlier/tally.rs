@@ -22,17 +22,23 @@ pub struct Tally {
     gateway: AtomicU32,
     calls: AtomicU32,
     failed: AtomicU32,
+    timed: AtomicU32,
     micros: AtomicU64,
 }
 
 impl Tally {
-    /// Counts a call. `took` is the time to the first byte of its reply, if it had one. Gives a reason to eject the
+    /// Counts a call. `took` is the time to the first byte of its reply, or till
+    /// nobody waited for it any more; `None` of a call whose time says nothing of the endpoint, as of a long upload. Gives a reason to eject the
     /// endpoint; again, after as many failures more, if it was not.
     pub fn add(&self, settings: &Settings, outcome: Outcome, took: Option<Duration>) -> Option<Why> {
-        if settings.has_intervals() {
+        if settings.slow.is_some()
+            && let Some(took) = took
+        {
+            self.timed.fetch_add(1, Relaxed);
+            self.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+        }
+        if settings.success_rate.is_some() {
             self.calls.fetch_add(1, Relaxed);
-            let micros = took.map_or(0, |took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-            self.micros.fetch_add(micros, Relaxed);
             if outcome != Outcome::Fine {
                 self.failed.fetch_add(1, Relaxed);
             }
@@ -45,7 +51,8 @@ impl Tally {
     /// The counts since the last time; they begin anew.
     pub fn take(&self) -> Sample {
         let micros = self.micros.swap(0, Relaxed);
-        Sample { calls: self.calls.swap(0, Relaxed), failed: self.failed.swap(0, Relaxed), micros }
+        let timed = self.timed.swap(0, Relaxed);
+        Sample { calls: self.calls.swap(0, Relaxed), failed: self.failed.swap(0, Relaxed), timed, micros }
     }
 
     /// Begins anew with all of it.

@@ -129,7 +129,7 @@ fn threads_that_fail_together_give_the_reason_once() {
 }
 
 fn sample(calls: u32, failed: u32, ms: u64) -> Sample {
-    Sample { calls, failed, micros: u64::from(calls) * ms * 1000 }
+    Sample { calls, failed, timed: calls, micros: u64::from(calls) * ms * 1000 }
 }
 
 fn of_rates(samples: &[Sample]) -> Vec<usize> {

@@ -107,17 +107,22 @@ impl ReplyBody {
 
     /// The reply is complete: its connection rests until the next request.
     fn end(&mut self) {
-        if let State::Open(open) = mem::replace(&mut self.state, State::Ended)
-            && let Open { link: Link::Wire { mut wire, stays: true }, slot, .. } = *open
-            && wire.rest()
-        {
-            slot.give_back(wire);
+        if let State::Open(open) = mem::replace(&mut self.state, State::Ended) {
+            let Open { link, mut slot, .. } = *open;
+            // HTTP/1.1 has told at the head what there is to tell, but for gRPC, which is not spoken over it.
+            slot.ended(None);
+            if let Link::Wire { mut wire, stays: true } = link
+                && wire.rest()
+            {
+                slot.give_back(wire);
+            }
         }
     }
 
     fn fail(&mut self, error: CallError) -> CallError {
         let error = error.after_head().at(&self.name);
-        if let State::Open(open) = mem::replace(&mut self.state, State::Ended) {
+        if let State::Open(mut open) = mem::replace(&mut self.state, State::Ended) {
+            open.slot.failed(&error);
             open.slot.connection.endpoint.stats().failed(&error);
         }
         error

@@ -27,7 +27,7 @@ pub(crate) async fn call(
     body: Parts,
     authority: Option<&Authority>,
     deadline: Option<Deadline>,
-    slot: Slot,
+    mut slot: Slot,
 ) -> Result<Response<ReplyBody>, CallError> {
     let sending = Sending::new(head, body, authority);
     let stays = sending.stays();
@@ -36,6 +36,7 @@ pub(crate) async fn call(
         Ok(reply) => Ok(exchange.begin(reply, stays, slot)),
         Err(error) => {
             let error = if exchange.has_begun() { error } else { error.none_sent() };
+            slot.failed(&error);
             Err(error.at(&slot.connection.endpoint.name))
         }
     }
@@ -86,10 +87,11 @@ impl Exchange {
     }
 
     /// The reply begins: who drives the connection from here.
-    fn begin(self, reply: ReplyHead, stays: bool, slot: Slot) -> Response<ReplyBody> {
+    fn begin(self, reply: ReplyHead, stays: bool, mut slot: Slot) -> Response<ReplyBody> {
         let Self { mut wire, sending, lost, deadline, .. } = self;
         let ReplyHead { status, headers, length, stays: kept, keeps_for } = reply;
         wire.learn(keeps_for);
+        slot.headed(status, &headers);
         let body = if status == StatusCode::SWITCHING_PROTOCOLS {
             let (stream, first) = wire.into_socket();
             ReplyBody::tunnel(Tunnel { stream, first, slot })
