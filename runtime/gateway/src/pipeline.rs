@@ -5,6 +5,7 @@
 
 mod admit;
 pub(crate) mod arrival;
+mod attempts;
 mod choose;
 mod close;
 pub(crate) mod native;
@@ -22,6 +23,7 @@ use crate::gateway::Gateway;
 use crate::idle::Watch;
 use crate::peer::Peer;
 use crate::phase::Phase;
+use crate::policies::Plan;
 use crate::snapshot::{Found, Routed, Snapshot};
 use crate::trust;
 use crate::upstreams::Upstreams;
@@ -34,7 +36,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use tidegate_transcode::Miss;
-use tidegate_upstream::{Call, CallError, Class, RequestBody, Resent};
+use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
 pub(crate) use arrival::overloaded;
 pub(crate) use choose::view;
@@ -149,19 +151,19 @@ where
     let upstream = upstreams.get(&snapshot, index);
     exchange.set_deadline(head, &routed)?;
     let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
-    exchange.calling(&routed.route.breakers, index)?;
+    let plan = routed.plan(&snapshot, index, head, peer);
     // A stream may have no deadline, but not be silent for ever.
     let watch = |upload| Watch::new(DEFAULT_IDLE_TIMEOUT, None, upload);
     let reply = match (routed.matched.binding.server_streaming, exchange.upload()) {
         (true, upload) => {
-            let call = pin!(call_stream(&*upstream, request, head, &routed, exchange));
+            let call = pin!(call_stream(&*upstream, request, head, &plan, &routed, exchange));
             watch(upload).first(call).await
         }
         (false, Some(upload)) => {
-            let call = pin!(call_whole(&*upstream, request, &routed, exchange));
+            let call = pin!(call_whole(&*upstream, request, &plan, &routed, exchange));
             watch(Some(upload)).first(call).await
         }
-        (false, None) => Ok(call_whole(&*upstream, request, &routed, exchange).await),
+        (false, None) => Ok(call_whole(&*upstream, request, &plan, &routed, exchange).await),
     };
     reply.unwrap_or_else(|over| Err(native::refuse_over(over)))
 }
@@ -169,10 +171,11 @@ where
 async fn call_whole<C: Call>(
     upstream: &C,
     request: Request<RequestBody>,
+    plan: &Plan<'_>,
     routed: &Routed<'_>,
     exchange: &mut Exchange,
 ) -> Result<Served<C::Body>, Refusal> {
-    let reply = call(upstream, request, exchange).await?;
+    let reply = attempts::call(upstream, request, plan, exchange).await?;
     close::whole(reply, routed, exchange).await.map(Served::Whole)
 }
 
@@ -180,32 +183,12 @@ async fn call_stream<C: Call>(
     upstream: &C,
     request: Request<RequestBody>,
     head: &request::Parts,
+    plan: &Plan<'_>,
     routed: &Routed<'_>,
     exchange: &mut Exchange,
 ) -> Result<Served<C::Body>, Refusal> {
-    let reply = call(upstream, request, exchange).await?;
+    let reply = attempts::call(upstream, request, plan, exchange).await?;
     close::stream(reply, head, routed, exchange).await.map(Served::Stream)
-}
-
-async fn call<C: Call>(
-    upstream: &C,
-    request: Request<RequestBody>,
-    exchange: &mut Exchange,
-) -> Result<Response<C::Body>, Refusal> {
-    match upstream.call(request, exchange.deadline()).await {
-        Ok(reply) => {
-            exchange.called(C::endpoint(reply.body()));
-            exchange.begun(reply.status(), reply.headers());
-            if let Some(Resent(times)) = reply.extensions().get() {
-                exchange.resent(*times);
-            }
-            Ok(reply)
-        }
-        Err(error) => {
-            exchange.called(error.endpoint());
-            Err(refuse_call(error))
-        }
-    }
 }
 
 fn match_route<'s>(

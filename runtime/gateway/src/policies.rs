@@ -12,6 +12,7 @@ use tidegate_telemetry::metrics::Metrics;
 use tidegate_traffic::bulkhead::Settings;
 use tidegate_traffic::priority::{Class, Shares};
 use tidegate_traffic::retry;
+use tidegate_upstream::RequestBody;
 
 /// Of a request no more than this is kept to be sent again.
 pub(crate) const KEPT_BYTES: usize = 64 * 1024;
@@ -103,7 +104,8 @@ impl Shield {
             let Protection { retry_budget, concurrency } = upstream.protection;
             Self {
                 retries: Retries::new(&upstream.name, retry_budget),
-                gate: concurrency.map(|settings| Gate::new(Of::Upstream, &upstream.name, with_shares(settings, config))),
+                gate: concurrency
+                    .map(|settings| Gate::new(Of::Upstream, &upstream.name, with_shares(settings, config))),
             }
         };
         config.upstreams.iter().map(compile).collect()
@@ -130,9 +132,14 @@ impl Shield {
 
 impl<'p> Plan<'p> {
     /// When the call is made again, if it may be at all: what is in memory, and is not much.
-    pub(crate) fn retry(&self, body: Option<usize>) -> Option<&'p retry::Settings> {
+    pub(crate) fn retry(&self, body: &RequestBody) -> Option<&'p retry::Settings> {
         let settings = self.policies.retry.as_ref()?;
-        (self.kind.whole && body.is_some_and(|bytes| bytes <= KEPT_BYTES)).then_some(settings)
+        (self.kind.whole && body.in_memory().is_some_and(|bytes| bytes <= KEPT_BYTES)).then_some(settings)
+    }
+
+    /// How much of a request is kept for another try, if there may be one.
+    pub(crate) fn kept_bytes(&self) -> Option<usize> {
+        (self.kind.whole && self.policies.retry.is_some()).then_some(KEPT_BYTES)
     }
 
     /// The limits that it has to pass, in their order.

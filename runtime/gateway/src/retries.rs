@@ -11,8 +11,10 @@ use tidegate_traffic::budget::Budget;
 /// How a call ended that failed once and might be made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// A later try was answered with what is no failure, or with one that is not tried again.
+    /// A later try was answered.
     Success,
+    /// A later try failed in a way that is not tried again.
+    Failed,
     /// All tries failed.
     Exhausted,
     /// The budget did not allow another one.
@@ -27,7 +29,7 @@ pub(crate) enum Ended {
 
 /// The retries of calls to one upstream: of all workers, and of all configs that have it.
 #[derive(Debug)]
-pub struct Retries {
+pub(crate) struct Retries {
     upstream: String,
     budget: Budget,
     /// From when the budget counts time.
@@ -40,12 +42,13 @@ pub struct Retries {
 // === impl Ended ===
 
 impl Ended {
-    const ALL: [Self; 6] =
-        [Self::Success, Self::Exhausted, Self::Budget, Self::Deadline, Self::Pushback, Self::Refused];
+    const ALL: [Self; 7] =
+        [Self::Success, Self::Failed, Self::Exhausted, Self::Budget, Self::Deadline, Self::Pushback, Self::Refused];
 
     const fn word(self) -> &'static str {
         match self {
             Self::Success => "success",
+            Self::Failed => "failed",
             Self::Exhausted => "exhausted",
             Self::Budget => "budget",
             Self::Deadline => "deadline",
@@ -107,9 +110,6 @@ impl tidegate_telemetry::metrics::retries::Retries for Retries {
 
     fn figures(&self) -> Figures {
         let counts = self.ended.iter().map(|count| count.load(Relaxed));
-        Figures {
-            made: self.made.load(Relaxed),
-            ended: Ended::ALL.iter().map(|how| how.word()).zip(counts).collect(),
-        }
+        Figures { made: self.made.load(Relaxed), ended: Ended::ALL.iter().map(|how| how.word()).zip(counts).collect() }
     }
 }

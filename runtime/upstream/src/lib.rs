@@ -57,6 +57,7 @@ pub use self::{
     h1::Tunnel,
     hints::{Affinity, ClientDeadline, Tried},
     in_process::{InProcess, InProcessBody},
+    kept::Kept,
     reply::ResponseBody,
     stats::Stats,
     upstream::{Resent, Upstream},

@@ -6,7 +6,8 @@
 mod reply;
 mod request;
 
-use super::{BodyOf, arrival, call, choose, open};
+use super::attempts::call;
+use super::{BodyOf, arrival, choose, open};
 use crate::answer::{Answer, Refusal};
 use crate::exchange::Exchange;
 use crate::headers::{strip_native_reply, strip_native_request};
@@ -114,16 +115,16 @@ where
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, &head, peer, exchange);
     let upstream = upstreams.get(&snapshot, index);
     exchange.set_rpc_deadline(&head.headers, &routed)?;
+    let plan = routed.plan(&snapshot, index, &head.headers, peer);
     let metadata = metadata(&mut head, peer, &routed, exchange);
     let body = request::body(body, &routed, exchange).await?;
     let request = request(&routed, metadata, body);
-    exchange.calling(&routed.route.breakers, index)?;
     let reply = if routed.streams() {
         let watch = exchange.watch();
-        let call = pin!(call(&*upstream, request, exchange));
+        let call = pin!(call(&*upstream, request, &plan, exchange));
         watch.first(call).await.unwrap_or_else(|over| Err(refuse_over(over)))?
     } else {
-        call(&*upstream, request, exchange).await?
+        call(&*upstream, request, &plan, exchange).await?
     };
     exchange.upstream_answered();
     close(reply).map(Served::Upstream)

@@ -8,13 +8,15 @@ mod request;
 mod tunnel;
 mod upgrade;
 
-use super::{BodyOf, call, choose};
+use super::attempts::call;
+use super::{BodyOf, choose};
 use crate::answer::{Answer, Refusal};
 use crate::config::{Action, DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Forward, Upgrade};
 use crate::exchange::Exchange;
 use crate::headers::plain::{strip_reply, write_upgrade};
 use crate::idle::{Over, Watch};
 use crate::peer::Peer;
+use crate::policies::Plan;
 use crate::snapshot::RoutedPlain;
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
@@ -65,14 +67,14 @@ where
     let protocol = snapshot.config.upstreams[index].pool.protocol;
     exchange.set_plain_deadline(&head.headers, routed.config.timeout)?;
     let upgrade = upgrade::asked(&head, forward, protocol)?;
+    let plan = routed.plan(&snapshot, index, &head, upgrade, peer);
     let limits = request::limits(routed, peer, &body)?;
-    let body = request::body(body, limits, upgrade, exchange).await?;
+    let body = request::body(body, limits, upgrade, plan.kept_bytes(), exchange).await?;
     let facts = choose::facts(stable, exchange, peer);
     let head = request::head(head, routed, forward, protocol, upgrade, &facts, exchange, peer);
     let request = Request::from_parts(head, body);
     let upstream = upstreams.get(&snapshot, index);
-    exchange.calling(&routed.route.breakers, index)?;
-    let mut reply = first(&*upstream, request, forward, exchange).await?;
+    let mut reply = first(&*upstream, request, &plan, forward, exchange).await?;
     exchange.upstream_answered();
     let idle = forward.idle_timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT);
     let switched = switched::<U::Call>(&mut reply, upgrade)?;
@@ -104,6 +106,7 @@ pub(super) fn whole(method: &Method, uri: &Uri, version: Version, headers: Heade
 async fn first<C: Call>(
     upstream: &C,
     request: Request<RequestBody>,
+    plan: &Plan<'_>,
     forward: &Forward,
     exchange: &mut Exchange,
 ) -> Result<Response<C::Body>, Refusal> {
@@ -111,7 +114,7 @@ async fn first<C: Call>(
     let upload = exchange.upload();
     let limit = if exchange.deadline().is_some() { while_sending } else { DEFAULT_TIMEOUT };
     let watch = Watch::new(limit, exchange.deadline(), upload).with_patience(while_sending);
-    match watch.first(pin!(call(upstream, request, exchange))).await {
+    match watch.first(pin!(call(upstream, request, plan, exchange))).await {
         Ok(reply) => reply,
         Err(Over::Deadline) => Err(Refusal::new(Answer::Deadline, "the deadline passed before the upstream answered")),
         Err(Over::Silent(limit)) => {

@@ -52,6 +52,10 @@ impl Collector for All {
             let labels = |result| [("upstream", *upstream), ("result", result)];
             figures.ended.iter().map(move |(result, count)| (labels(*result), *count))
         });
-        family::counters(encoder, ("retried_calls", "Calls that failed once and might be tried again, by result."), ended)
+        family::counters(
+            encoder,
+            ("retried_calls", "Calls that failed once and might be tried again, by result."),
+            ended,
+        )
     }
 }
