@@ -1,7 +1,7 @@
 //! A budget of retries: what fails is not multiplied.
 //!
-//! Retries are at most a share of the first tries of the last ten seconds; besides, one a second is allowed, so that
-//! a service with few calls has retries at all. The idea and the figures are Finagle's (`RetryBudget`), which
+//! Retries of the last ten seconds are at most a share of the first tries of that time, or one for each second of it, so
+//! that a service with few calls has retries at all. The idea and the figures are Finagle's (`RetryBudget`), which
 //! linkerd and Envoy have too; here both are counted in one window, so that an idle time leaves nothing over.
 //!
 //! Time is counted in seconds: what was in second *n* is forgotten when second *n* + 10 begins.
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The seconds of the window.
+/// The seconds of the window, and the retries that it has at least.
 pub const WINDOW_SECONDS: u64 = 10;
 
 /// One more, so that a thread that read the clock a second ago does not count in the place of the newest.
@@ -83,13 +83,14 @@ impl Budget {
         let (second, slot) = place(now);
         let mut retries = self.retries.lock();
         let made: u64 = retries.iter().filter(|(at, _)| is_in(*at, second)).map(|(_, count)| u64::from(*count)).sum();
-        let in_second = if retries[slot].0 == second { retries[slot].1 } else { 0 };
-        let may = in_second == 0 || !self.share().is_exceeded(made + 1, self.firsts_at(second));
+        let may = made < WINDOW_SECONDS || !self.share().is_exceeded(made + 1, self.firsts_at(second));
         if !may {
             self.refused.fetch_add(1, Relaxed);
             return false;
         }
-        retries[slot] = (second, in_second.saturating_add(1));
+        let (at, count) = &mut retries[slot];
+        // A thread that is a whole window late counts with the newest.
+        (*at, *count) = if *at < second { (second, 1) } else { (*at, count.saturating_add(1)) };
         true
     }
 

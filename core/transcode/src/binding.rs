@@ -2,8 +2,10 @@
 
 mod resolve;
 
+use crate::rule::idempotency_level;
 use http::Method;
 use std::sync::Arc;
+use tidegate_protojson::schema::Method as RpcMethod;
 use tidegate_protojson::{FieldId, MessageId};
 
 pub(crate) use resolve::{Context, Relation, has_text_form, relate, resolve};
@@ -67,6 +69,22 @@ pub enum Idempotency {
     NoSideEffects,
     /// Repeating a call is the same as making it once.
     Idempotent,
+}
+
+impl Idempotency {
+    /// What a method's options say; of options that cannot be read, nothing.
+    #[must_use]
+    pub fn of(method: &RpcMethod) -> Self {
+        idempotency_level(&method.options).map(Self::of_level).unwrap_or_default()
+    }
+
+    pub(crate) fn of_level(level: u64) -> Self {
+        match level {
+            1 => Self::NoSideEffects,
+            2 => Self::Idempotent,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// A path variable.

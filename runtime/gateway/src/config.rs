@@ -6,6 +6,7 @@ mod edits;
 mod forward;
 pub mod limits;
 mod metadata;
+mod resilience;
 pub(crate) mod template;
 mod traffic;
 mod trust;
@@ -15,6 +16,7 @@ pub use edits::HeaderEdits;
 pub use forward::{Action, Forward, Redirect, Respond, Rewrite, Upgrade};
 pub use limits::Limits;
 pub use metadata::{B3, Case, Mapping, MetadataPolicy, Preset};
+pub use resilience::{Priority, PriorityHeader, Protection, Resilience};
 pub use template::{BadTemplate, Placeholder, Template};
 pub use traffic::{CanaryPlan, CanaryRule, PlainRoute};
 pub use trust::{BadNetwork, Network, Trust};
@@ -124,6 +126,8 @@ pub struct Upstream {
     pub pool: tidegate_upstream::Config,
     /// How large its messages may be.
     pub replies: limits::Replies,
+    /// What keeps calls from it that it cannot take.
+    pub protection: Protection,
     /// Where its descriptors come from.
     pub schema: Schema,
     /// `upstreams.<name>` in the file.
@@ -211,6 +215,8 @@ pub struct Route {
     pub canary: Vec<CanaryRule>,
     /// When its calls are not made any more; `None` is never.
     pub breaker: Option<Breaker>,
+    /// Whether its calls are made again, and how many at once.
+    pub resilience: Resilience,
     /// Its place among all routes of the file, plain ones included.
     pub order: usize,
     /// `routes[i].service` in the file.

@@ -1,5 +1,6 @@
 //! One request from begin to end: its ids, its deadline, and its single line in metrics and log.
 
+pub(crate) mod attempts;
 mod debug;
 mod end;
 mod log;
@@ -12,6 +13,7 @@ use crate::breakers::{self, Admitted, Canned, Instead};
 use crate::canary::Chosen;
 use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Limits};
 use crate::deadline::{asked_grpc_timeout, asked_timeout, grpc_timeout_value};
+use crate::gates::Places;
 use crate::gateway::Gateway;
 use crate::idle::{Upload, Watch};
 use crate::local;
@@ -65,6 +67,8 @@ pub(crate) struct Exchange {
     instead: Option<Instead>,
     /// The answer, if it is one that is always the same.
     canned: Option<Arc<Canned>>,
+    /// Its places among the calls in flight, where they are limited.
+    places: Option<Box<Places>>,
     /// The upstream was called: if it does not answer, that is its own fault.
     calling: bool,
     /// How long it took to begin its answer, where that is what a canary is measured by.
@@ -115,6 +119,7 @@ impl Exchange {
             admitted: None,
             instead: None,
             canned: None,
+            places: None,
             calling: false,
             answered: None,
             bytes_out: 0,
@@ -308,6 +313,10 @@ impl Exchange {
     /// Request id and trace context, as metadata. No two requests have the same, see [`once`].
     pub(crate) fn write_ids(&self, metadata: &mut HeaderMap) {
         metadata.insert(REQUEST_ID, self.request_id.clone());
+        self.write_trace(metadata);
+    }
+
+    fn write_trace(&self, metadata: &mut HeaderMap) {
         if let Ok(traceparent) = HeaderValue::from_bytes(&self.trace.onward().to_traceparent()) {
             metadata.insert(TRACEPARENT, once(traceparent));
         }
@@ -368,6 +377,11 @@ impl Exchange {
 
     /// The upstream began to answer: a stream is judged by that, for it is as long as it likes.
     pub(crate) fn begun(&mut self, status: StatusCode, headers: &HeaderMap) {
+        if self.streams
+            && let Some(places) = &mut self.places
+        {
+            places.answered();
+        }
         // A status in the head, and nothing else, is the end.
         if self.streams && Status::code_in(headers).is_none() {
             self.judge(breakers::verdict(status, Code::Ok, None, false));

@@ -2,6 +2,7 @@
 
 use crate::breakers::Guard;
 use crate::canary::Walk;
+use crate::gates::Gate;
 use crate::memory::Budget;
 use crate::phase::{Phase, SharedPhase};
 use crate::server::Total;
@@ -109,6 +110,12 @@ impl Gateway {
     #[must_use]
     pub fn breakers(&self) -> Vec<Arc<Guard>> {
         self.snapshot.load().breakers()
+    }
+
+    /// The limits of calls in flight that are in force.
+    #[must_use]
+    pub fn gates(&self) -> Vec<Arc<Gate>> {
+        self.snapshot.load().gates()
     }
 
     /// Lets each plan look at what its sides did, and decide. To be called about once a second as long as the

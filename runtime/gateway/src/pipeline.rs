@@ -5,6 +5,7 @@
 
 mod admit;
 pub(crate) mod arrival;
+mod attempts;
 mod choose;
 mod close;
 pub(crate) mod native;
@@ -15,14 +16,15 @@ mod reply;
 pub(crate) mod stream;
 mod upload;
 
+use self::attempts::Called;
 use crate::answer::{Answer, Refusal};
-use crate::breakers::Go;
 use crate::config::DEFAULT_IDLE_TIMEOUT;
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
 use crate::idle::Watch;
 use crate::peer::Peer;
 use crate::phase::Phase;
+use crate::policies::Plan;
 use crate::snapshot::{Found, Routed, Snapshot};
 use crate::trust;
 use crate::upstreams::Upstreams;
@@ -35,7 +37,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use tidegate_transcode::Miss;
-use tidegate_upstream::{Call, CallError, Class, RequestBody, Resent};
+use tidegate_upstream::{Call, CallError, Class, RequestBody};
 
 pub(crate) use arrival::overloaded;
 pub(crate) use choose::view;
@@ -149,69 +151,48 @@ where
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, head, peer, exchange);
     exchange.set_deadline(head, &routed)?;
     let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
-    let (breakers, rpc) = (&routed.route.breakers, &*routed.matched.binding.rpc);
-    let mut asked = breakers.asked(&head.headers);
-    breakers.look_into(&mut asked, rpc, &routed.route.schema, request.body(), None);
-    let index = match exchange.calling(breakers, index, rpc, &asked)? {
-        Go::Call(index) => index,
-        Go::Answer(canned) => return close::canned(&canned, &routed).map(Served::Whole),
-    };
-    let upstream = upstreams.get(&snapshot, index);
+    let mut plan = routed.plan(&snapshot, index, head, peer);
+    plan.look_into(&routed.route.schema, request.body(), None);
     // A stream may have no deadline, but not be silent for ever.
     let watch = |upload| Watch::new(DEFAULT_IDLE_TIMEOUT, None, upload);
     let reply = match (routed.matched.binding.server_streaming, exchange.upload()) {
         (true, upload) => {
-            let call = pin!(call_stream(&*upstream, request, head, &routed, exchange));
+            let call = pin!(call_stream(upstreams, request, head, &plan, &routed, exchange));
             watch(upload).first(call).await
         }
         (false, Some(upload)) => {
-            let call = pin!(call_whole(&*upstream, request, &routed, exchange));
+            let call = pin!(call_whole(upstreams, request, &plan, &routed, exchange));
             watch(Some(upload)).first(call).await
         }
-        (false, None) => Ok(call_whole(&*upstream, request, &routed, exchange).await),
+        (false, None) => Ok(call_whole(upstreams, request, &plan, &routed, exchange).await),
     };
     reply.unwrap_or_else(|over| Err(native::refuse_over(over)))
 }
 
-async fn call_whole<C: Call>(
-    upstream: &C,
+async fn call_whole<U: Upstreams>(
+    upstreams: &U,
     request: Request<RequestBody>,
+    plan: &Plan<'_>,
     routed: &Routed<'_>,
     exchange: &mut Exchange,
-) -> Result<Served<C::Body>, Refusal> {
-    let reply = call(upstream, request, exchange).await?;
-    close::whole(reply, routed, exchange).await.map(Served::Whole)
+) -> Result<Served<BodyOf<U>>, Refusal> {
+    match attempts::call(upstreams, request, plan, exchange).await? {
+        Called::Reply(reply) => close::whole(reply, routed, exchange).await.map(Served::Whole),
+        Called::Canned(canned) => close::canned(&canned, routed).map(Served::Whole),
+    }
 }
 
-async fn call_stream<C: Call>(
-    upstream: &C,
+async fn call_stream<U: Upstreams>(
+    upstreams: &U,
     request: Request<RequestBody>,
     head: &request::Parts,
+    plan: &Plan<'_>,
     routed: &Routed<'_>,
     exchange: &mut Exchange,
-) -> Result<Served<C::Body>, Refusal> {
-    let reply = call(upstream, request, exchange).await?;
-    close::stream(reply, head, routed, exchange).await.map(Served::Stream)
-}
-
-async fn call<C: Call>(
-    upstream: &C,
-    request: Request<RequestBody>,
-    exchange: &mut Exchange,
-) -> Result<Response<C::Body>, Refusal> {
-    match upstream.call(request, exchange.deadline()).await {
-        Ok(reply) => {
-            exchange.called(C::endpoint(reply.body()));
-            exchange.begun(reply.status(), reply.headers());
-            if let Some(Resent(times)) = reply.extensions().get() {
-                exchange.resent(*times);
-            }
-            Ok(reply)
-        }
-        Err(error) => {
-            exchange.called(error.endpoint());
-            Err(refuse_call(error))
-        }
+) -> Result<Served<BodyOf<U>>, Refusal> {
+    match attempts::call(upstreams, request, plan, exchange).await? {
+        Called::Reply(reply) => close::stream(reply, head, routed, exchange).await.map(Served::Stream),
+        Called::Canned(canned) => close::canned(&canned, routed).map(Served::Whole),
     }
 }
 

@@ -14,16 +14,19 @@ use crate::headers::HeaderRules;
 use crate::hints::SchemaHints;
 use crate::local::{self, Catalog};
 use crate::peer::Peer;
+use crate::policies::{Kind, Plan, Policies, Shield};
 use crate::sinks::Sinks;
-use http::HeaderMap;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{HeaderMap, request};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_protojson::Schema;
 use tidegate_telemetry::metrics::{Metrics, requests};
-use tidegate_traffic::Table;
-use tidegate_transcode::{Binding, Body, Detached, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions};
+use tidegate_traffic::{Table, retry};
+use tidegate_transcode::{
+    Binding, Body, Detached, Idempotency, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions,
+};
 
 pub use explain::{Explanation, Passed, Taken};
 use host::host_name;
@@ -50,6 +53,8 @@ pub struct Snapshot {
     routes: Vec<CompiledRoute>,
     /// By their place in [`Config::plain`].
     plain: Vec<CompiledPlain>,
+    /// By their places in [`Config::upstreams`].
+    pub(crate) shields: Vec<Shield>,
     /// What the gateway answers by itself.
     pub(crate) local: local::Methods,
     /// For requests that match no route.
@@ -107,6 +112,8 @@ pub(crate) struct CompiledRoute {
     pub(crate) canary: Option<Rules>,
     /// Which calls are made at all.
     pub(crate) breakers: Breakers,
+    /// Whether they are made again, and how many at once.
+    pub(crate) policies: Policies,
     /// Which headers cross.
     pub(crate) headers: Arc<HeaderRules>,
 }
@@ -151,6 +158,23 @@ impl Routed<'_> {
         let binding = self.matched.binding;
         binding.client_streaming && binding.body != Body::None
     }
+
+    /// How its call to this upstream is made: again for what HTTP's method says, or the RPC's options.
+    pub(crate) fn plan<'p>(
+        &'p self,
+        snapshot: &'p Snapshot,
+        upstream: usize,
+        head: &request::Parts,
+        peer: &Peer,
+    ) -> Plan<'p> {
+        let binding = self.matched.binding;
+        let kind = Kind {
+            rpc: Some(&binding.rpc),
+            whole: !binding.client_streaming && !binding.server_streaming,
+            idempotent: binding.idempotency != Idempotency::Unknown || retry::is_idempotent(&head.method),
+        };
+        self.route.policies.plan(&self.route.breakers, snapshot, upstream, &head.headers, peer, kind)
+    }
 }
 
 // === impl Snapshot ===
@@ -182,6 +206,7 @@ impl Snapshot {
             hosts,
             routes,
             plain,
+            shields: Shield::compile_all(&config),
             unrouted: metrics.route("(none)", "(any)"),
             status_schema: schemas.values().next().cloned().unwrap_or_default(),
             hints: Arc::new(SchemaHints::new(config.upstreams.len())),
@@ -340,6 +365,7 @@ fn resolve_routes(
                 let of = breakers_of(&name, upstream, canary.as_ref(), service, config);
                 Breakers::compile(route.breaker.as_ref(), &of, problems)
             },
+            policies: Policies::compile(&name, &route.resilience, config),
             canary,
         });
     }

@@ -69,6 +69,8 @@ fn record(context: TraceContext) -> Record<'static> {
         grpc_status: Some(0),
         duration: Duration::from_micros(1_234),
         upstream_duration: Some(Duration::from_micros(987)),
+        attempts: None,
+        queued: None,
         bytes_in: 0,
         bytes_out: 321,
         reason: None,

@@ -9,12 +9,14 @@
 pub mod access_log;
 pub mod breakers;
 pub mod canaries;
+pub mod concurrency;
 pub mod config;
 pub mod export;
 pub mod limits;
 pub mod listeners;
 pub mod process;
 pub mod requests;
+pub mod retries;
 pub mod schemas;
 pub mod upstreams;
 
@@ -75,6 +77,8 @@ pub struct Metrics {
     schemas: Arc<schemas::Schemas>,
     canaries: Arc<canaries::Canaries>,
     breakers: Arc<breakers::Breakers>,
+    concurrency: Arc<concurrency::Limits>,
+    retries: Arc<retries::All>,
     export: Arc<export::Export>,
 }
 
@@ -92,6 +96,8 @@ impl Metrics {
         let schemas = Arc::new(schemas::Schemas::default());
         let canaries = Arc::new(canaries::Canaries::new(shards));
         let breakers = Arc::new(breakers::Breakers::default());
+        let concurrency = Arc::new(concurrency::Limits::default());
+        let retries = Arc::new(retries::All::default());
         let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
@@ -105,6 +111,8 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&schemas)));
         registry.register_collector(Box::new(Arc::clone(&canaries)));
         registry.register_collector(Box::new(Arc::clone(&breakers)));
+        registry.register_collector(Box::new(Arc::clone(&concurrency)));
+        registry.register_collector(Box::new(Arc::clone(&retries)));
         registry.register_collector(Box::new(Arc::clone(&export)));
         Self {
             registry,
@@ -117,6 +125,8 @@ impl Metrics {
             schemas,
             canaries,
             breakers,
+            concurrency,
+            retries,
             export,
         }
     }
@@ -186,6 +196,18 @@ impl Metrics {
     /// its labels.
     pub fn register_breaker<B: breakers::Breaker>(&self, breaker: &Arc<B>) {
         self.breakers.register(breaker);
+    }
+
+    /// Adds the figures of a limit of calls in flight to the exposition for as long as `limit` lives, in place of another
+    /// one of its labels.
+    pub fn register_concurrency<L: concurrency::Limit>(&self, limit: &Arc<L>) {
+        self.concurrency.register(limit);
+    }
+
+    /// Adds the figures of an upstream's retries to the exposition for as long as `retries` live, in place of others of
+    /// that upstream.
+    pub fn register_retries<R: retries::Retries>(&self, retries: &Arc<R>) {
+        self.retries.register(retries);
     }
 
     /// Adds the access log's figures to the exposition.

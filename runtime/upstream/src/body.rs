@@ -70,6 +70,26 @@ impl RequestBody {
         }
     }
 
+    /// The bytes of a body that is in memory.
+    #[must_use]
+    pub fn in_memory(&self) -> Option<usize> {
+        match &self.0 {
+            Source::Empty => Some(0),
+            Source::Bytes(bytes) => Some(bytes.len()),
+            Source::Stream(_) => None,
+        }
+    }
+
+    /// The same body once more, if it is in memory; the bytes are shared, not copied.
+    #[must_use]
+    pub fn share(&self) -> Option<Self> {
+        match &self.0 {
+            Source::Empty => Some(Self(Source::Empty)),
+            Source::Bytes(bytes) => Some(Self(Source::Bytes(bytes.clone()))),
+            Source::Stream(_) => None,
+        }
+    }
+
     pub(crate) fn into_parts(self) -> Parts {
         match self.0 {
             Source::Empty => Parts::Whole(Bytes::new()),

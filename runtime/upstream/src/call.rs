@@ -35,6 +35,11 @@ pub trait Call {
     /// The address of the endpoint that sends `body`, where there is one.
     fn endpoint(body: &Self::Body) -> Option<&str>;
 
+    /// Gives what is left of the answer another deadline than the call had; for a call that had one alone.
+    fn set_deadline(body: &mut Self::Body, deadline: Option<Instant>) {
+        let _ = (body, deadline);
+    }
+
     /// What is left of an exchange that was answered with 101, once; `None` from what knows no upgrades.
     fn take_tunnel(body: &mut Self::Body) -> Option<Tunnel> {
         let _ = body;

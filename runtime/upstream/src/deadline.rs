@@ -77,6 +77,12 @@ impl Drop for Deadlines {
 // === impl Deadline ===
 
 impl Deadline {
+    /// The same call's, at another time; `None` is never.
+    pub(crate) fn moved(self, at: Option<Instant>) -> Option<Self> {
+        let all = Arc::clone(&self.all);
+        Some(Self { at: at?, entry: None, all })
+    }
+
     /// Whether the time is over, even if whoever waits was not woken yet.
     pub(crate) fn has_passed(&self) -> bool {
         self.at <= clock::now()

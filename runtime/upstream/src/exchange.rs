@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -150,6 +151,10 @@ impl StreamBody {
     /// The address of the endpoint that sends it.
     pub(crate) fn endpoint(&self) -> &str {
         &self.exchange.slot.connection.endpoint.name
+    }
+
+    pub(crate) fn set_deadline(&mut self, at: Option<Instant>) {
+        self.exchange.deadline = self.exchange.deadline.take().and_then(|deadline| deadline.moved(at));
     }
 
     /// The stream has ended, by itself or because it is given up: everything is let go.

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, re
 
 /// A head, without the index of a header map: almost none is sent again, and this is cheaper to make.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub struct Kept {
     method: Method,
     uri: Uri,
     version: Version,
@@ -13,14 +13,16 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Keeps all but the extensions.
-    pub(crate) fn new(head: &Parts) -> Self {
+    #[must_use]
+    pub fn new(head: &Parts) -> Self {
         let mut headers = Vec::with_capacity(head.headers.len());
         headers.extend(head.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         Self { method: head.method.clone(), uri: head.uri.clone(), version: head.version, headers }
     }
 
     /// The head once more.
-    pub(crate) fn head(&self) -> Parts {
+    #[must_use]
+    pub fn head(&self) -> Parts {
         let mut headers = HeaderMap::with_capacity(self.headers.len());
         for (name, value) in &self.headers {
             headers.append(name.clone(), value.clone());

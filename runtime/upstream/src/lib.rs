@@ -28,6 +28,7 @@ pub mod turn;
 mod backoff;
 mod body;
 mod call;
+pub mod checks;
 mod connect;
 mod connection;
 mod deadline;
@@ -56,6 +57,7 @@ pub use self::{
     h1::Tunnel,
     hints::{Affinity, ClientDeadline, Tried},
     in_process::{InProcess, InProcessBody},
+    kept::Kept,
     reply::ResponseBody,
     stats::Stats,
     upstream::{Resent, Upstream},

@@ -4,6 +4,7 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -33,6 +34,14 @@ impl ResponseBody {
         match &self.0 {
             Kind::H1(body) => body.endpoint(),
             Kind::H2(body) => body.endpoint(),
+        }
+    }
+
+    /// Another deadline than the one that the call had, if it had one.
+    pub(crate) fn set_deadline(&mut self, at: Option<Instant>) {
+        match &mut self.0 {
+            Kind::H1(body) => body.set_deadline(at),
+            Kind::H2(body) => body.set_deadline(at),
         }
     }
 

@@ -177,6 +177,10 @@ impl Call for Upstream {
         Some(body.endpoint())
     }
 
+    fn set_deadline(body: &mut ResponseBody, deadline: Option<Instant>) {
+        body.set_deadline(deadline);
+    }
+
     fn take_tunnel(body: &mut ResponseBody) -> Option<Tunnel> {
         body.take_tunnel()
     }

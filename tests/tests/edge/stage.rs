@@ -56,6 +56,7 @@ impl Stage {
             name: "shop".into(),
             pool: tidegate_upstream::Config::new("shop", vec![endpoint]),
             replies: Default::default(),
+            protection: Default::default(),
             schema: Schema { source: SchemaSource::None, ..Schema::default() },
             place: Place::default(),
         });

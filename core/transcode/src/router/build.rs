@@ -154,9 +154,5 @@ fn place(binding: &Binding) -> RulePlace {
 }
 
 fn idempotency(method: &Method) -> Result<Idempotency, tidegate_protojson::wire::WireError> {
-    Ok(match idempotency_level(&method.options)? {
-        1 => Idempotency::NoSideEffects,
-        2 => Idempotency::Idempotent,
-        _ => Idempotency::Unknown,
-    })
+    idempotency_level(&method.options).map(Idempotency::of_level)
 }

@@ -45,6 +45,7 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
         action,
         canary,
         breaker,
+        resilience: Default::default(),
         timeout: timeout.map(|timeout| timeout.value),
         max_body: max_body.map(|bytes| bytes.value),
         order: at.order,

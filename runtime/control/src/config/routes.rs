@@ -160,6 +160,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
         metadata,
         canary,
         breaker,
+        resilience: Default::default(),
         order: at.order,
         place: service.span.place(),
     };

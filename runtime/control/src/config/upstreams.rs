@@ -60,7 +60,14 @@ fn upstream(entry: &Entry, folder: &Path, like: &mut Option<Span>, cx: &mut Cont
     let replies = pool::read(&mut fields, &mut pool, cx);
     fields.finish(cx);
     pool.endpoints = endpoints?.into_iter().map(|(host, port)| tidegate_upstream::Endpoint { host, port }).collect();
-    Some(Upstream { name: entry.key.clone(), pool, replies, schema: schema?, place: entry.key_span.place() })
+    Some(Upstream {
+        name: entry.key.clone(),
+        pool,
+        replies,
+        protection: Default::default(),
+        schema: schema?,
+        place: entry.key_span.place(),
+    })
 }
 
 /// `h1` unless the upstream has a schema: gRPC is HTTP/2.

@@ -30,6 +30,7 @@ impl Exchange {
         }
         headers.insert(REQUEST_ID, self.request_id.clone());
         let Some(log) = self.log.as_ref().filter(|_| self.debug) else { return };
+        let made = log.made().to_string();
         let took = log.upstream_took.map(|took| format!("{:.3}", took.as_secs_f64() * 1000.0));
         let lines = [
             (ROUTE, log.route.as_deref()),
@@ -37,7 +38,7 @@ impl Exchange {
             (ENDPOINT, log.endpoint.as_deref()),
             (CANARY, self.canary_rule()),
             (FALLBACK, self.instead.map(Instead::word)),
-            (ATTEMPTS, Some(if log.upstream_started.is_some() { "1" } else { "0" })),
+            (ATTEMPTS, Some(&made)),
             (UPSTREAM_TIME, took.as_deref()),
         ];
         for (name, value) in lines {

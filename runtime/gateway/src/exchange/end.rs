@@ -129,7 +129,9 @@ impl Exchange {
         if code == Code::Unimplemented && reason.is_none() {
             self.doubt_schema();
         }
-        self.judge(breakers::verdict(status, code, reason, self.asked));
+        let verdict = breakers::verdict(status, code, reason, self.asked);
+        self.leave(verdict == Some(false) || reason == Some(Answer::Deadline.reason()));
+        self.judge(verdict);
         let took = clock::now().saturating_duration_since(self.started);
         self.gateway.telemetry().metrics.in_flight().end();
         self.series.observe(status.as_u16(), code as u8, took);

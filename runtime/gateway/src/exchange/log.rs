@@ -1,6 +1,7 @@
 //! What the access log and the spans of a request tell.
 
 use super::Exchange;
+use super::attempts::Attempt;
 use crate::breakers::Instead;
 use crate::idle::Upload;
 use crate::peer::Peer;
@@ -30,6 +31,10 @@ pub(super) struct LogFields {
     pub(super) endpoint: Option<Box<str>>,
     pub(super) upstream_started: Option<Instant>,
     pub(super) upstream_took: Option<Duration>,
+    /// How long it waited for a place among the calls in flight.
+    pub(super) queued: Duration,
+    /// The tries before the last one.
+    pub(super) tries: Vec<Attempt>,
     /// How often it was sent again because it surely never reached the application.
     pub(super) resent: u32,
 }
@@ -51,8 +56,16 @@ impl LogFields {
             endpoint: None,
             upstream_started: None,
             upstream_took: None,
+            queued: Duration::ZERO,
+            tries: Vec::new(),
             resent: 0,
         }
+    }
+
+    /// How often the call was made.
+    pub(super) fn made(&self) -> u32 {
+        let last = usize::from(self.upstream_started.is_some());
+        u32::try_from(self.tries.len() + last).unwrap_or(u32::MAX)
     }
 
     pub(super) fn record<'r>(
@@ -84,6 +97,8 @@ impl LogFields {
             grpc_status: Some(code as u8),
             duration: took,
             upstream_duration: self.upstream_took,
+            attempts: (!self.tries.is_empty()).then(|| self.made()),
+            queued: (!self.queued.is_zero()).then_some(self.queued),
             bytes_in: exchange.bytes_in + exchange.upload.as_ref().map_or(0, Upload::bytes),
             bytes_out: exchange.bytes_out,
             reason,

@@ -7,9 +7,10 @@
 mod tests;
 
 use super::Exchange;
+use super::attempts::Attempt;
 use super::log::LogFields;
 use http::{Method, StatusCode, Version};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tidegate_observe::span::{Attribute, Event, Kind, Outcome, Parent, Span, Text, Value};
 use tidegate_telemetry::access_log::FIELD_MAX_BYTES;
 use tidegate_telemetry::clock;
@@ -56,10 +57,54 @@ impl End {
     }
 }
 
-/// The spans of a request that has ended: first its own, then that of the call, if one was made.
+/// The spans of a request that has ended: first its own, then those of the tries of its call, if it was made.
 pub(super) fn of(exchange: &Exchange, log: &LogFields, end: End) -> impl Iterator<Item = Span> {
     let began = clock::unix(log.began);
-    [Some(server(exchange, log, end, began)), client(exchange, log, end, began)].into_iter().flatten()
+    let tries = (0u64..).zip(&log.tries).filter_map(move |(before, made)| failed(exchange, log, made, before, began));
+    let first = [server(exchange, log, end, began)].into_iter();
+    first.chain(tries).chain(client(exchange, log, end, began))
+}
+
+/// The span of a try after which another one was made.
+fn failed(exchange: &Exchange, log: &LogFields, made: &Attempt, before: u64, began: Duration) -> Option<Span> {
+    let trace = &exchange.trace;
+    let (span, started) = made.span.zip(made.started)?;
+    let at = |instant: Instant| began + instant.saturating_duration_since(exchange.started);
+    let rpc = log.rpc.as_deref().map(|rpc| rpc.trim_start_matches('/'));
+    let method = method_name(&log.method).unwrap_or("_OTHER");
+    let mut attributes: Vec<Attribute> = Vec::with_capacity(8);
+    match rpc {
+        Some(rpc) => {
+            attributes.push(("rpc.system.name", "grpc".into()));
+            attributes.push(("rpc.method", rpc.to_owned().into()));
+        }
+        None => attributes.push(("http.request.method", method.into())),
+    }
+    push_address(&mut attributes, made.endpoint.as_deref());
+    push_choice(&mut attributes, exchange, log);
+    if before > 0 {
+        attributes.push(("http.request.resend_count", before.into()));
+    }
+    let error: Text = made.error.clone().into();
+    attributes.push(("error.type", Value::Text(error.clone())));
+    let retried = Event {
+        name: "tidegate.retry".into(),
+        at: at(made.ended),
+        attributes: vec![("tidegate.attempt", (before + 1).into())],
+    };
+    Some(Span {
+        trace_id: trace.context.trace_id.to_bytes(),
+        span_id: span.to_bytes(),
+        parent: Some(Parent { span_id: trace.context.span_id.to_bytes(), remote: false }),
+        kind: Kind::Client,
+        name: rpc.map_or(Text::Borrowed(method), |rpc| rpc.to_owned().into()),
+        start: at(started),
+        end: at(made.ended).max(at(started)),
+        sampled: trace.context.sampled,
+        attributes,
+        events: vec![retried],
+        outcome: Outcome::Error(error),
+    })
 }
 
 fn server(exchange: &Exchange, log: &LogFields, end: End, began: Duration) -> Span {
@@ -150,8 +195,11 @@ fn client(exchange: &Exchange, log: &LogFields, end: End, began: Duration) -> Op
     let took = log.upstream_took.filter(|_| !exchange.streams && !log.native);
     let ended = took.map_or(began + end.took, |took| start + took);
     let mut events = Vec::new();
+    let before = log.tries.len() as u64 + u64::from(log.resent);
+    if before > 0 {
+        attributes.push(("http.request.resend_count", before.into()));
+    }
     if log.resent > 0 {
-        attributes.push(("http.request.resend_count", u64::from(log.resent).into()));
         events.push(Event {
             name: "tidegate.resent".into(),
             at: ended,

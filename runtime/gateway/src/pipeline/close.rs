@@ -63,6 +63,7 @@ where
         None => return Err(bad_reply("the upstream's reply has no grpc-status")),
     }
     let message = message.ok_or_else(|| bad_reply("the upstream answered OK without a message"))?;
+    exchange.upstream_done();
     let mut response = reply_head(&head, &routed.route.headers, JSON);
     routed.route.headers.copy_reply(&trailers, Part::Trailers, response.headers_mut());
     *response.body_mut() = write_whole(&message, routed, response.headers_mut())?;

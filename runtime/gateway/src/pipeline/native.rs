@@ -6,9 +6,9 @@
 mod reply;
 mod request;
 
-use super::{BodyOf, arrival, call, choose, open};
+use super::attempts::{Called, call};
+use super::{BodyOf, arrival, choose, open};
 use crate::answer::{Answer, Refusal};
-use crate::breakers::Go;
 use crate::exchange::Exchange;
 use crate::headers::{strip_native_reply, strip_native_request};
 use crate::idle::Over;
@@ -114,24 +114,22 @@ where
     exchange.routed_rpc(&routed);
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, &head, peer, exchange);
     exchange.set_rpc_deadline(&head.headers, &routed)?;
-    let (breakers, rpc) = (&routed.route.breakers, &*routed.method.name);
-    let mut asked = breakers.asked(&head.headers);
+    let mut plan = routed.plan(&snapshot, index, &head.headers, peer);
     let metadata = metadata(&mut head, peer, &routed, exchange);
     let body = request::body(body, &routed, exchange).await?;
     let request = request(&routed, metadata, body);
     let encoding = request.headers().get("grpc-encoding").and_then(|value| value.to_str().ok());
-    breakers.look_into(&mut asked, rpc, &routed.route.schema, request.body(), encoding);
-    let index = match exchange.calling(breakers, index, rpc, &asked)? {
-        Go::Call(index) => index,
-        Go::Answer(canned) => return Ok(Served::Local(local::Source::once(&canned.bytes))),
-    };
-    let upstream = upstreams.get(&snapshot, index);
+    plan.look_into(&routed.route.schema, request.body(), encoding);
     let reply = if routed.streams() {
         let watch = exchange.watch();
-        let call = pin!(call(&*upstream, request, exchange));
+        let call = pin!(call(upstreams, request, &plan, exchange));
         watch.first(call).await.unwrap_or_else(|over| Err(refuse_over(over)))?
     } else {
-        call(&*upstream, request, exchange).await?
+        call(upstreams, request, &plan, exchange).await?
+    };
+    let reply = match reply {
+        Called::Reply(reply) => reply,
+        Called::Canned(canned) => return Ok(Served::Local(local::Source::once(&canned.bytes))),
     };
     exchange.upstream_answered();
     close(reply).map(Served::Upstream)

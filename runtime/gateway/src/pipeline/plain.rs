@@ -8,14 +8,15 @@ mod request;
 mod tunnel;
 mod upgrade;
 
-use super::{BodyOf, call, choose};
+use super::attempts::{Called, call};
+use super::{BodyOf, choose};
 use crate::answer::{Answer, Refusal};
-use crate::breakers::Go;
 use crate::config::{Action, DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Forward, Upgrade};
 use crate::exchange::Exchange;
 use crate::headers::plain::{strip_reply, write_upgrade};
 use crate::idle::{Over, Watch};
 use crate::peer::Peer;
+use crate::policies::Plan;
 use crate::snapshot::RoutedPlain;
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
@@ -66,18 +67,16 @@ where
     let protocol = snapshot.config.upstreams[index].pool.protocol;
     exchange.set_plain_deadline(&head.headers, routed.config.timeout)?;
     let upgrade = upgrade::asked(&head, forward, protocol)?;
+    let plan = routed.plan(&snapshot, index, &head, upgrade, peer);
     let limits = request::limits(routed, peer, &body)?;
-    let body = request::body(body, limits, upgrade, exchange).await?;
-    let asked = routed.route.breakers.asked(&head.headers);
+    let body = request::body(body, limits, upgrade, plan.kept_bytes(), exchange).await?;
     let facts = choose::facts(stable, exchange, peer);
     let head = request::head(head, routed, forward, protocol, upgrade, &facts, exchange, peer);
     let request = Request::from_parts(head, body);
-    let index = match exchange.calling(&routed.route.breakers, index, "", &asked)? {
-        Go::Call(index) => index,
-        Go::Answer(canned) => return Ok(Served::Own(canned.plain())),
+    let mut reply = match first(upstreams, request, &plan, forward, exchange).await? {
+        Called::Reply(reply) => reply,
+        Called::Canned(canned) => return Ok(Served::Own(canned.plain())),
     };
-    let upstream = upstreams.get(&snapshot, index);
-    let mut reply = first(&*upstream, request, forward, exchange).await?;
     exchange.upstream_answered();
     let idle = forward.idle_timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT);
     let switched = switched::<U::Call>(&mut reply, upgrade)?;
@@ -106,17 +105,18 @@ pub(super) fn whole(method: &Method, uri: &Uri, version: Version, headers: Heade
 }
 
 /// Waits for the head of the reply: by the route's timeout, or as long as is usual after a request.
-async fn first<C: Call>(
-    upstream: &C,
+async fn first<U: Upstreams>(
+    upstreams: &U,
     request: Request<RequestBody>,
+    plan: &Plan<'_>,
     forward: &Forward,
     exchange: &mut Exchange,
-) -> Result<Response<C::Body>, Refusal> {
+) -> Result<Called<BodyOf<U>>, Refusal> {
     let while_sending = forward.idle_timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT);
     let upload = exchange.upload();
     let limit = if exchange.deadline().is_some() { while_sending } else { DEFAULT_TIMEOUT };
     let watch = Watch::new(limit, exchange.deadline(), upload).with_patience(while_sending);
-    match watch.first(pin!(call(upstream, request, exchange))).await {
+    match watch.first(pin!(call(upstreams, request, plan, exchange))).await {
         Ok(reply) => reply,
         Err(Over::Deadline) => Err(Refusal::new(Answer::Deadline, "the deadline passed before the upstream answered")),
         Err(Over::Silent(limit)) => {

@@ -41,6 +41,8 @@ pub(super) fn log(
         grpc_status: None,
         duration: Duration::ZERO,
         upstream_duration: None,
+        attempts: None,
+        queued: None,
         bytes_in: 0,
         bytes_out: 0,
         reason: Some(reason),

@@ -1,8 +1,10 @@
-//! The canaries and breakers of all routes, and how they go on from one snapshot to the next.
+//! The canaries, breakers and limits of all routes, and how they go on from one snapshot to the next.
 
 use super::Snapshot;
 use crate::breakers::{Breakers, Guard};
 use crate::canary::{Rules, Walk};
+use crate::gates::Gate;
+use crate::policies::{Policies, Shield};
 use std::sync::Arc;
 use tidegate_telemetry::metrics::Metrics;
 
@@ -21,6 +23,18 @@ impl Snapshot {
         all.flat_map(Breakers::guards).map(Arc::clone).collect()
     }
 
+    /// The limits of calls in flight: those of its routes, then those of its upstreams.
+    #[must_use]
+    pub fn gates(&self) -> Vec<Arc<Gate>> {
+        let of_routes = self.policies().filter_map(Policies::gate);
+        of_routes.chain(self.shields.iter().filter_map(Shield::gate)).map(Arc::clone).collect()
+    }
+
+    fn policies(&self) -> impl Iterator<Item = &Policies> {
+        let of_services = self.routes.iter().map(|route| &route.policies);
+        of_services.chain(self.plain.iter().map(|route| &route.policies))
+    }
+
     /// Goes on with the plans and breakers of the snapshot that was in force before, as far as they are the same,
     /// and shows all of them in the metrics. To be called before it is put in force.
     pub(crate) fn take_over(&mut self, before: Option<&Self>, metrics: &Metrics) {
@@ -35,6 +49,17 @@ impl Snapshot {
         for breakers in of_services.chain(self.plain.iter_mut().map(|route| &mut route.breakers)) {
             breakers.inherit(&mut guards);
             breakers.guards().for_each(|guard| metrics.register_breaker(guard));
+        }
+        let gates = before.map(Self::gates).unwrap_or_default();
+        let retries: Vec<_> =
+            before.iter().flat_map(|before| &before.shields).map(|shield| Arc::clone(&shield.retries)).collect();
+        let retried = self.policies().any(|policies| policies.retry.is_some());
+        let of_services = self.routes.iter_mut().map(|route| &mut route.policies);
+        for policies in of_services.chain(self.plain.iter_mut().map(|route| &mut route.policies)) {
+            policies.inherit(&gates, metrics);
+        }
+        for shield in &mut self.shields {
+            shield.inherit(&gates, &retries, retried, metrics);
         }
     }
 

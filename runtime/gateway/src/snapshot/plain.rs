@@ -3,12 +3,14 @@
 use super::{Host, Location, RouteLine, Routed, Snapshot};
 use crate::breakers::Breakers;
 use crate::canary::Rules;
-use crate::config::{Config, HostPattern, PlainRoute, Problem};
-use http::{HeaderMap, Method, Uri};
+use crate::config::{Config, HostPattern, PlainRoute, Problem, Upgrade};
+use crate::peer::Peer;
+use crate::policies::{Kind, Plan, Policies};
+use http::{HeaderMap, Method, Uri, request};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tidegate_telemetry::metrics::{Metrics, requests};
-use tidegate_traffic::{Entry, NormalPath, PathPattern, PathRefusal, RequestView, Table};
+use tidegate_traffic::{Entry, NormalPath, PathPattern, PathRefusal, RequestView, Table, retry};
 use tidegate_transcode::{Code, Miss, Status};
 
 /// The methods that are counted by their names; all others are counted together.
@@ -36,6 +38,8 @@ pub(crate) struct CompiledPlain {
     pub(crate) canary: Option<Rules>,
     /// Which requests are sent on at all.
     pub(crate) breakers: Breakers,
+    /// Whether they are sent again, and how many at once.
+    pub(crate) policies: Policies,
     /// The pattern of its path: what logs and metrics call it.
     pub(crate) name: Arc<str>,
     /// By method, in the order of [`METHODS`], and of all others.
@@ -68,6 +72,19 @@ impl RoutedPlain<'_> {
             PathPattern::Exact(path) | PathPattern::Prefix(path) => path.len(),
         }
     }
+
+    /// How a request is sent to this upstream: again for what its method says, unless its connection becomes another.
+    pub(crate) fn plan<'p>(
+        &'p self,
+        snapshot: &'p Snapshot,
+        upstream: usize,
+        head: &request::Parts,
+        upgrade: Option<Upgrade>,
+        peer: &Peer,
+    ) -> Plan<'p> {
+        let kind = Kind { rpc: None, whole: upgrade.is_none(), idempotent: retry::is_idempotent(&head.method) };
+        self.route.policies.plan(&self.route.breakers, snapshot, upstream, &head.headers, peer, kind)
+    }
 }
 
 // === impl CompiledPlain ===
@@ -89,6 +106,7 @@ impl CompiledPlain {
                     .map(|stable| super::breakers_of(&full, stable, canary.as_ref(), None, config))
                     .map(|of| Breakers::compile(route.breaker.as_ref(), &of, problems))
                     .unwrap_or_default(),
+                policies: Policies::compile(&full, &route.resilience, config),
                 canary,
                 metrics: names.map(|method| metrics.route(&name, method)).collect(),
                 name: name.into(),

@@ -1,11 +1,15 @@
 //! Native gRPC: from `/pkg.Service/Method` to its route.
 
+use super::Snapshot;
 use super::{CompiledRoute, upstream_uri};
 use crate::config::{Config, HostPattern};
-use http::Uri;
+use crate::peer::Peer;
+use crate::policies::{self, Plan};
+use http::{HeaderMap, Uri};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tidegate_telemetry::metrics::{Metrics, requests};
+use tidegate_transcode::Idempotency;
 
 /// The services that are routed for one host pattern.
 ///
@@ -38,6 +42,8 @@ pub(crate) struct Method {
 pub(crate) struct Kind {
     pub(crate) client_streaming: bool,
     pub(crate) server_streaming: bool,
+    /// Its options say that a call may be repeated.
+    pub(crate) idempotent: bool,
 }
 
 /// The route of one native call.
@@ -74,7 +80,8 @@ impl Services {
             let service = compiled.schema.find_service(&route.service);
             for known in service.iter().flat_map(|service| &service.methods) {
                 let (client_streaming, server_streaming) = (known.client_streaming, known.server_streaming);
-                let known = method(&known.name, Some(Kind { client_streaming, server_streaming }));
+                let idempotent = Idempotency::of(known) != Idempotency::Unknown;
+                let known = method(&known.name, Some(Kind { client_streaming, server_streaming, idempotent }));
                 services.methods.insert(known.name.as_ref().into(), known);
             }
             services.others.insert((&*route.service).into(), method("(unknown)", None));
@@ -102,6 +109,19 @@ impl RoutedRpc<'_> {
     /// have may be one.
     pub(crate) fn streams(&self) -> bool {
         self.method.kind.is_none_or(|kind| kind.client_streaming || kind.server_streaming)
+    }
+
+    /// How its call to this upstream is made: again for what its options say.
+    pub(crate) fn plan<'p>(
+        &'p self,
+        snapshot: &'p Snapshot,
+        upstream: usize,
+        headers: &HeaderMap,
+        peer: &Peer,
+    ) -> Plan<'p> {
+        let idempotent = self.method.kind.is_some_and(|kind| kind.idempotent);
+        let kind = policies::Kind { rpc: Some(&self.method.name), whole: !self.streams(), idempotent };
+        self.route.policies.plan(&self.route.breakers, snapshot, upstream, headers, peer, kind)
     }
 
     /// Whether the request is one message.

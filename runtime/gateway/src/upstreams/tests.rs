@@ -12,6 +12,7 @@ fn upstream(name: &str, port: u16) -> Upstream {
         name: name.into(),
         pool: tidegate_upstream::Config::new(name, vec![Endpoint { host: "127.0.0.1".into(), port }]),
         replies: limits::Replies::default(),
+        protection: crate::config::Protection::default(),
         schema: Schema::default(),
         place: crate::config::Place::default(),
     }

@@ -19,6 +19,7 @@ mod native;
 mod plain;
 mod plain_live;
 mod replies;
+mod retries;
 mod schemas;
 mod shop;
 mod streaming;

@@ -67,6 +67,7 @@ pub(crate) fn upstream(name: &str, source: SchemaSource) -> Upstream {
         name: name.into(),
         pool: tidegate_upstream::Config::new(name, vec![endpoint]),
         replies: Default::default(),
+        protection: Default::default(),
         schema: Schema { source, ..Schema::default() },
         place: Place::default(),
     }
@@ -133,6 +134,13 @@ impl Call for Scripted {
 
     fn endpoint(_body: &ScriptedBody) -> Option<&str> {
         None
+    }
+}
+
+impl ScriptedBody {
+    /// These frames, and the end.
+    pub(crate) fn of(frames: Vec<Frame<Bytes>>) -> Self {
+        Self { frames: frames.into(), hangs: false, cancelled: Arc::default(), done: false }
     }
 }
 

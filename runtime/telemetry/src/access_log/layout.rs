@@ -50,6 +50,8 @@ pub enum Field {
     GrpcStatus,
     DurationMs,
     UpstreamMs,
+    Attempts,
+    QueuedMs,
     BytesIn,
     BytesOut,
     Reason,
@@ -57,7 +59,7 @@ pub enum Field {
 }
 
 /// The fields and their names, in the order in which a line has them by default.
-const NAMED: [(Field, &str); 25] = [
+const NAMED: [(Field, &str); 27] = [
     (Field::Ts, "ts"),
     (Field::Level, "level"),
     (Field::Msg, "msg"),
@@ -79,6 +81,8 @@ const NAMED: [(Field, &str); 25] = [
     (Field::GrpcStatus, "grpc_status"),
     (Field::DurationMs, "duration_ms"),
     (Field::UpstreamMs, "upstream_ms"),
+    (Field::Attempts, "attempts"),
+    (Field::QueuedMs, "queued_ms"),
     (Field::BytesIn, "bytes_in"),
     (Field::BytesOut, "bytes_out"),
     (Field::Reason, "reason"),

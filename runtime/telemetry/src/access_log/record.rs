@@ -57,6 +57,10 @@ pub struct Record<'a> {
     pub duration: Duration,
     /// The part of it that was spent waiting for the upstream's first answer.
     pub upstream_duration: Option<Duration>,
+    /// How often the call was made, if more than once.
+    pub attempts: Option<u32>,
+    /// How long the call waited for a place among those in flight, if it did; shown in milliseconds.
+    pub queued: Option<Duration>,
     /// Bytes of the request's body as they came.
     pub bytes_in: u64,
     /// Bytes of the answer's body as they went.
@@ -112,6 +116,16 @@ impl Record<'_> {
             Field::UpstreamMs => {
                 if let Some(duration) = self.upstream_duration {
                     line.thousandths(key, micros(duration));
+                }
+            }
+            Field::Attempts => {
+                if let Some(attempts) = self.attempts {
+                    line.number(key, u64::from(attempts));
+                }
+            }
+            Field::QueuedMs => {
+                if let Some(queued) = self.queued {
+                    line.thousandths(key, micros(queued));
                 }
             }
             Field::BytesIn => line.number(key, self.bytes_in),

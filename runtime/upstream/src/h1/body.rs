@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -92,6 +93,12 @@ impl ReplyBody {
     /// The address of the endpoint that sends it.
     pub(crate) fn endpoint(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn set_deadline(&mut self, at: Option<Instant>) {
+        if let State::Open(open) = &mut self.state {
+            open.deadline = open.deadline.take().and_then(|deadline| deadline.moved(at));
+        }
     }
 
     /// The socket, once, of a reply that was 101.

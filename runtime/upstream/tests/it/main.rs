@@ -3,6 +3,7 @@
 
 mod balance;
 mod cancel;
+mod checks;
 mod connect;
 mod goaway;
 mod h1;

@@ -40,11 +40,12 @@ pub(super) fn limits<B: Body>(routed: &RoutedPlain<'_>, peer: &Peer, body: &B) -
     Ok(limits::Body { max_bytes, ..limits })
 }
 
-/// The body: in memory if it is known to be short, else as it comes.
+/// The body: in memory if it is known to be short, or not longer than what is `kept` for another try; else as it comes.
 pub(super) async fn body<B>(
     body: B,
     limits: limits::Body,
     upgrade: Option<Upgrade>,
+    kept: Option<usize>,
     exchange: &mut Exchange,
 ) -> Result<RequestBody, Refusal>
 where
@@ -54,7 +55,8 @@ where
     if body.is_end_stream() || upgrade.is_some() {
         return Ok(RequestBody::empty());
     }
-    if body.size_hint().exact().is_some_and(|length| length <= WHOLE_BYTES) {
+    let whole = kept.map_or(WHOLE_BYTES, |bytes| WHOLE_BYTES.max(bytes as u64));
+    if body.size_hint().exact().is_some_and(|length| length <= whole) {
         let whole = open::read_in_time(body, limits, exchange).await?;
         exchange.received(whole.len());
         return Ok(whole.into());
