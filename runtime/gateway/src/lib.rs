@@ -20,6 +20,7 @@ pub mod config;
 mod deadline;
 mod exchange;
 mod gateway;
+mod gathered;
 mod headers;
 mod hints;
 mod idle;
