@@ -44,6 +44,8 @@ mod stats;
 mod upload;
 mod upstream;
 
+#[cfg(feature = "fuzz")]
+pub use self::h1::fuzz;
 pub use self::{
     body::{BodyError, RequestBody},
     call::Call,
