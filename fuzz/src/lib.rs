@@ -9,6 +9,7 @@
 
 mod config;
 mod grpc_frames;
+mod h1_reply;
 mod headers;
 mod json_in;
 mod naive;
@@ -22,6 +23,7 @@ mod wire_in;
 
 pub use config::config;
 pub use grpc_frames::grpc_frames;
+pub use h1_reply::h1_reply;
 pub use headers::headers;
 pub use json_in::json_in;
 pub use ndjson::ndjson;
@@ -34,6 +36,7 @@ pub use wire_in::wire_in;
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("config", config),
     ("grpc_frames", grpc_frames),
+    ("h1_reply", h1_reply),
     ("headers", headers),
     ("json_in", json_in),
     ("ndjson", ndjson),

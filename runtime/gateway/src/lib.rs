@@ -21,6 +21,7 @@ mod deadline;
 mod exchange;
 pub mod gates;
 mod gateway;
+mod gathered;
 mod headers;
 mod hints;
 mod idle;

@@ -8,6 +8,8 @@
 mod body;
 mod call;
 mod decode;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod head;
 mod out;
 mod reader;

@@ -48,6 +48,8 @@ mod upload;
 mod upstream;
 pub mod verdict;
 
+#[cfg(feature = "fuzz")]
+pub use self::h1::fuzz;
 pub use self::{
     body::{BodyError, RequestBody},
     call::Call,

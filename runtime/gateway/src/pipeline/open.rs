@@ -6,12 +6,13 @@ use crate::answer::{Answer, Refusal};
 use crate::body_limits::{BodyLimit, Limited};
 use crate::config::{DEFAULT_TIMEOUT, Limits, limits};
 use crate::exchange::Exchange;
+use crate::gathered::Gathered;
 use crate::headers::is_nominated;
 use crate::metadata::{self, FORWARDED_HOST, GRPC_TIMEOUT};
 use crate::peer::Peer;
 use crate::snapshot::Routed;
 use crate::trust;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri, Version, request};
 use http_body::Body;
@@ -148,22 +149,13 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let mut first = Bytes::new();
-    let mut more = BytesMut::new();
+    let mut gathered = Gathered::default();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let Ok(data) = frame.map_err(|error| refuse_body(&*error))?.into_data() else { continue };
         exchange.hold(data.len());
-        if first.is_empty() && more.is_empty() {
-            first = data;
-            continue;
-        }
-        if more.is_empty() {
-            more.reserve(first.len() + data.len());
-            more.extend_from_slice(&std::mem::take(&mut first));
-        }
-        more.extend_from_slice(&data);
+        gathered.push(data);
     }
-    Ok(if more.is_empty() { first } else { more.freeze() })
+    Ok(gathered.into_bytes())
 }
 
 /// A body that stopped: malformed framing is an error of the client's, anything else is its leaving.

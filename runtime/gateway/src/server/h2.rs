@@ -6,6 +6,7 @@
 mod body;
 mod frames;
 mod replies;
+mod starts;
 mod stream;
 mod traffic;
 mod watch;
@@ -25,6 +26,7 @@ use frames::Flood;
 use h2::Reason;
 use h2::server::{Builder, Connection, SendResponse};
 use http::Request;
+use starts::{Credit, Start, Starts};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -34,7 +36,7 @@ use std::time::Duration;
 use tidegate_telemetry::metrics::limits::{BadRequest, Limit};
 use tidegate_upstream::turn;
 use tokio::io::{AsyncRead, AsyncWrite};
-use traffic::{Refused, Socket, Traffic};
+use traffic::{Refused, Socket, Traffic, Underway};
 use watch::{Verdict, Watch};
 
 /// The body of a reply.
@@ -56,6 +58,7 @@ struct Link {
     peer: Peer,
     limits: Arc<Limits>,
     traffic: Rc<Traffic>,
+    credit: Rc<Credit>,
 }
 
 impl Link {
@@ -77,6 +80,13 @@ impl Link {
     }
 }
 
+/// A request that came.
+struct Arrived {
+    request: Request<h2::RecvStream>,
+    respond: SendResponse<Bytes>,
+    underway: Underway,
+}
+
 /// What happens on a connection.
 #[expect(
     clippy::large_enum_variant,
@@ -84,6 +94,7 @@ impl Link {
 )]
 enum Event {
     Request(Request<h2::RecvStream>, SendResponse<Bytes>),
+    Start(Start<Arrived>),
     Verdict(Verdict),
     Flood(Flood),
     Stop,
@@ -106,15 +117,21 @@ where
         Err(_) => return counted.reached(Limit::HeaderTimeout),
     };
     let mut watch = Watch::new(Rc::clone(&traffic), Arc::clone(&limits), connection.ping_pong());
-    let link = Rc::new(Link { shared: Rc::clone(shared), peer, limits, traffic });
+    let credit = Credit::new(limits.h2.max_streams);
+    let mut starts = Starts::new(Rc::clone(&credit));
+    let link = Rc::new(Link { shared: Rc::clone(shared), peer, limits, traffic, credit });
     let mut phase = shared.phase.clone();
     let mut stop = pin!(phase.wait_for(|&phase| phase >= Phase::Draining));
     let mut stopped = false;
     let (mut requests, mut in_turn) = (0, 0);
     loop {
         let event = poll_fn(|context| {
-            let event = poll_event(&mut connection, &link.traffic, &mut watch, context);
+            let mut event = poll_event(&mut connection, &link.traffic, &mut watch, context);
             link.tell_refused();
+            if event.is_pending() {
+                // All that has come is read by now: whoever is about to be thrown out begins nothing more.
+                event = starts.poll(context, Arrived::is_over).map(Event::Start);
+            }
             if event.is_pending() {
                 in_turn = 0;
             }
@@ -128,12 +145,19 @@ where
                 if request.headers().len() > link.limits.headers.max {
                     link.traffic.large_head();
                 }
-                shared.streams.spawn(stream::serve(request, respond, Rc::clone(&link)));
+                let underway = link.traffic.begin(respond.stream_id().as_u32());
+                starts.push(Arrived { request, respond, underway });
                 requests += 1;
                 if requests == link.limits.max_requests {
                     counted.reached(Limit::MaxRequests);
                     connection.graceful_shutdown();
                 }
+            }
+            Event::Start(start) => {
+                if start.late {
+                    counted.reached(Limit::H2Starts);
+                }
+                shared.streams.spawn(stream::serve(start.request, Rc::clone(&link)));
                 in_turn += 1;
                 if in_turn == REQUESTS_IN_TURN {
                     in_turn = 0;
@@ -171,6 +195,13 @@ where
             Event::Ended(Ok(())) => return,
             Event::Ended(Err(error)) => return ended(&error, shared),
         }
+    }
+}
+
+impl Arrived {
+    /// The client does not wait for it any more.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        self.respond.poll_reset(context).is_ready()
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Limit {
     RequestTimeout,
     /// Streams of a client at one time.
     H2Streams,
+    /// Requests that a client may begin before it took replies.
+    H2Starts,
     /// RST_STREAM frames of a client.
     H2Resets,
     /// Streams reset for a client's errors, and other floods that the h2 library ends.
@@ -52,7 +54,7 @@ pub enum Limit {
 }
 
 /// Every limit with its label, in the order of the enum.
-const LIMITS: [(Limit, &str); 18] = [
+const LIMITS: [(Limit, &str); 19] = [
     (Limit::HeaderCount, "header_count"),
     (Limit::HeaderBytes, "header_bytes"),
     (Limit::HeaderTimeout, "header_timeout"),
@@ -62,6 +64,7 @@ const LIMITS: [(Limit, &str); 18] = [
     (Limit::WriteTimeout, "write_timeout"),
     (Limit::RequestTimeout, "request_timeout"),
     (Limit::H2Streams, "h2_streams"),
+    (Limit::H2Starts, "h2_starts"),
     (Limit::H2Resets, "h2_resets"),
     (Limit::H2Calm, "h2_calm"),
     (Limit::H2Frames, "h2_frames"),

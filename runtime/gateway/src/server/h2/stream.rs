@@ -4,9 +4,9 @@
 //! it would have to keep. So a client that reads nothing holds up its own streams alone, and each of
 //! them has somebody who looks at the clock.
 
-use super::Link;
 use super::body::RequestBody;
 use super::date;
+use super::{Arrived, Link};
 use crate::pipeline;
 use crate::pipeline::arrival::Oddity;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONTENT_LENGTH, DATE, HOST, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -39,14 +40,33 @@ enum Broken {
 }
 
 /// Serves one request to its end.
-pub(super) async fn serve(request: Request<RecvStream>, respond: SendResponse<Bytes>, link: Rc<Link>) {
+pub(super) async fn serve(arrived: Arrived, link: Rc<Link>) {
+    let Arrived { request, respond, underway } = arrived;
     let stream = respond.stream_id();
-    let _underway = link.traffic.begin(stream.as_u32());
-    serve_request(request, respond, &link).await;
+    let taker = Taker { link: &link, earned: Cell::new(false) };
+    serve_request(request, respond, &taker).await;
     link.traffic.answered(stream.as_u32(), link.limits.h2.stream_window as usize);
+    drop(underway);
 }
 
-async fn serve_request(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, link: &Link) {
+/// Whoever takes a reply.
+struct Taker<'a> {
+    link: &'a Link,
+    earned: Cell<bool>,
+}
+
+impl Taker<'_> {
+    /// It has all that there is of the reply so far: it may ask for more.
+    fn is_up_to_date(&self) {
+        if !self.earned.get() && self.link.traffic.blocked_since().is_none() {
+            self.earned.set(true);
+            self.link.credit.earn();
+        }
+    }
+}
+
+async fn serve_request(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, taker: &Taker<'_>) {
+    let link = taker.link;
     let is_head = *request.method() == Method::HEAD;
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let mut request = request.map(|stream| RequestBody::new(stream, length));
@@ -66,10 +86,11 @@ async fn serve_request(request: Request<RecvStream>, mut respond: SendResponse<B
     let ends = is_head || body.is_end_stream();
     let Ok(mut stream) = respond.send_response(head, ends) else { return };
     if ends {
-        return;
+        return taker.is_up_to_date();
     }
-    match send(&mut stream, body.as_mut(), link).await {
-        Ok(()) | Err(Broken::Gone) => {}
+    match send(&mut stream, body.as_mut(), taker).await {
+        Ok(()) => taker.is_up_to_date(),
+        Err(Broken::Gone) => {}
         Err(Broken::Stalled) => {
             link.shared.gateway.telemetry().metrics.limits().reached(Limit::WriteTimeout);
             body.abandon();
@@ -94,14 +115,21 @@ async fn answer(
     .await
 }
 
-async fn send<B>(stream: &mut SendStream<Bytes>, mut body: Pin<&mut B>, link: &Link) -> Result<(), Broken>
+async fn send<B>(stream: &mut SendStream<Bytes>, mut body: Pin<&mut B>, taker: &Taker<'_>) -> Result<(), Broken>
 where
     B: Body<Data = Bytes>,
 {
+    let mut begun = false;
     loop {
-        let frame = poll_fn(|context| match stream.poll_reset(context) {
-            Poll::Ready(_) => Poll::Ready(Err(Broken::Gone)),
-            Poll::Pending => body.as_mut().poll_frame(context).map(Ok),
+        let frame = poll_fn(|context| {
+            if stream.poll_reset(context).is_ready() {
+                return Poll::Ready(Err(Broken::Gone));
+            }
+            let polled = body.as_mut().poll_frame(context);
+            if polled.is_pending() && begun {
+                taker.is_up_to_date();
+            }
+            polled.map(Ok)
         });
         let frame = match frame.await? {
             Some(Ok(frame)) => frame,
@@ -112,7 +140,8 @@ where
             Ok(data) => {
                 // An empty piece sends nothing, and so could not say that it is the last.
                 let last = body.is_end_stream() && !data.is_empty();
-                send_data(stream, data, last, link).await?;
+                send_data(stream, data, last, taker.link).await?;
+                begun = true;
                 if last {
                     return Ok(());
                 }

@@ -184,7 +184,7 @@ async fn a_client_that_reads_nothing_is_closed_after_the_write_timeout() {
     LocalSet::new().run_until(both).await;
     let took = (clock::now() - began).as_secs();
     assert!((30..=34).contains(&took), "{took}");
-    assert_eq!(counted(&shared), [r#"limited_total{limit="write_timeout"} 1"#]);
+    assert_eq!(counted(&shared)[0], r#"limited_total{limit="write_timeout"} 1"#);
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,6 +284,35 @@ async fn between_a_few_requests_of_one_connection_it_is_the_turn_of_others() {
     let turns = LocalSet::new().run_until(both).await;
     let most = turns.windows(2).map(|pair| pair[1] - pair[0]).max();
     assert_eq!(most, Some(super::REQUESTS_IN_TURN), "{turns:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_client_that_takes_no_replies_a_request_begins_now_and_then() {
+    let asks: Vec<_> = (0..100).map(|n| get(2 * n + 1)).collect();
+    let (mut near, far) = tokio::io::duplex(1 << 20);
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
+    let peer = Peer::unknown().with_limits(&Arc::default());
+    near.write_all(&hello(&[&[window(0)][..], &asks].concat())).await.expect("there is room");
+    let begun_late = async {
+        let mut begun = Vec::new();
+        for wait in [2, 195, 200, 200] {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            begun.push(counted(&shared));
+        }
+        begun
+    };
+    let both = async {
+        tokio::select! {
+            () = serve(far, peer, &shared) => panic!("it serves until it is idle"),
+            begun = begun_late => begun,
+        }
+    };
+    let begun = LocalSet::new().run_until(both).await;
+    // One after every 5 ms; the first 16 are not counted.
+    let counts = |count| [format!(r#"limited_total{{limit="h2_starts"}} {count}"#)];
+    assert_eq!(begun[0], [""; 0]);
+    assert_eq!((&begun[1][..], &begun[2][..], &begun[3][..]), (&counts(39)[..], &counts(79)[..], &counts(84)[..]));
 }
 
 /// It is told not to send the rest of its body, which nobody would read (RFC 9113, section 8.1).
