@@ -3,8 +3,8 @@
 //! **Owns** the normal form of paths ([`NormalPath`]), value matchers ([`ValueMatch`]), the conditions of a
 //! route and the table that finds one ([`Table`]), canary rules ([`Canary`]), the machine that walks a
 //! canary through its steps ([`plan`]), alone or together with other gateways ([`together`]),
-//! circuit breakers ([`breaker`]), the choice of an endpoint ([`balance`]), what checks say of it ([`health`]), and
-//! what its calls do ([`outlier`]).
+//! circuit breakers ([`breaker`]), the choice of an endpoint ([`balance`]), what checks say of it ([`health`]), what
+//! its calls do ([`outlier`]), and the port of those who find endpoints ([`discovery`]).
 //!
 //! **Does not** do I/O, look at a clock, draw random numbers (both are arguments), own upstreams, or know http
 //! rules: those are `tidegate-transcode`'s.
@@ -25,6 +25,7 @@ pub mod balance;
 pub mod breaker;
 mod canary;
 mod conditions;
+pub mod discovery;
 pub mod health;
 pub mod outlier;
 pub mod path;

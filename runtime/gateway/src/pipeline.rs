@@ -148,7 +148,8 @@ where
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, head, peer, exchange);
     let upstream = upstreams.get(&snapshot, index);
     exchange.set_deadline(head, &routed)?;
-    let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
+    let mut request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
+    exchange.hint(request.extensions_mut());
     exchange.calling(&routed.route.breakers, index)?;
     // A stream may have no deadline, but not be silent for ever.
     let watch = |upload| Watch::new(DEFAULT_IDLE_TIMEOUT, None, upload);

@@ -25,6 +25,7 @@ use tidegate_telemetry::metrics::{Metrics, requests};
 use tidegate_traffic::Table;
 use tidegate_traffic::breaker::Settings;
 use tidegate_transcode::{Binding, Body, Detached, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions};
+use tidegate_upstream::Fleet;
 
 pub use explain::{Explanation, Passed, Taken};
 use host::host_name;
@@ -49,6 +50,8 @@ pub struct Snapshot {
     /// Exact names first, then wildcards (longest first), then any.
     hosts: Vec<Host>,
     routes: Vec<CompiledRoute>,
+    /// The endpoints of the upstreams, by their place in [`Config::upstreams`].
+    fleets: Vec<Arc<Fleet>>,
     /// By their place in [`Config::plain`].
     plain: Vec<CompiledPlain>,
     /// What the gateway answers by itself.
@@ -181,6 +184,7 @@ impl Snapshot {
             local: local::Methods::compile(&config, metrics),
             hosts,
             routes,
+            fleets: config.upstreams.iter().map(|upstream| Fleet::new(upstream.pool.clone())).collect(),
             plain: CompiledPlain::compile_all(&config, metrics),
             unrouted: metrics.route("(none)", "(any)"),
             status_schema: schemas.values().next().cloned().unwrap_or_default(),

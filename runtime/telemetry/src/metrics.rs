@@ -10,6 +10,7 @@ pub mod access_log;
 pub mod breakers;
 pub mod canaries;
 pub mod config;
+pub mod endpoints;
 pub mod export;
 pub mod limits;
 pub mod listeners;
@@ -75,6 +76,7 @@ pub struct Metrics {
     schemas: Arc<schemas::Schemas>,
     canaries: Arc<canaries::Canaries>,
     breakers: Arc<breakers::Breakers>,
+    endpoints: Arc<endpoints::Endpoints>,
     export: Arc<export::Export>,
 }
 
@@ -92,6 +94,7 @@ impl Metrics {
         let schemas = Arc::new(schemas::Schemas::default());
         let canaries = Arc::new(canaries::Canaries::new(shards));
         let breakers = Arc::new(breakers::Breakers::default());
+        let endpoints = Arc::new(endpoints::Endpoints::default());
         let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
@@ -105,6 +108,7 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&schemas)));
         registry.register_collector(Box::new(Arc::clone(&canaries)));
         registry.register_collector(Box::new(Arc::clone(&breakers)));
+        registry.register_collector(Box::new(Arc::clone(&endpoints)));
         registry.register_collector(Box::new(Arc::clone(&export)));
         Self {
             registry,
@@ -117,6 +121,7 @@ impl Metrics {
             schemas,
             canaries,
             breakers,
+            endpoints,
             export,
         }
     }
@@ -186,6 +191,12 @@ impl Metrics {
     /// its labels.
     pub fn register_breaker<B: breakers::Breaker>(&self, breaker: &Arc<B>) {
         self.breakers.register(breaker);
+    }
+
+    /// Adds the figures of an upstream's endpoints to the exposition for as long as `fleet` lives, in place of those of
+    /// another one of its name.
+    pub fn register_fleet<F: endpoints::Fleet>(&self, fleet: &Arc<F>) {
+        self.endpoints.register(fleet);
     }
 
     /// Adds the access log's figures to the exposition.

@@ -116,7 +116,8 @@ where
     exchange.set_rpc_deadline(&head.headers, &routed)?;
     let metadata = metadata(&mut head, peer, &routed, exchange);
     let body = request::body(body, &routed, exchange).await?;
-    let request = request(&routed, metadata, body);
+    let mut request = request(&routed, metadata, body);
+    exchange.hint(request.extensions_mut());
     exchange.calling(&routed.route.breakers, index)?;
     let reply = if routed.streams() {
         let watch = exchange.watch();

@@ -69,7 +69,8 @@ where
     let body = request::body(body, limits, upgrade, exchange).await?;
     let facts = choose::facts(stable, exchange, peer);
     let head = request::head(head, routed, forward, protocol, upgrade, &facts, exchange, peer);
-    let request = Request::from_parts(head, body);
+    let mut request = Request::from_parts(head, body);
+    exchange.hint(request.extensions_mut());
     let upstream = upstreams.get(&snapshot, index);
     exchange.calling(&routed.route.breakers, index)?;
     let mut reply = first(&*upstream, request, forward, exchange).await?;
