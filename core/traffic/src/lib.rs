@@ -7,7 +7,7 @@
 //! calls do ([`outlier`]); and what keeps calls from a service that cannot take them: circuit breakers
 //! ([`breaker`]), whether a call that failed is made again ([`retry`]) and how many may be ([`budget`]), bulkheads with
 //! their queues ([`bulkhead`]), limits that are found by how long calls take ([`gradient`]), and who is refused first
-//! ([`priority`]).
+//! ([`priority`]); and the port of those who find endpoints ([`discovery`]).
 //!
 //! **Does not** do I/O, look at a clock, draw random numbers (both are arguments), own upstreams, or know http
 //! rules: those are `tidegate-transcode`'s.
@@ -31,6 +31,7 @@ pub mod budget;
 pub mod bulkhead;
 mod canary;
 mod conditions;
+pub mod discovery;
 pub mod gradient;
 pub mod health;
 pub mod outlier;

@@ -45,6 +45,9 @@ const WAIT_WHILE_DOWN: Duration = Duration::from_millis(40);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resent(pub u32);
 
+/// How long a call waits for endpoints that are looked for since the start.
+const WAIT_FOR_FIRST: Duration = Duration::from_secs(1);
+
 /// How often a request is sent again that the peer refused (gRPC's transparent retry, A6: once).
 const RESENDS_AFTER_REFUSAL: u32 = 1;
 
@@ -349,6 +352,10 @@ impl Shared {
         deadline: Option<Instant>,
         hints: &Hints,
     ) -> Result<Slot, CallError> {
+        if self.pools().endpoints.is_empty() {
+            let patience = clock::now() + WAIT_FOR_FIRST;
+            self.fleet.known(deadline.map_or(patience, |deadline| deadline.min(patience))).await;
+        }
         let mut failed: SmallVec<[Arc<str>; 4]> = SmallVec::new();
         let mut error = None;
         while let Some((endpoint, last)) = self.choose(&failed, hints) {
@@ -369,6 +376,7 @@ impl Shared {
             failed.push(Arc::clone(&endpoint.name));
             error = Some(unavailable(reason).at(&endpoint.name));
         }
+        self.fleet.failed();
         Err(error.unwrap_or_else(|| CallError::not_sent_because(Kind::Down(None))))
     }
 

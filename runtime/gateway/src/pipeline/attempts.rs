@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tidegate_telemetry::{clock, random};
 use tidegate_traffic::retry::{Failed, Failure, Pushback, Settings, Stop, Verdict};
 use tidegate_transcode::{Code, Status};
-use tidegate_upstream::{Call, CallError, ClientDeadline, Kept, Kind, RequestBody, Resent, Retry, Tried};
+use tidegate_upstream::{Call, CallError, Kept, Kind, RequestBody, Resent, Retry, Tried};
 
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
@@ -58,7 +58,7 @@ pub(super) async fn call<U: Upstreams>(
         Go::Answer(canned) => return Ok(Called::Canned(canned)),
     };
     let upstream = upstreams.get(plan.snapshot, index);
-    let request = with_hints(request, Tried::new(), exchange.asked());
+    let request = with_hints(request, Tried::new(), exchange.asked(), exchange);
     let outcome = match upstream.call(request, exchange.deadline()).await {
         Ok(reply) => Outcome::Reply(reply),
         Err(error) => Outcome::Failed(error),
@@ -129,7 +129,7 @@ async fn once<C: Call>(
     let own = own.filter(|(at, _)| deadline.is_none_or(|deadline| *at < deadline));
     let asked = exchange.asked() && own.is_none();
     let until: Option<Instant> = own.map(|(at, _)| at).or(deadline);
-    match (upstream.call(with_hints(request, tried.clone(), asked), until).await, own) {
+    match (upstream.call(with_hints(request, tried.clone(), asked, exchange), until).await, own) {
         (Ok(mut reply), Some(_)) => {
             // The rest of it has the time that the call has.
             C::set_deadline(reply.body_mut(), deadline);
@@ -142,13 +142,16 @@ async fn once<C: Call>(
 }
 
 /// What the choice of an endpoint, and its judgement, have to know.
-fn with_hints(mut request: Request<RequestBody>, tried: Tried, asked: bool) -> Request<RequestBody> {
+fn with_hints(
+    mut request: Request<RequestBody>,
+    tried: Tried,
+    asked: bool,
+    exchange: &Exchange,
+) -> Request<RequestBody> {
     if !tried.is_empty() {
         request.extensions_mut().insert(tried);
     }
-    if asked {
-        request.extensions_mut().insert(ClientDeadline);
-    }
+    exchange.hint(request.extensions_mut(), asked);
     request
 }
 
