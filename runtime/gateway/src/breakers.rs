@@ -302,6 +302,27 @@ mod tests {
         assert_eq!(others.map(|answer| own(answer, false)), [None; 5]);
     }
 
+    /// Upstreams judge their endpoints by the same.
+    #[test]
+    fn endpoints_are_judged_by_the_same_failures() {
+        use http::{HeaderMap, HeaderValue};
+        use tidegate_upstream::verdict::is_failure;
+
+        for number in 0..=17_u32 {
+            let code = Code::from_u32(number);
+            let mut trailers = HeaderMap::new();
+            trailers.insert("grpc-status", HeaderValue::from(number));
+            let ours = verdict(StatusCode::OK, code, None, false);
+            assert_eq!(Some(is_failure(StatusCode::OK, &trailers)), ours, "gRPC status {number}");
+        }
+        for number in 200..=599 {
+            let status = StatusCode::from_u16(number).expect("a status");
+            let code = if number < 400 { Code::Ok } else { Code::of_answer(status) };
+            let ours = verdict(status, code, None, false);
+            assert_eq!(Some(is_failure(status, &HeaderMap::new())), ours, "HTTP status {number}");
+        }
+    }
+
     #[test]
     fn what_the_upstream_says_is_judged_by_its_code_or_status() {
         let rpc = |code| verdict(StatusCode::OK, code, None, false);

@@ -94,12 +94,23 @@ pub(crate) enum Unavailable {
 /// What asking for a slot yields.
 pub(crate) enum Acquired {
     Slot(Slot),
-    /// The slot will come; `failing` if the last thing heard of the endpoint was that it is down.
+    /// The slot will come.
     Wait {
         slot: oneshot::Receiver<Outcome>,
-        failing: bool,
+        state: Waits,
     },
     Unavailable(Unavailable),
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// A stream of a connection, which others have.
+    Stream,
+    /// The first connection.
+    Connection,
+    /// The same, of an endpoint that was down when it was last tried.
+    Failing,
 }
 
 /// A request that waits.
@@ -172,7 +183,12 @@ impl Endpoint {
             pool.waiting.pop_back();
             return Acquired::Unavailable(Unavailable::Down(pool.last_error.clone()));
         }
-        Acquired::Wait { slot, failing }
+        let state = match (failing, pool.open.is_empty()) {
+            (true, _) => Waits::Failing,
+            (false, true) => Waits::Connection,
+            (false, false) => Waits::Stream,
+        };
+        Acquired::Wait { slot, state }
     }
 
     /// Takes a connection out of use, which is going away or broken: it finishes what it has.
@@ -204,6 +220,8 @@ impl Endpoint {
                 Health::Idle => drop(self.forget(&connection.state)),
                 Health::Dead => {
                     tracing::warn!(upstream = self.config.name, endpoint = &*self.name, "no answer to a ping");
+                    // Whether it is back is found out without calls that wait for it.
+                    self.pool.lock().failures += 1;
                     connection.abort();
                 }
             }

@@ -26,7 +26,7 @@ use crate::{
     body::Parts,
     connection::Connection,
     deadline::Deadlines,
-    endpoint::{Acquired, Endpoint, Slot, Unavailable},
+    endpoint::{Acquired, Endpoint, Slot, Unavailable, Waits},
     exchange::{self, StreamBody},
     fleet::{Member, Roster},
     h1,
@@ -44,6 +44,10 @@ const WAIT_WHILE_DOWN: Duration = Duration::from_millis(40);
 /// An extension of the answer; not there if it was sent once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resent(pub u32);
+
+/// How long a call waits for the first connection of an endpoint, if there are others: what answers at all has
+/// answered by then.
+const WAIT_WHILE_CONNECTING: Duration = Duration::from_millis(250);
 
 /// How long a call waits for endpoints that are looked for since the start.
 const WAIT_FOR_FIRST: Duration = Duration::from_secs(1);
@@ -358,10 +362,10 @@ impl Shared {
             let reason = match endpoint.acquire(avoid, last) {
                 Acquired::Slot(slot) => return Ok(slot),
                 Acquired::Unavailable(reason) => reason,
-                Acquired::Wait { slot, failing } => {
+                Acquired::Wait { slot, state } => {
                     self.keep();
                     let waiting = endpoint.waiting();
-                    let outcome = wait(slot, failing, deadline).await?;
+                    let outcome = wait(slot, patience(state, last), deadline).await?;
                     drop(waiting);
                     match outcome {
                         Ok(slot) => return Ok(slot),
@@ -470,13 +474,22 @@ fn request(mut head: Head, slot: &Slot) -> Request<()> {
     Request::from_parts(head, ())
 }
 
-/// Waits for a slot until the deadline, or for less if the endpoint seems to be down.
+/// How long a call waits for an endpoint, if not for as long as it may: the `last` one has no other.
+fn patience(waits: Waits, last: bool) -> Option<Duration> {
+    match waits {
+        Waits::Failing => Some(WAIT_WHILE_DOWN),
+        Waits::Connection if !last => Some(WAIT_WHILE_CONNECTING),
+        Waits::Connection | Waits::Stream => None,
+    }
+}
+
+/// Waits for a slot until the deadline, or for less.
 async fn wait(
     slot: tokio::sync::oneshot::Receiver<Result<Slot, Unavailable>>,
-    failing: bool,
+    patience: Option<Duration>,
     deadline: Option<Instant>,
 ) -> Result<Result<Slot, Unavailable>, CallError> {
-    let patience = failing.then(|| clock::now() + WAIT_WHILE_DOWN);
+    let patience = patience.map(|patience| clock::now() + patience);
     let until = match (deadline, patience) {
         (Some(deadline), Some(patience)) => Some(deadline.min(patience)),
         (deadline, patience) => deadline.or(patience),
