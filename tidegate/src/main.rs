@@ -14,6 +14,7 @@ mod change;
 mod check;
 mod cli;
 mod exit;
+mod finders;
 mod follow;
 mod load;
 mod logging;
@@ -26,6 +27,7 @@ mod serve;
 mod source;
 mod start;
 mod supervisor;
+mod upstreams;
 
 #[cfg(feature = "demo")]
 mod demo;
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check::check(&check.config.config, check.online),
         Command::Diff(running) => change::diff(&running),
         Command::Reload(running) => change::reload(&running),
+        Command::Upstreams(running) => upstreams::upstreams(&running),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Breakers(arguments) => breakers::run(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),

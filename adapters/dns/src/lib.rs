@@ -153,7 +153,7 @@ fn found(name: &str, places: &mut Vec<Place>, records: &[Record]) -> Result<Foun
         return Err(Lost(format!("{name} has no records of that kind")));
     }
     let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
-    Ok(Found { places: std::mem::take(places), again: Some(Duration::from_secs(ttl.into())) })
+    Ok(Found { places: std::mem::take(places), wrong: Vec::new(), again: Some(Duration::from_secs(ttl.into())) })
 }
 
 fn lost(name: &str, error: &NetError) -> Lost {

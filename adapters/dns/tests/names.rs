@@ -65,10 +65,10 @@ async fn every_address_of_a_name_is_an_endpoint_for_as_long_as_its_ttl() {
     ];
     let mut finder = addresses("shop.test.", at);
     let all = vec![place("10.0.0.1", 50051, 1), place("10.0.0.2", 50051, 1), place("fd00::1", 50051, 1)];
-    assert_eq!(finder.next().await, Ok(Found { places: all, again: Some(Duration::from_secs(7)) }));
+    assert_eq!(finder.next().await, Ok(Found { places: all, again: Some(Duration::from_secs(7)), wrong: vec![] }));
     // Nothing is remembered: what is asked again is asked.
     *zone.lock() = vec![("shop.test.", 5, RData::A(A::new(10, 0, 0, 9)))];
-    let moved = Found { places: vec![place("10.0.0.9", 50051, 1)], again: Some(Duration::from_secs(5)) };
+    let moved = Found { places: vec![place("10.0.0.9", 50051, 1)], again: Some(Duration::from_secs(5)), wrong: vec![] };
     assert_eq!(finder.next().await, Ok(moved.clone()));
     zone.lock().clear();
     assert_eq!(finder.next().await, Err(Lost("there is no shop.test. in DNS".into())));
@@ -92,7 +92,7 @@ async fn of_a_service_the_targets_of_the_lowest_priority_are_endpoints_with_thei
     let at = server(&zone).await;
     let mut finder = Dns::new(Question::Service(name.into()), Servers::These(vec![at]));
     let places = vec![place("a.shop.test", 50052, 3), place("b.shop.test", 50051, 1)];
-    assert_eq!(finder.next().await, Ok(Found { places, again: Some(Duration::from_secs(30)) }));
+    assert_eq!(finder.next().await, Ok(Found { places, again: Some(Duration::from_secs(30)), wrong: vec![] }));
     let mut other = Dns::new(Question::Service("other.test.".into()), Servers::These(vec![at]));
     assert_eq!(other.next().await, Err(Lost("other.test. has no records of that kind".into())));
 }

@@ -24,6 +24,8 @@ pub struct Place {
 pub struct Found {
     /// At least one: that there is none is not believed, it is an error of the [`Finder`].
     pub places: Vec<Place>,
+    /// What was found and is no endpoint, each in a sentence for whoever put it there.
+    pub wrong: Vec<String>,
     /// When to ask again; `None` of one that tells changes by itself.
     pub again: Option<Duration>,
 }

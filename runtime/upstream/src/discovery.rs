@@ -23,12 +23,19 @@ const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Tells a fleet its endpoints, until it is gone. To be run once for the process.
 pub async fn run(fleet: Weak<Fleet>, mut finder: Box<dyn Finder>) {
     let mut failures = 0;
+    let mut last_wrong = Vec::new();
     while fleet.strong_count() > 0 {
         let found = finder.next().await;
         let Some(alive) = fleet.upgrade() else { return };
         let pause = match found {
-            Ok(Found { places, again }) => {
+            Ok(Found { places, wrong, again }) => {
                 failures = 0;
+                if wrong != last_wrong {
+                    for why in &wrong {
+                        tracing::warn!(upstream = alive.config().name, "not an endpoint: {why}");
+                    }
+                    last_wrong = wrong;
+                }
                 if places.len() > ENDPOINTS_MAX {
                     let (upstream, found) = (&*alive.config().name, places.len());
                     tracing::warn!(upstream, found, most = ENDPOINTS_MAX, "more endpoints than an upstream may have");

@@ -177,7 +177,7 @@ impl Fleet {
         let gone: Vec<String> = before.iter().map(|seat| seat.member.name.to_string()).collect();
         seats.leaving.extend(before.into_iter().map(|seat| seat.member));
         if !came.is_empty() || !gone.is_empty() {
-            let (came, gone, all) = (came.join(" "), gone.join(" "), seats.all.len());
+            let (came, gone, all) = (some(&came), some(&gone), seats.all.len());
             tracing::info!(upstream = self.config.name, endpoints = all, came, gone, "endpoints have changed");
         }
         self.publish(&mut seats, now);
@@ -355,6 +355,13 @@ impl Fleet {
             tracing::info!(upstream, "at least half of the endpoints are usable again");
         }
     }
+}
+
+/// For a line of the log.
+fn some(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let listed = names[..names.len().min(MOST)].join(" ");
+    if names.len() > MOST { format!("{listed} and {} more", names.len() - MOST) } else { listed }
 }
 
 fn nanos(time: Duration) -> u64 {

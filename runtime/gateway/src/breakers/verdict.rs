@@ -36,6 +36,27 @@ mod tests {
     use http::StatusCode;
     use tidegate_transcode::Code;
 
+    /// Upstreams judge their endpoints by the same.
+    #[test]
+    fn endpoints_are_judged_by_the_same_failures() {
+        use http::{HeaderMap, HeaderValue};
+        use tidegate_upstream::verdict::is_failure;
+
+        for number in 0..=17_u32 {
+            let code = Code::from_u32(number);
+            let mut trailers = HeaderMap::new();
+            trailers.insert("grpc-status", HeaderValue::from(number));
+            let ours = verdict(StatusCode::OK, code, None, false);
+            assert_eq!(Some(is_failure(StatusCode::OK, &trailers)), ours, "gRPC status {number}");
+        }
+        for number in 200..=599 {
+            let status = StatusCode::from_u16(number).expect("a status");
+            let code = if number < 400 { Code::Ok } else { Code::of_answer(status) };
+            let ours = verdict(status, code, None, false);
+            assert_eq!(Some(is_failure(status, &HeaderMap::new())), ours, "HTTP status {number}");
+        }
+    }
+
     #[test]
     fn what_is_not_the_upstreams_fault_is_not_held_against_it() {
         let own = |answer: Answer, asked| verdict(answer.http_status(), answer.code(), Some(answer.reason()), asked);
