@@ -90,7 +90,9 @@ const STALLS: &[Want] = &[
     open("window exhaustion: streams without end", &[200, 504], &[CANCEL]),
     open("window exhaustion: native streams without end", &[200], &[CANCEL]),
     Want { name: "answers unread on h1", end: End::Closed, or: None, statuses: None, resets: Some(&[]) },
-    away("answers unread on h2", ENHANCE_YOUR_CALM),
+    // Too many requests, or nothing read for too long: a fast attacker runs into the first one. By then it may be
+    // too late to tell it why.
+    Want { or: Some(End::Closed), ..away("answers unread on h2", ENHANCE_YOUR_CALM) },
 ];
 
 const SLOW: &[Want] = &[

@@ -70,6 +70,9 @@ impl Accepting {
     }
 
     async fn take(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+        // While one comes after the other, nobody waits for those that have ended, and each keeps its memory until
+        // somebody has.
+        while self.connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, address)) => {
                 // One that is refused is closed at once, and counted.
@@ -135,3 +138,6 @@ fn refuse_new(listener: &TcpListener) -> io::Result<()> {
     ];
     SockRef::from(listener).attach_filter(&PROGRAM)
 }
+
+#[cfg(test)]
+mod tests;
