@@ -1,14 +1,14 @@
 //! `routes`: which requests go to which upstream. Those with a `path` are read by [`plain`].
 
 use super::upstreams::Declared;
-use super::{breaker, canary, metadata, plain, transcoding};
+use super::{breaker, canary, metadata, plain, resilience, transcoding};
 use crate::diagnostics::{Span, nearest};
 use crate::fields::{Context, Fields, Located};
 use crate::value;
 use std::collections::HashMap;
 use tidegate_gateway::config::{CanaryRule, HostPattern, Listener, Place, PlainRoute, Route, SchemaSource};
 
-const LATER: &[&str] = &["idle_timeout", "retry", "breaker", "limits", "concurrency"];
+const LATER: &[&str] = &["idle_timeout", "limits"];
 
 /// Keys of routes with a `path` alone.
 const PLAIN: &[&str] = &[
@@ -135,6 +135,8 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
     };
     let canary = canary::read(&mut fields, &of, cx);
     let breaker = breaker::read(&mut fields, cx);
+    let of_call = timeout.as_ref().map(|timeout| timeout.value);
+    let resilience = resilience::of_route(&mut fields, of_call, at.listeners, cx);
     fields.finish(cx);
     if let Some(upstream) = &upstream {
         check_upstream(upstream, at.upstreams, cx);
@@ -151,6 +153,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
         metadata,
         canary,
         breaker,
+        resilience,
         order: at.order,
         place: service.span.place(),
     };

@@ -1,6 +1,6 @@
 //! `upstreams`: named sets of endpoints and their descriptors.
 
-use super::{http_rules, pool};
+use super::{http_rules, pool, resilience};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
 use crate::value::{self, Wrong};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tidegate_gateway::config::{Reflection, Schema, SchemaSource, Upstream};
 use tidegate_upstream::Protocol;
 
-const LATER: &[&str] = &["balance", "health", "outlier", "retry_budget", "concurrency", "tls"];
+const LATER: &[&str] = &["balance", "health", "outlier", "tls"];
 
 /// How often an upstream may be asked for its schema.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -58,9 +58,11 @@ fn upstream(entry: &Entry, folder: &Path, like: &mut Option<Span>, cx: &mut Cont
         Protocol::H2 => tidegate_upstream::Config::new(entry.key.clone(), Vec::new()),
     };
     let replies = pool::read(&mut fields, &mut pool, cx);
+    let protection = resilience::of_upstream(&mut fields, cx);
     fields.finish(cx);
     pool.endpoints = endpoints?.into_iter().map(|(host, port)| tidegate_upstream::Endpoint { host, port }).collect();
-    Some(Upstream { name: entry.key.clone(), pool, replies, schema: schema?, place: entry.key_span.place() })
+    let (name, place) = (entry.key.clone(), entry.key_span.place());
+    Some(Upstream { name, pool, replies, protection, schema: schema?, place })
 }
 
 /// `h1` unless the upstream has a schema: gRPC is HTTP/2.

@@ -9,6 +9,7 @@ mod binding;
 mod breakers;
 mod canary;
 mod clients;
+mod concurrency;
 mod deadline;
 mod ending;
 mod limits;
