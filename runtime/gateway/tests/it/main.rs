@@ -5,6 +5,7 @@ mod live;
 mod reload;
 mod rig;
 
+mod aborts;
 mod binding;
 mod breakers;
 mod canary;
@@ -21,6 +22,7 @@ mod plain;
 mod plain_live;
 mod replies;
 mod retries;
+mod retries_live;
 mod schemas;
 mod shop;
 mod streaming;
