@@ -201,7 +201,7 @@ async fn settles(look: impl Fn() -> (bool, usize), most: usize) -> usize {
             if settled && tasks <= most {
                 return tasks;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), done).await.unwrap_or_else(|_| look().1)
