@@ -66,6 +66,19 @@ pub enum SettingsError {
     Gradient(#[from] gradient::SettingsError),
 }
 
+impl SettingsError {
+    /// The setting that is wrong, as the config calls it.
+    #[must_use]
+    pub const fn setting(&self) -> &'static str {
+        match self {
+            Self::NoMax | Self::Gradient(gradient::SettingsError::ShortMax) => "max",
+            Self::Gradient(gradient::SettingsError::NoMin) => "min",
+            Self::LongQueue => "queue",
+            Self::NoWait => "wait",
+        }
+    }
+}
+
 impl Settings {
     /// The longest queue.
     pub const QUEUE_MAX: u32 = 100_000;

@@ -153,6 +153,19 @@ pub enum Stop {
     Deadline,
 }
 
+impl SettingsError {
+    /// The setting that is wrong, as the config calls it.
+    #[must_use]
+    pub const fn setting(&self) -> &'static str {
+        match self {
+            Self::NoAttempts | Self::ManyAttempts => "attempts",
+            Self::NoTry => "per_try_timeout",
+            Self::NoBase => "base",
+            Self::ShortMax => "max",
+        }
+    }
+}
+
 // === impl Settings ===
 
 impl Settings {

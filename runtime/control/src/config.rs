@@ -20,6 +20,7 @@ pub(crate) mod parts;
 mod plain;
 mod pool;
 pub(crate) mod redact;
+mod resilience;
 mod routes;
 mod telemetry;
 mod transcoding;

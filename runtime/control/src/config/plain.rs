@@ -1,7 +1,7 @@
 //! Routes with a `path`: requests that are not translated.
 
 use super::routes::At;
-use super::{breaker, canary, forward, matching};
+use super::{breaker, canary, forward, matching, resilience};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields};
 use crate::value;
@@ -24,6 +24,9 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
         listeners: at.listeners,
     };
     let canary = canary::read(&mut fields, &of, cx);
+    let of_request = timeout.as_ref().map(|timeout| timeout.value);
+    let resilience = resilience::of_route(&mut fields, of_request, at.listeners, cx);
+    let keys = ["retry", "concurrency", "priority"].map(|key| (key, fields.key_span(key)));
     let action = forward::action(&mut fields, path.as_ref().map(|path| &path.value), at.upstreams, cx);
     let of = breaker::Of {
         calls_services: false,
@@ -35,8 +38,12 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
     let (breaker, breaker_span) = (breaker::read(&mut fields, &of, cx), fields.key_span("breaker"));
     fields.finish(cx);
     let (path, action) = (path?, action?);
-    if breaker.is_some() && !matches!(action, Action::Forward(_)) {
-        cx.error(breaker_span, "`breaker` is for routes with an `upstream`");
+    if !matches!(action, Action::Forward(_)) {
+        let given = [resilience.retry.is_some(), resilience.concurrency.is_some(), resilience.priority.is_some()];
+        let given = keys.into_iter().zip(given).filter(|(_, given)| *given).map(|(key, _)| key);
+        for (key, span) in given.chain(breaker.as_ref().map(|_| ("breaker", breaker_span))) {
+            cx.error(span, format!("`{key}` is for routes with an `upstream`"));
+        }
     }
     let route = PlainRoute {
         host,
@@ -45,7 +52,7 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
         action,
         canary,
         breaker,
-        resilience: Default::default(),
+        resilience,
         timeout: timeout.map(|timeout| timeout.value),
         max_body: max_body.map(|bytes| bytes.value),
         order: at.order,

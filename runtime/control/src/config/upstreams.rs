@@ -1,6 +1,6 @@
 //! `upstreams`: named sets of endpoints and their descriptors.
 
-use super::{balance, endpoints, http_rules, pool};
+use super::{balance, endpoints, http_rules, pool, resilience};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
 use crate::value::{self, Wrong};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tidegate_gateway::config::{Listener, Reflection, Schema, SchemaSource, Upstream};
 use tidegate_upstream::Protocol;
 
-const LATER: &[&str] = &["retry_budget", "concurrency", "tls"];
+const LATER: &[&str] = &["tls"];
 
 /// How often an upstream may be asked for its schema.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -73,16 +73,11 @@ fn upstream(
             |d| d.help("give the upstream `schema: { descriptor_set: … }`, or its endpoints by `dns`"),
         );
     }
+    let protection = resilience::of_upstream(&mut fields, cx);
     fields.finish(cx);
     endpoints?.put(&mut pool);
-    Some(Upstream {
-        name: entry.key.clone(),
-        pool,
-        replies,
-        protection: Default::default(),
-        schema: schema?,
-        place: entry.key_span.place(),
-    })
+    let (name, place) = (entry.key.clone(), entry.key_span.place());
+    Some(Upstream { name, pool, replies, protection, schema: schema?, place })
 }
 
 /// `h1` unless the upstream has a schema: gRPC is HTTP/2.

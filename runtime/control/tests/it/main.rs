@@ -16,6 +16,7 @@ mod limits;
 mod plain_routes;
 mod reflecting;
 mod rejects;
+mod resilience;
 mod routes;
 mod schemas;
 mod syntax;

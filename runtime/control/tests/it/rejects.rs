@@ -135,7 +135,7 @@ fn keys_of_later_versions_are_not_called_unknown() {
         &lines(&[
             "listeners: [{ bind: 127.0.0.1:0, tls: { cert: a.pem } }]",
             UPSTREAMS,
-            "routes: [{ service: shop.v1.Orders, upstream: shop, retry: { attempts: 3 } }]",
+            "routes: [{ service: shop.v1.Orders, upstream: shop, idle_timeout: 30s }]",
             "limits: { per-user: { rate: 100/s } }",
         ]),
         r#"
@@ -145,11 +145,11 @@ error: `tls` is not supported yet
 1 | listeners: [{ bind: 127.0.0.1:0, tls: { cert: a.pem } }]
   |                                  ^^^ remove it: this version does not have it
 
-error: `retry` is not supported yet
+error: `idle_timeout` is not supported yet
  --> tidegate.yaml:3:53
   |
-3 | routes: [{ service: shop.v1.Orders, upstream: shop, retry: { attempts: 3 } }]
-  |                                                     ^^^^^ remove it: this version does not have it
+3 | routes: [{ service: shop.v1.Orders, upstream: shop, idle_timeout: 30s }]
+  |                                                     ^^^^^^^^^^^^ remove it: this version does not have it
 
 error: `limits` is not supported yet
  --> tidegate.yaml:4:1

@@ -9,15 +9,14 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Full};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tidegate_gateway::config::{Action, Breaker, Config, Forward, Trust};
 use tidegate_gateway::{Gateway, Peer, Single, pipeline};
+use tidegate_telemetry::clock;
 use tidegate_traffic::breaker::{self, State, Window};
 use tidegate_traffic::retry::{Conditions, Settings};
 use tidegate_upstream::{Call, CallError, RequestBody};
-use tokio::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -74,19 +73,18 @@ impl Series {
 impl Call for Series {
     type Body = ScriptedBody;
 
-    fn call(
+    async fn call(
         &self,
         request: Request<RequestBody>,
-        _deadline: Option<std::time::Instant>,
-    ) -> impl Future<Output = Result<Response<ScriptedBody>, CallError>> + Send {
-        async move {
-            let (head, body) = request.into_parts();
-            let bytes = body.collect().await.expect("the request's body ends well").to_bytes().len();
-            let began = *self.began.lock().get_or_insert_with(Instant::now);
-            self.seen.lock().push((began.elapsed(), head.headers, bytes));
-            let (head, frames) = self.answers.lock().pop_front().unwrap_or_else(good);
-            Ok(head.map(|()| ScriptedBody::of(frames)))
-        }
+        _deadline: Option<Instant>,
+    ) -> Result<Response<ScriptedBody>, CallError> {
+        let (head, body) = request.into_parts();
+        let bytes = body.collect().await.expect("the request's body ends well").to_bytes().len();
+        let now = clock::now();
+        let began = *self.began.lock().get_or_insert(now);
+        self.seen.lock().push((now - began, head.headers, bytes));
+        let (head, frames) = self.answers.lock().pop_front().unwrap_or_else(good);
+        Ok(head.map(|()| ScriptedBody::of(frames)))
     }
 
     fn endpoint(_body: &ScriptedBody) -> Option<&str> {
