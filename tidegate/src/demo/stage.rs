@@ -112,6 +112,7 @@ fn serve_shop(address: SocketAddr, tell: &mpsc::Sender<io::Result<Shops>>, stopp
 fn config_text(shops: Shops, gateway: SocketAddr, admin: SocketAddr, quiet: bool) -> String {
     let access_log = if quiet { "off" } else { "{ format: text, to: stderr }" };
     let Shops { stable, next, broken } = shops;
+    let breaker = super::breaker::SETTINGS;
     let criteria = "hold: 500ms, min_samples: 50, max_error_rate: 1%, max_p99_ratio: 20";
     format!(
         "drain: 1s
@@ -142,7 +143,7 @@ routes:
       - to: shop-next
         name: next
         hash: {{ cookie: shop-user, plan: {{ steps: [10%, 50%, 100%], {criteria} }} }}
-  - {{ service: shop.v1.Faults, upstream: shop }}
+  - {{ service: shop.v1.Faults, upstream: shop, breaker: {{ {breaker} }} }}
 telemetry:
   access_log: {access_log}
 "

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
-use tidegate_gateway::config::{Action, Forward, HostPattern, SchemaSource};
+use tidegate_gateway::config::{Action, Breaker, Forward, HostPattern, SchemaSource};
 use tidegate_gateway::{Gateway, Peer, Pools, pipeline};
 use tidegate_telemetry::random;
 use tidegate_traffic::bulkhead::{Limit, Settings};
@@ -115,7 +115,10 @@ fn gateway([grpc, web]: [SocketAddr; 2]) -> (Arc<Gateway>, Pools) {
         config.routes[0].timeout = Some(Duration::from_millis(10));
         config.routes[0].resilience.retry = Some(retry.clone());
         config.routes[0].resilience.concurrency = Some(limit);
-        config.routes[0].breaker = Some(breaker::Settings { failure_rate: Share::ALL, ..breaker::Settings::default() });
+        config.routes[0].breaker = Some(Breaker {
+            settings: breaker::Settings { failure_rate: Share::ALL, ..breaker::Settings::default() },
+            ..Breaker::default()
+        });
         let mut plain = route("/web/*", Action::Forward(Forward { upstream: "web".into(), ..Forward::default() }));
         plain.timeout = Some(Duration::from_millis(10));
         plain.resilience.retry = Some(retry);

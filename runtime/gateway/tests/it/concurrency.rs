@@ -161,7 +161,7 @@ async fn what_the_breaker_refuses_has_no_place() {
         config.upstreams[0].protection.concurrency = Some(limit(1, 0));
         config.routes[0].breaker = Some(Default::default());
     });
-    gateway.breakers()[0].command(tidegate_gateway::breakers::Command::Open);
+    gateway.breakers()[0].command(None, tidegate_gateway::breakers::Command::Open).expect("it has no keys");
     for _ in 0..3 {
         assert_eq!(ask(&gateway, &good(), "GET /things/7").await, 503);
     }
