@@ -24,6 +24,7 @@ mod server;
 mod stats;
 mod store;
 mod tls;
+mod watch;
 
 pub use address::{Address, AddressError, Kind};
 pub use config::{Clock, Config, Tls};

@@ -16,12 +16,10 @@ use crate::handshake::{self, Greeted};
 use crate::resp::Value;
 use crate::script::{self, Call, Said};
 use crate::stats::{Counts, count};
+use crate::watch::{Step, Watch};
 
 /// Questions that wait for the connection. More than one caller's are seldom.
 const WAITING: usize = 64;
-/// A clock is taken to have jumped if it is off by more than this, beside the time between question and answer.
-const JUMP: Duration = Duration::from_millis(20);
-
 /// What all servers of a store share.
 #[derive(Debug)]
 pub(crate) struct Means {
@@ -89,7 +87,7 @@ impl Server {
     pub(crate) fn start(address: String, means: Arc<Means>) -> Self {
         let (jobs, queue) = mpsc::channel(WAITING);
         let connected = Arc::new(Mutex::new(None));
-        let task = Task { address, means, connected: Arc::clone(&connected), clock: None };
+        let task = Task { address, means, connected: Arc::clone(&connected), watch: Watch::default() };
         tokio::spawn(task.run(queue));
         Self { jobs, connected }
     }
@@ -116,8 +114,7 @@ struct Task {
     address: String,
     means: Arc<Means>,
     connected: Arc<Mutex<Option<(String, String)>>>,
-    /// The server's tick at an answer, and the node's clock when it was asked.
-    clock: Option<(u64, Duration)>,
+    watch: Watch,
 }
 
 impl Task {
@@ -154,8 +151,10 @@ impl Task {
             match self.connect().await {
                 Ok(server) => *greeted = Some(server),
                 Err(failure) => {
-                    *self.means.failure.lock() = Some(failure.clone());
-                    drop(job.reply.send(vec![Err(failure); job.calls.len()]));
+                    // Whatever went wrong, no call had been sent.
+                    let nothing = Failure::Unreachable { address: self.address.clone(), reason: failure.to_string() };
+                    *self.means.failure.lock() = Some(failure);
+                    drop(job.reply.send(vec![Err(nothing); job.calls.len()]));
                     return;
                 }
             }
@@ -193,25 +192,14 @@ impl Task {
                     if said.born {
                         count(&self.means.counts.eras);
                     }
-                    self.clock_of(said.now, asked, answered);
+                    match self.watch.look(said.now, asked, answered) {
+                        Step::None => {}
+                        Step::Forward => count(&self.means.counts.clock_forward),
+                        Step::Back => count(&self.means.counts.clock_back),
+                    }
                 }
             }
         }
-    }
-
-    /// Compares how far the server's clock went with how far ours did.
-    fn clock_of(&mut self, now: u64, asked: Duration, answered: Duration) {
-        let ours = |from: Duration, to: Duration| to.saturating_sub(from);
-        if let Some((then, then_asked)) = self.clock {
-            let theirs = Duration::from_micros(now.saturating_sub(then) / 16);
-            let most = ours(then_asked, answered);
-            if theirs > most + most / 32 + JUMP {
-                count(&self.means.counts.clock_forward);
-            } else if now < then {
-                count(&self.means.counts.clock_back);
-            }
-        }
-        self.clock = Some((now, asked));
     }
 
     async fn connect(&mut self) -> Result<Greeted, Failure> {
@@ -223,7 +211,7 @@ impl Task {
         });
         let greeted = greeted?;
         count(&self.means.counts.connections);
-        self.clock = None;
+        self.watch = Watch::default();
         let address = greeted.connection.address().to_owned();
         *self.connected.lock() = Some((address, greeted.version.clone()));
         Ok(greeted)

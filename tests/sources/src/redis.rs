@@ -210,7 +210,6 @@ impl Redis {
     ///
     /// # Panics
     /// It fails.
-    #[must_use]
     pub fn cli(&self, arguments: &[&str]) -> String {
         let mut client = debian("redis-cli").expect("Redis 7 is installed too");
         client.args(["-p", &self.port.to_string()]);
