@@ -134,7 +134,7 @@ async fn a_server_that_hangs_leaves_it_to_the_policy_and_is_found_again() {
     assert_eq!(stats.connections, 1, "the answer came late, on the same connection");
 }
 
-/// A way to the server on which every answer takes 200 ms as long as it is told so.
+/// A way to the server on which every answer takes two seconds as long as it is told so.
 async fn slow(listener: TcpListener, server: String, slow: Arc<std::sync::atomic::AtomicBool>) {
     while let Ok((mut client, _)) = listener.accept().await {
         let (server, slow) = (server.clone(), Arc::clone(&slow));
@@ -149,7 +149,7 @@ async fn slow(listener: TcpListener, server: String, slow: Arc<std::sync::atomic
                     },
                     length = upstream.read(&mut answer) => {
                         if slow.load(std::sync::atomic::Ordering::Relaxed) {
-                            tokio::time::sleep(Duration::from_millis(200)).await;
+                            tokio::time::sleep(Duration::from_secs(2)).await;
                         }
                         client.write_all(&answer[..length?]).await?;
                     }

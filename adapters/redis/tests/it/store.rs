@@ -9,7 +9,7 @@ use tidegate_source_rig::redis::{Program, Redis as Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{batch, bucket, clock, config, granted, soon, store, until};
+use crate::support::{batch, bucket, clock, config, granted, store, until};
 
 #[tokio::test]
 async fn a_batch_is_one_call_and_its_keys_expire() {
@@ -53,6 +53,18 @@ async fn a_server_that_forgot_the_script_is_told_it_and_charges_once() {
     assert_eq!(server.cli(&["script", "flush"]), "OK");
     assert_eq!(granted(&store, 2, &[1], bucket(3)).await, Ok(vec![1]));
     assert_eq!(granted(&store, 3, &[1, 1], bucket(3)).await, Ok(vec![1, 0]));
+}
+
+#[tokio::test]
+async fn what_somebody_else_wrote_there_counts_as_used_up() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let store = store(&server);
+    assert_eq!(granted(&store, 1, &[1], bucket(2)).await, Ok(vec![1]));
+    for (id, foreign) in [(2, ""), (3, "7"), (4, "a text that is longer than a state")] {
+        server.cli(&["set", "tidegate:00000000000000000000000000000001", foreign]);
+        let expected = if foreign.len() < 17 { 0 } else { 1 };
+        assert_eq!(granted(&store, id, &[1], bucket(2)).await, Ok(vec![expected]), "{foreign}");
+    }
 }
 
 /// A store whose limits begin used up after a loss, as they do unless one says otherwise.
@@ -234,11 +246,19 @@ async fn a_batch_that_was_given_up_before_it_was_sent_is_not_charged() {
         let asked = tokio::time::timeout(Duration::from_millis(20), store.decide(batch(id, &[1], bucket(4))));
         assert!(asked.await.is_err(), "it is paused");
     };
-    for id in 2..10 {
+    let mut id = 1;
+    until("a batch under way", async || {
+        id += 1;
         give_up(id).await;
+        (store.status().stats.unanswered == 1).then_some(())
+    })
+    .await;
+    let before = store.status().stats;
+    for later in 1..8 {
+        give_up(id + later).await;
     }
     server.resume();
-    assert_eq!(soon("an answer", granted(&store, 10, &[1, 1, 1], bucket(4))).await, Ok(vec![1, 1, 0]));
+    assert_eq!(granted(&store, id + 8, &[1, 1, 1], bucket(4)).await, Ok(vec![1, 1, 0]), "one was under way");
     let stats = store.status().stats;
-    assert_eq!((stats.unanswered, stats.unreachable), (1, 7), "one was under way");
+    assert_eq!((stats.unanswered, stats.unreachable), (1, before.unreachable + 7));
 }
