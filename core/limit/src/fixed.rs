@@ -48,8 +48,16 @@ impl Fixed {
         Ok(Self { limit: rate.count(), width, scale })
     }
 
-    pub(crate) const fn limit(&self) -> u64 {
+    /// Units in each period.
+    #[must_use]
+    pub const fn limit(&self) -> u64 {
         self.limit
+    }
+
+    /// Ticks of the period.
+    #[must_use]
+    pub const fn width(&self) -> u64 {
+        self.width
     }
 
     /// The same window for somebody who must leave `units` of it to others.

@@ -125,8 +125,15 @@ impl Gcra {
     }
 
     /// Ticks that TAT may be ahead of now for anybody who shares the bucket.
-    pub(crate) const fn ceiling(&self) -> u64 {
+    #[must_use]
+    pub const fn ceiling(&self) -> u64 {
         self.ceiling
+    }
+
+    /// Whether what it admits has to wait for its turn.
+    #[must_use]
+    pub const fn shapes(&self) -> bool {
+        self.shapes
     }
 
     /// The length of its ticks.

@@ -34,8 +34,16 @@ impl Log {
         Ok(Self { limit: rate.count(), window, scale })
     }
 
-    pub(crate) const fn limit(&self) -> u64 {
+    /// Units in every window.
+    #[must_use]
+    pub const fn limit(&self) -> u64 {
         self.limit
+    }
+
+    /// Ticks of the window.
+    #[must_use]
+    pub const fn window(&self) -> u64 {
+        self.window
     }
 
     /// The same log for somebody who must leave `units` of it to others.

@@ -1,11 +1,12 @@
 //! What this core needs of others: a store that several nodes share.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::pin::Pin;
 
 use crate::algorithm::Policy;
 use crate::ask::{Ask, Decision, Receipt};
+use crate::front::{Outcome, Terms};
 use crate::key::Key;
 
 /// One key's part of a batch. The store does, at once and in this order: give back, decide, lend.
@@ -60,6 +61,30 @@ pub enum StoreError {
 
 /// The future of [`CounterStore::decide`].
 pub type Deciding<'a> = Pin<Box<dyn Future<Output = Result<Vec<Answer>, StoreError>> + Send + 'a>>;
+
+/// An answer, or the wait for it.
+pub enum Asked {
+    /// Known without the store.
+    Answered(Outcome),
+    /// It comes within the budget of who drives the store. `None`: the driver ended.
+    Waits(Pin<Box<dyn Future<Output = Option<Outcome>> + Send>>),
+}
+
+impl Debug for Asked {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(outcome) => f.debug_tuple("Answered").field(outcome).finish(),
+            Self::Waits(_) => f.write_str("Waits"),
+        }
+    }
+}
+
+/// Limits that several nodes share, as a node's requests ask for them: a [`Front`](crate::front::Front) with somebody
+/// who sends its batches.
+pub trait SharedLimits: Send + Sync + Debug {
+    /// Asks for units of `key` under `terms`. Who does not wait for the answer may have spent them.
+    fn ask(&self, key: Key, terms: &Terms, ask: Ask) -> Asked;
+}
 
 /// Counters that several nodes share.
 ///

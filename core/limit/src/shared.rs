@@ -18,9 +18,11 @@ use crate::window::Counts;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Bucket(u64),
-    Window(Counts),
+    /// The width of a part, and the counts.
+    Window(u64, Counts),
     Log(Entries),
-    Fixed(Counted),
+    /// The width of the window, and the count.
+    Fixed(u64, Counted),
     Concurrency(u64),
 }
 
@@ -76,13 +78,18 @@ impl Shared {
     }
 
     fn item(&mut self, now: u64, item: &Item) -> Answer {
-        let mut state = match self.keys.get(&item.key) {
-            Some(held) if held.era == self.era => held.state.clone(),
-            _ if self.era == 0 => blank(&item.policy),
-            _ => used_up(&item.policy, self.since),
+        let known = self.keys.get(&item.key).filter(|held| held.era == self.era);
+        let mut state = match known {
+            Some(held) => held.state.clone(),
+            None if self.era == 0 => blank(&item.policy),
+            None => used_up(&item.policy, self.since),
         };
+        // What says no writes nothing, except that an algorithm was changed.
+        let mut is_new = !fits(&item.policy, &state);
         if let Some(receipt) = item.refund {
+            let before = state.clone();
             refund(&item.policy, &mut state, now, receipt);
+            is_new |= state != before;
         }
         let mut decision = decide(&item.policy, &mut state, now, item.ask);
         let lent = item.extra.min(decision.remaining / LENT);
@@ -91,19 +98,33 @@ impl Shared {
         decision.retry = if decision.granted == decision.asked { Retry::Now } else { after.retry };
         decision.remaining = after.remaining;
         decision.reset = after.reset;
-        let until = now.saturating_add(u64::try_from(Scale::Shared.span(after.reset)).unwrap_or(u64::MAX));
-        let until = if matches!(state, State::Concurrency(1..)) { u64::MAX } else { until };
-        self.keys.insert(item.key, Held { era: self.era, until, state });
+        if is_new || extra > 0 || decision.receipt.worth > 0 {
+            let until = now.saturating_add(u64::try_from(Scale::Shared.span(after.reset)).unwrap_or(u64::MAX));
+            let until = if matches!(state, State::Concurrency(_)) { u64::MAX } else { until };
+            self.keys.insert(item.key, Held { era: self.era, until, state });
+        }
         Answer { decision, extra }
+    }
+}
+
+/// Whether the state is one of the policy's algorithm, and of its length of window.
+fn fits(policy: &Policy, state: &State) -> bool {
+    match (policy, state) {
+        (Policy::Bucket(_), State::Bucket(_))
+        | (Policy::Log(_), State::Log(_))
+        | (Policy::Concurrency(_), State::Concurrency(_)) => true,
+        (Policy::Window(window), State::Window(width, _)) => window.width() == *width,
+        (Policy::Fixed(fixed), State::Fixed(width, _)) => fixed.width() == *width,
+        _ => false,
     }
 }
 
 fn blank(policy: &Policy) -> State {
     match policy {
         Policy::Bucket(_) => State::Bucket(0),
-        Policy::Window(_) => State::Window(Counts::default()),
+        Policy::Window(window) => State::Window(window.width(), Counts::default()),
         Policy::Log(_) => State::Log(Entries::default()),
-        Policy::Fixed(_) => State::Fixed(Counted::default()),
+        Policy::Fixed(fixed) => State::Fixed(fixed.width(), Counted::default()),
         Policy::Concurrency(_) => State::Concurrency(0),
     }
 }
@@ -127,9 +148,11 @@ fn decide(policy: &Policy, state: &mut State, now: u64, ask: Ask) -> Decision {
             *tat = next.unwrap_or(*tat);
             decision
         }
-        (Policy::Window(window), State::Window(counts)) => window.decide(counts, now, ask),
+        (Policy::Window(window), State::Window(width, counts)) if *width == window.width() => {
+            window.decide(counts, now, ask)
+        }
         (Policy::Log(log), State::Log(entries)) => log.decide(entries, now, ask),
-        (Policy::Fixed(fixed), State::Fixed(counted)) => {
+        (Policy::Fixed(fixed), State::Fixed(width, counted)) if *width == fixed.width() => {
             let (decision, next) = fixed.decide(*counted, now, ask);
             *counted = next.unwrap_or(*counted);
             decision
@@ -139,7 +162,7 @@ fn decide(policy: &Policy, state: &mut State, now: u64, ask: Ask) -> Decision {
             *taken = next.unwrap_or(*taken);
             decision
         }
-        // A limit whose algorithm was changed begins anew, used up.
+        // A limit whose algorithm or length of window was changed begins anew, used up.
         (policy, state) => {
             *state = used_up(policy, now);
             decide(policy, state, now, Ask { mode: Mode::Check, ..ask })
@@ -150,9 +173,11 @@ fn decide(policy: &Policy, state: &mut State, now: u64, ask: Ask) -> Decision {
 fn refund(policy: &Policy, state: &mut State, now: u64, receipt: Receipt) {
     match (policy, state) {
         (Policy::Bucket(bucket), State::Bucket(tat)) => *tat = bucket.refund(*tat, now, receipt).unwrap_or(*tat),
-        (Policy::Window(window), State::Window(counts)) => window.refund(counts, receipt),
+        (Policy::Window(window), State::Window(width, counts)) if *width == window.width() => {
+            window.refund(counts, receipt);
+        }
         (Policy::Log(log), State::Log(entries)) => log.refund(entries, receipt),
-        (Policy::Fixed(fixed), State::Fixed(counted)) => {
+        (Policy::Fixed(fixed), State::Fixed(width, counted)) if *width == fixed.width() => {
             *counted = fixed.refund(*counted, now, receipt).unwrap_or(*counted);
         }
         (Policy::Concurrency(_), State::Concurrency(taken)) => *taken = taken.saturating_sub(receipt.cost),

@@ -54,6 +54,18 @@ impl Window {
         Self { limit: self.limit.saturating_sub(units), ..self }
     }
 
+    /// Units in every window.
+    #[must_use]
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Ticks of a part of the window.
+    #[must_use]
+    pub const fn width(&self) -> u64 {
+        self.width
+    }
+
     /// The part of time that `now` is in.
     #[inline]
     #[must_use]

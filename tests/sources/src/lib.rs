@@ -1,6 +1,7 @@
-//! Servers that keep configs, for tests, and the story that every config source has to tell right.
+//! Servers that keep configs or limits, for tests, and the story that every config source has to tell right.
 //!
-//! **Owns** starting, stopping and pausing real servers ([`etcd::Etcd`], [`apollo::Apollo`]), the way between
+//! **Owns** starting, stopping and pausing real servers ([`etcd::Etcd`], [`apollo::Apollo`],
+//! [`redis::Redis`]), the way between
 //! them and a client that can be cut ([`relay::Relay`]), the [`contract`] of sources as code that waits, and that of
 //! [boards](board).
 //!
@@ -14,6 +15,7 @@ pub mod certificates;
 pub mod contract;
 pub mod etcd;
 pub mod process;
+pub mod redis;
 pub mod relay;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,168 @@
+//! Turns callers into batches for a store, and its answers into theirs, within a budget of time.
+//!
+//! One task sends; what comes while a batch is under way is the next batch. A caller whose answer is known without the
+//! store (a lease, a refusal that stands, a store that is down) never waits.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tidegate_limit::front::{self, Front, Outcome, Terms, Ticket};
+use tidegate_limit::ports::{Answer, Asked, Batch, CounterStore, SharedLimits, StoreError};
+use tidegate_limit::{Ask, Key};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+
+use crate::config::Clock;
+
+/// How a [`Driver`] uses its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DriverConfig {
+    /// Combining, batches, and when the store counts as down.
+    pub front: front::Config,
+    /// The longest time that a caller waits for a batch; whole milliseconds. A batch that formed while another one was
+    /// under way waits for that one too.
+    pub budget: Duration,
+}
+
+impl Default for DriverConfig {
+    fn default() -> Self {
+        Self { front: front::Config::default(), budget: Duration::from_millis(5) }
+    }
+}
+
+/// A node's side of the limits of one store. Its task ends with this value.
+pub struct Driver {
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    wake: Notify,
+    clock: Clock,
+}
+
+struct State {
+    front: Front,
+    waiting: HashMap<Ticket, oneshot::Sender<Outcome>>,
+    next: u64,
+}
+
+type Replied = (u64, Result<Vec<Answer>, StoreError>);
+
+impl Driver {
+    /// Starts the task.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime. The runtime should outlive those of the callers.
+    #[must_use]
+    pub fn start(store: Arc<dyn CounterStore>, config: DriverConfig, clock: Clock) -> Self {
+        let front = Front::new(config.front, clock());
+        let state = Mutex::new(State { front, waiting: HashMap::new(), next: 0 });
+        let shared = Arc::new(Shared { state, wake: Notify::new(), clock });
+        let task = tokio::spawn(run(Arc::clone(&shared), store, config.budget)).abort_handle();
+        Self { shared, task }
+    }
+
+    /// Counts since the start.
+    #[must_use]
+    pub fn stats(&self) -> front::Stats {
+        self.shared.state.lock().front.stats()
+    }
+
+    /// Requests that wait now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.state.lock().front.waiting()
+    }
+
+    /// Keys remembered now.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.shared.state.lock().front.keys()
+    }
+
+    /// Whether the store is left alone because it did not answer.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.shared.state.lock().front.is_down()
+    }
+}
+
+impl SharedLimits for Driver {
+    fn ask(&self, key: Key, terms: &Terms, ask: Ask) -> Asked {
+        let (answer, waits) = {
+            let mut state = self.shared.state.lock();
+            let ticket = Ticket(state.next);
+            state.next += 1;
+            if let Some(outcome) = state.front.ask((self.shared.clock)(), key, terms, ask, ticket) {
+                return Asked::Answered(outcome);
+            }
+            let (answer, waits) = oneshot::channel();
+            state.waiting.insert(ticket, answer);
+            (waits, state.front.waiting())
+        };
+        // Those after the first one find the task awake, or waiting for a batch that is under way.
+        if waits == 1 {
+            self.shared.wake.notify_one();
+        }
+        Asked::Waits(Box::pin(async move { answer.await.ok() }))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+async fn run(shared: Arc<Shared>, store: Arc<dyn CounterStore>, budget: Duration) {
+    let mut under_way: JoinSet<Replied> = JoinSet::new();
+    loop {
+        loop {
+            let batch = shared.state.lock().front.poll((shared.clock)());
+            let Some(batch) = batch else { break };
+            under_way.spawn(send(Arc::clone(&store), batch, budget));
+        }
+        tokio::select! {
+            () = shared.wake.notified() => {}
+            Some(joined) = under_way.join_next(), if !under_way.is_empty() => {
+                let Ok((id, reply)) = joined else { continue };
+                shared.deliver(id, reply);
+            }
+        }
+    }
+}
+
+async fn send(store: Arc<dyn CounterStore>, batch: Batch, budget: Duration) -> Replied {
+    let id = batch.id;
+    let reply = timeout(budget, store.decide(batch)).await;
+    (id, reply.unwrap_or(Err(StoreError::Unanswered)))
+}
+
+impl Shared {
+    fn deliver(&self, id: u64, reply: Result<Vec<Answer>, StoreError>) {
+        let now = (self.clock)();
+        let mut state = self.state.lock();
+        let outcomes = match reply {
+            Ok(answers) => state.front.answered(now, id, &answers),
+            Err(error) => state.front.failed(now, id, error),
+        };
+        for (ticket, outcome) in outcomes {
+            // Whoever asked may have left.
+            if let Some(answer) = state.waiting.remove(&ticket) {
+                let _ = answer.send(outcome);
+            }
+        }
+    }
+}

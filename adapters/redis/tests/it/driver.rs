@@ -1,0 +1,204 @@
+//! The driver: what callers get while the server is there, and while it is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_limit::front::{self, By, Failure, Terms};
+use tidegate_limit::gcra::Gcra;
+use tidegate_limit::ports::{Asked, SharedLimits as _};
+use tidegate_limit::{Algorithm, Ask, Key, Rate, Scale};
+use tidegate_redis::{Driver, DriverConfig};
+use tidegate_source_rig::PATIENCE;
+use tidegate_source_rig::redis::{Program, Redis as Server};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{ask, bucket, clock, config, driver, soon, store, terms, until};
+
+/// Callers wait for as long as it takes.
+fn patient(front: front::Config) -> DriverConfig {
+    DriverConfig { front, budget: PATIENCE }
+}
+
+/// Callers wait for less than servers in these tests are away.
+fn hasty() -> DriverConfig {
+    DriverConfig { front: front::Config::default(), budget: Duration::from_millis(20) }
+}
+
+#[tokio::test]
+async fn many_callers_of_one_key_are_few_operations_and_get_what_the_limit_has() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let (driver, store) = driver(store(&server), patient(front::Config::default()));
+    let terms = terms(bucket(600), Failure::Closed);
+    let waits: Vec<_> = (0..1000).map(|_| driver.ask(Key(1), &terms, Ask::spend(1))).collect();
+    let mut granted = 0;
+    for wait in waits {
+        let Asked::Waits(answer) = wait else { panic!("nothing is known of the key") };
+        granted += soon("an answer", answer).await.expect("the driver is there").decision.granted;
+    }
+    // All had asked before the task ran.
+    let stats = driver.stats();
+    assert_eq!((granted, stats.batches, stats.items), (600, 1, 1));
+    assert_eq!(ask(&driver, 1, &terms).await.by, By::Refusal);
+    assert_eq!(store.status().stats.calls, 2, "one of them found no script");
+}
+
+#[tokio::test]
+async fn without_combining_each_caller_is_an_operation() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let config = front::Config { combine: false, batch: 100, ..front::Config::default() };
+    let (driver, _store) = driver(store(&server), patient(config));
+    let terms = terms(bucket(600), Failure::Closed);
+    let waits: Vec<_> = (0..1000).map(|_| driver.ask(Key(1), &terms, Ask::spend(1))).collect();
+    let mut granted = 0;
+    for wait in waits {
+        let Asked::Waits(answer) = wait else { panic!("nothing is known of the key") };
+        granted += soon("an answer", answer).await.expect("the driver is there").decision.granted;
+    }
+    assert_eq!((granted, driver.stats().batches, driver.stats().items), (600, 10, 1000));
+}
+
+#[tokio::test]
+async fn leases_answer_without_the_server() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let (driver, _store) = driver(store(&server), patient(front::Config::default()));
+    let rate = Rate::per_second(1000);
+    let policy = Algorithm::TokenBucket { rate, burst: 1_000_000 }.compile(Scale::Shared).expect("a bucket");
+    let terms = Terms::leased(policy, Duration::from_secs(60), 0, Failure::Closed);
+    assert!(terms.has_leases());
+    for _ in 0..2000 {
+        assert!(ask(&driver, 1, &terms).await.decision.is_admitted());
+    }
+    let stats = driver.stats();
+    assert!(stats.items <= 20, "{stats:?}");
+}
+
+/// Asks until the server answers.
+async fn answers(driver: &Driver, terms: &Terms) {
+    let mut key = 1_000_000;
+    until("an answer of the server", async || {
+        key += 1;
+        (ask(driver, key, terms).await.by == By::Store).then_some(())
+    })
+    .await;
+}
+
+/// While the server is away: what each policy promises, few tries, and recovery by itself after `back`.
+async fn away(driver: &Driver, back: impl FnOnce()) {
+    let open = terms(bucket(9), Failure::Open);
+    let closed = terms(bucket(9), Failure::Closed);
+    let share = Gcra::bucket(Rate::per_second(1), 2, Scale::Local).expect("a bucket");
+    let local = terms(bucket(9), Failure::Local(share));
+    let (before, clock) = (driver.stats().batches, clock());
+    for key in 0..300 {
+        let outcome = ask(driver, key, &open).await;
+        assert_eq!((outcome.by, outcome.decision.granted), (By::Failure, 1), "open lets it pass");
+        let outcome = ask(driver, 1000 + key, &closed).await;
+        assert_eq!((outcome.by, outcome.decision.granted), (By::Failure, 0), "closed does not");
+    }
+    assert!(driver.is_down(), "it is left alone");
+    assert_eq!(driver.waiting(), 0);
+    let pauses = clock().as_millis() as u64 / 100;
+    let tries = driver.stats().batches - before;
+    assert!(tries <= 4 + pauses, "{tries} tries while the breaker was open {pauses} times");
+    // Nothing is known of what the node admitted in an earlier life: its own bucket begins empty and refills.
+    let granted = until("a local share", async || {
+        let outcome = ask(driver, 2000, &local).await;
+        (outcome.by == By::Failure && outcome.decision.granted == 1).then_some(outcome.decision.granted)
+    });
+    assert_eq!(granted.await, 1);
+    back();
+    answers(driver, &closed).await;
+    assert!(!driver.is_down());
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_leaves_it_to_the_policy_and_is_found_again() {
+    let Some(mut server) = Server::start(Program::Redis7) else { return };
+    let (driver, store) = driver(store(&server), hasty());
+    answers(&driver, &terms(bucket(9), Failure::Closed)).await;
+    server.stop();
+    until("end of the connection", async || store.status().connected.is_empty().then_some(())).await;
+    away(&driver, || server.run()).await;
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_leaves_it_to_the_policy_and_is_found_again() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let (driver, store) = driver(store(&server), hasty());
+    answers(&driver, &terms(bucket(9), Failure::Closed)).await;
+    server.pause();
+    away(&driver, || server.resume()).await;
+    let stats = store.status().stats;
+    assert!(stats.unanswered >= 1, "{stats:?}");
+    assert_eq!(stats.connections, 1, "the answer came late, on the same connection");
+}
+
+/// A way to the server on which every answer takes two seconds as long as it is told so.
+async fn slow(listener: TcpListener, server: String, slow: Arc<std::sync::atomic::AtomicBool>) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let (server, slow) = (server.clone(), Arc::clone(&slow));
+        tokio::spawn(async move {
+            let mut upstream = TcpStream::connect(&server).await?;
+            let (mut question, mut answer) = (vec![0; 65_536], vec![0; 65_536]);
+            loop {
+                tokio::select! {
+                    length = client.read(&mut question) => match length? {
+                        0 => return Ok::<_, std::io::Error>(()),
+                        length => upstream.write_all(&question[..length]).await?,
+                    },
+                    length = upstream.read(&mut answer) => {
+                        if slow.load(std::sync::atomic::Ordering::Relaxed) {
+                            tokio::time::sleep(Duration::from_secs(2)).await;
+                        }
+                        client.write_all(&answer[..length?]).await?;
+                    }
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_leaves_it_to_the_policy_and_is_found_again() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("redis://{}", listener.local_addr().expect("an address"));
+    let is_slow = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    tokio::spawn(slow(listener, server.address(), Arc::clone(&is_slow)));
+    let (driver, _store) = driver(tidegate_redis::Redis::start(config(&url)), hasty());
+    answers(&driver, &terms(bucket(9), Failure::Closed)).await;
+    is_slow.store(true, std::sync::atomic::Ordering::Relaxed);
+    away(&driver, || is_slow.store(false, std::sync::atomic::Ordering::Relaxed)).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_leaves_it_to_the_policy_and_is_found_again() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let (driver, _store) = driver(store(&server), hasty());
+    answers(&driver, &terms(bucket(9), Failure::Closed)).await;
+    server.cli(&["config", "set", "maxmemory", "1"]);
+    away(&driver, || drop(server.cli(&["config", "set", "maxmemory", "0"]))).await;
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_leaves_it_to_the_policy_and_is_found_again() {
+    let (Some(server), Some(master)) = (Server::start(Program::Redis7), Server::start(Program::Redis7)) else { return };
+    let (driver, _store) = driver(store(&server), hasty());
+    answers(&driver, &terms(bucket(9), Failure::Closed)).await;
+    server.cli(&["replicaof", "127.0.0.1", &master.port().to_string()]);
+    away(&driver, || drop(server.cli(&["replicaof", "no", "one"]))).await;
+}
+
+#[tokio::test]
+async fn callers_that_leave_and_a_driver_that_ends_hang_nobody() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let (driver, _store) = driver(store(&server), patient(front::Config::default()));
+    let terms = terms(bucket(10), Failure::Closed);
+    drop(driver.ask(Key(1), &terms, Ask::spend(1)));
+    assert!(ask(&driver, 1, &terms).await.decision.is_admitted());
+    assert_eq!(driver.waiting(), 0);
+    let Asked::Waits(answer) = driver.ask(Key(2), &terms, Ask::spend(1)) else { panic!("nothing is known of it") };
+    drop(driver);
+    assert_eq!(soon("an end", answer).await, None);
+}

@@ -1,0 +1,6 @@
+//! The store and its driver against real servers.
+
+mod driver;
+mod store;
+mod support;
+mod topologies;
