@@ -33,7 +33,7 @@ pub trait Facts {
 }
 
 /// All limits, ready to rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
 }
@@ -136,6 +136,11 @@ impl Rule {
         let parts = self.key.iter().map(|part| &part.source);
         let conditions = self.when.iter().chain(self.classes.iter().map(|class| &class.when));
         parts.chain(conditions.map(|condition| &condition.source)).chain(cost)
+    }
+
+    /// The values that make the key of a request, each with how the config names it.
+    pub fn values<'a>(&'a self, facts: &'a impl Facts) -> impl Iterator<Item = (String, Option<Cow<'a, [u8]>>)> {
+        self.key.iter().map(|part| (part.source.label(), part.source.read(facts)))
     }
 
     /// The part of its refusals that are meant.

@@ -52,11 +52,13 @@ pub enum Answer {
     MessageBomb,
     /// Calls fail too often to be made.
     BreakerOpen,
+    /// A rate limit is reached.
+    RateLimited,
 }
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 22] = [
+const TABLE: [(Answer, StatusCode, &str); 23] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
@@ -79,6 +81,7 @@ const TABLE: [(Answer, StatusCode, &str); 22] = [
     (Answer::UpgradeRefused, StatusCode::FORBIDDEN, "upgrade_refused"),
     (Answer::MessageBomb, StatusCode::BAD_GATEWAY, "message_bomb"),
     (Answer::BreakerOpen, StatusCode::SERVICE_UNAVAILABLE, "breaker_open"),
+    (Answer::RateLimited, StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
 ];
 
 /// 499, nginx's: the client left before its answer was complete. Nobody receives it; logs and metrics show it.
@@ -231,6 +234,7 @@ mod tests {
             (403, 7, "upgrade_refused"),
             (502, 13, "message_bomb"),
             (503, 14, "breaker_open"),
+            (429, 8, "rate_limited"),
         ];
         assert_eq!(pairs, want);
     }

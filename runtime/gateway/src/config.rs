@@ -6,6 +6,7 @@ mod edits;
 mod forward;
 pub mod limits;
 mod metadata;
+mod rate_limits;
 pub(crate) mod template;
 mod traffic;
 mod trust;
@@ -15,6 +16,7 @@ pub use edits::HeaderEdits;
 pub use forward::{Action, Forward, Redirect, Respond, Rewrite, Upgrade};
 pub use limits::Limits;
 pub use metadata::{B3, Case, Mapping, MetadataPolicy, Preset};
+pub use rate_limits::{LimitName, RateLimit, Tells};
 pub use template::{BadTemplate, Placeholder, Template};
 pub use traffic::{CanaryPlan, CanaryRule, PlainRoute};
 pub use trust::{BadNetwork, Network, Trust};
@@ -61,6 +63,8 @@ pub struct Config {
     pub plain: Vec<PlainRoute>,
     /// Which request headers become metadata.
     pub metadata: MetadataPolicy,
+    /// How many requests of whom, in the order of the file: what listeners and routes name.
+    pub rate_limits: Vec<RateLimit>,
     /// gRPC services that the gateway answers by itself, where no route has them.
     pub grpc: LocalServices,
 }
@@ -103,6 +107,8 @@ pub struct Listener {
     pub limits: Arc<Limits>,
     /// Whose headers are believed.
     pub trust: Arc<Trust>,
+    /// Those that its requests pass first, when only their heads are known.
+    pub rate_limits: Vec<LimitName>,
     /// `listeners[i].bind` in the file.
     pub place: Place,
 }
@@ -111,7 +117,7 @@ impl Listener {
     /// A listener with the default limits.
     #[must_use]
     pub fn new(bind: SocketAddr, place: Place) -> Self {
-        Self { bind, limits: Arc::default(), trust: Arc::default(), place }
+        Self { bind, limits: Arc::default(), trust: Arc::default(), rate_limits: Vec::new(), place }
     }
 }
 
@@ -211,6 +217,8 @@ pub struct Route {
     pub canary: Vec<CanaryRule>,
     /// When its calls are not made any more; `None` is never.
     pub breaker: Option<Breaker>,
+    /// The limits that its calls pass.
+    pub rate_limits: Vec<LimitName>,
     /// Its place among all routes of the file, plain ones included.
     pub order: usize,
     /// `routes[i].service` in the file.

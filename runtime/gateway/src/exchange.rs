@@ -2,6 +2,7 @@
 
 mod debug;
 mod end;
+mod limits;
 mod log;
 mod plain;
 mod spans;
@@ -14,6 +15,7 @@ use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Limits};
 use crate::deadline::{asked_grpc_timeout, asked_timeout, grpc_timeout_value};
 use crate::gateway::Gateway;
 use crate::idle::{Upload, Watch};
+use crate::limits::Told;
 use crate::local;
 use crate::memory::Held;
 use crate::metadata::{REQUEST_ID, TRACEPARENT, once};
@@ -65,6 +67,8 @@ pub(crate) struct Exchange {
     instead: Option<Instead>,
     /// The answer, if it is one that is always the same.
     canned: Option<Arc<Canned>>,
+    /// What rate limits said, if that is of any interest.
+    told: Option<Box<Told>>,
     /// The upstream was called: if it does not answer, that is its own fault.
     calling: bool,
     /// How long it took to begin its answer, where that is what a canary is measured by.
@@ -115,6 +119,7 @@ impl Exchange {
             admitted: None,
             instead: None,
             canned: None,
+            told: None,
             calling: false,
             answered: None,
             bytes_out: 0,

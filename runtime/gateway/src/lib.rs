@@ -23,6 +23,7 @@ mod gateway;
 mod headers;
 mod hints;
 mod idle;
+pub mod limits;
 mod local;
 mod memory;
 mod metadata;

@@ -26,6 +26,7 @@ use crate::phase::Phase;
 use crate::snapshot::{Found, Routed, Snapshot};
 use crate::trust;
 use crate::upstreams::Upstreams;
+use admit::limit::Called;
 use bytes::Bytes;
 use http::{Request, Response, Uri, request};
 use native::Protocol;
@@ -72,6 +73,12 @@ where
     trust::cleanse(&mut head.headers, peer);
     let mut exchange = Exchange::begin(gateway, snapshot, &head, peer);
     let protocol = native::protocol(&head);
+    if let Err(refusal) = admit::limit::edge(&head, peer, &mut exchange).await {
+        return match protocol {
+            Protocol::Grpc => exchange.end_rpc_refused(refusal),
+            Protocol::Other | Protocol::Relative => exchange.end_refused(refusal),
+        };
+    }
     if let Err(refusal) = native::check_protocol(protocol, &head) {
         return exchange.end_refused(refusal);
     }
@@ -148,8 +155,12 @@ where
     admit::all(head, &routed, body_limits.max_bytes)?;
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, head, peer, exchange);
     exchange.set_deadline(head, &routed)?;
+    let limits = &routed.route.limits;
+    admit::limit::before(limits, head, peer, exchange).await?;
     let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
     let (breakers, rpc) = (&routed.route.breakers, &*routed.matched.binding.rpc);
+    let called = Called { rpc, schema: &routed.route.schema, body: request.body(), encoding: None };
+    admit::limit::with(limits, called, head, peer, exchange).await?;
     let mut asked = breakers.asked(&head.headers);
     breakers.look_into(&mut asked, rpc, &routed.route.schema, request.body(), None);
     let index = match exchange.calling(breakers, index, rpc, &asked)? {

@@ -14,6 +14,7 @@ pub mod export;
 pub mod limits;
 pub mod listeners;
 pub mod process;
+pub mod rate_limits;
 pub mod requests;
 pub mod schemas;
 pub mod upstreams;
@@ -75,6 +76,7 @@ pub struct Metrics {
     schemas: Arc<schemas::Schemas>,
     canaries: Arc<canaries::Canaries>,
     breakers: Arc<breakers::Breakers>,
+    rate_limits: Arc<rate_limits::RateLimits>,
     export: Arc<export::Export>,
 }
 
@@ -92,6 +94,7 @@ impl Metrics {
         let schemas = Arc::new(schemas::Schemas::default());
         let canaries = Arc::new(canaries::Canaries::new(shards));
         let breakers = Arc::new(breakers::Breakers::default());
+        let rate_limits = Arc::new(rate_limits::RateLimits::default());
         let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
@@ -105,6 +108,7 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&schemas)));
         registry.register_collector(Box::new(Arc::clone(&canaries)));
         registry.register_collector(Box::new(Arc::clone(&breakers)));
+        registry.register_collector(Box::new(Arc::clone(&rate_limits)));
         registry.register_collector(Box::new(Arc::clone(&export)));
         Self {
             registry,
@@ -117,6 +121,7 @@ impl Metrics {
             schemas,
             canaries,
             breakers,
+            rate_limits,
             export,
         }
     }
@@ -186,6 +191,11 @@ impl Metrics {
     /// its labels.
     pub fn register_breaker<B: breakers::Breaker>(&self, breaker: &Arc<B>) {
         self.breakers.register(breaker);
+    }
+
+    /// Adds a rate limit's figures to the exposition for as long as `limit` lives, in place of another one of its name.
+    pub fn register_rate_limit<R: rate_limits::RateLimit>(&self, limit: &Arc<R>) {
+        self.rate_limits.register(limit);
     }
 
     /// Adds the access log's figures to the exposition.

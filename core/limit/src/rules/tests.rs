@@ -140,7 +140,8 @@ fn an_operator_finds_the_budget_that_requests_have() {
     let rule = compiled(limit);
     let of = |values: &[Option<&[u8]>]| rule.budget_of(values).map(|budget| (budget.key, *budget.algorithm));
     for (tenant, algorithm) in [("acme", bucket(3, 4)), ("other", bucket(1, 2))] {
-        let request = Request { peer: "2001:db8::7:1".parse().expect("an address"), ..request(&[("header:tenant", tenant)]) };
+        let request =
+            Request { peer: "2001:db8::7:1".parse().expect("an address"), ..request(&[("header:tenant", tenant)]) };
         let ruling = rule.ruling(&request, 0).expect("applies");
         assert_eq!((*ruling.algorithm, ruling.algorithm.holds()), (algorithm, algorithm.holds()));
         let same_network = of(&[Some(tenant.as_bytes()), Some(b"2001:db8::8")]);

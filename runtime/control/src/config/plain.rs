@@ -1,7 +1,7 @@
 //! Routes with a `path`: requests that are not translated.
 
 use super::routes::At;
-use super::{breaker, canary, forward, matching};
+use super::{breaker, canary, forward, matching, rate_limits};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields};
 use crate::value;
@@ -24,6 +24,7 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
         listeners: at.listeners,
     };
     let canary = canary::read(&mut fields, &of, cx);
+    let rate_limits = rate_limits::names(&mut fields, cx);
     let action = forward::action(&mut fields, path.as_ref().map(|path| &path.value), at.upstreams, cx);
     let of = breaker::Of {
         calls_services: false,
@@ -45,6 +46,7 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
         action,
         canary,
         breaker,
+        rate_limits,
         timeout: timeout.map(|timeout| timeout.value),
         max_body: max_body.map(|bytes| bytes.value),
         order: at.order,

@@ -1,7 +1,7 @@
 //! `routes`: which requests go to which upstream. Those with a `path` are read by [`plain`].
 
 use super::upstreams::Declared;
-use super::{breaker, canary, metadata, plain, transcoding};
+use super::{breaker, canary, metadata, plain, rate_limits, transcoding};
 use crate::diagnostics::{Span, nearest};
 use crate::fields::{Context, Fields, Located};
 use crate::value;
@@ -10,7 +10,7 @@ use tidegate_gateway::config::{
     Breaker, CanaryRule, Fallback, HostPattern, Listener, Place, PlainRoute, Route, SchemaSource,
 };
 
-const LATER: &[&str] = &["idle_timeout", "retry", "breaker", "limits", "concurrency"];
+const LATER: &[&str] = &["idle_timeout", "retry", "breaker", "concurrency"];
 
 /// Keys of routes with a `path` alone.
 const PLAIN: &[&str] = &[
@@ -144,6 +144,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
         listeners: at.listeners,
     };
     let breaker = breaker::read(&mut fields, &of, cx);
+    let rate_limits = rate_limits::names(&mut fields, cx);
     fields.finish(cx);
     if let Some(upstream) = &upstream {
         check_upstream(upstream, at.upstreams, cx);
@@ -160,6 +161,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
         metadata,
         canary,
         breaker,
+        rate_limits,
         order: at.order,
         place: service.span.place(),
     };

@@ -136,7 +136,7 @@ fn keys_of_later_versions_are_not_called_unknown() {
             "listeners: [{ bind: 127.0.0.1:0, tls: { cert: a.pem } }]",
             UPSTREAMS,
             "routes: [{ service: shop.v1.Orders, upstream: shop, retry: { attempts: 3 } }]",
-            "limits: { per-user: { rate: 100/s } }",
+            "stores: { redis: { url: redis://127.0.0.1:6379 } }",
         ]),
         r#"
 error: `tls` is not supported yet
@@ -151,10 +151,10 @@ error: `retry` is not supported yet
 3 | routes: [{ service: shop.v1.Orders, upstream: shop, retry: { attempts: 3 } }]
   |                                                     ^^^^^ remove it: this version does not have it
 
-error: `limits` is not supported yet
+error: `stores` is not supported yet
  --> tidegate.yaml:4:1
   |
-4 | limits: { per-user: { rate: 100/s } }
+4 | stores: { redis: { url: redis://127.0.0.1:6379 } }
   | ^^^^^^ remove it: this version does not have it
 "#,
     );

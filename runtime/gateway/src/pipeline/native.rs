@@ -6,6 +6,7 @@
 mod reply;
 mod request;
 
+use super::admit::limit::{self, Called};
 use super::{BodyOf, arrival, call, choose, open};
 use crate::answer::{Answer, Refusal};
 use crate::breakers::Go;
@@ -29,6 +30,9 @@ use tidegate_upstream::{CallError, RequestBody};
 
 pub(crate) use reply::Pass;
 pub(crate) use request::read_in_time;
+
+/// How the messages of a call are compressed.
+const GRPC_ENCODING: &str = "grpc-encoding";
 
 /// What a request is, by its method and content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +118,17 @@ where
     exchange.routed_rpc(&routed);
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, &head, peer, exchange);
     exchange.set_rpc_deadline(&head.headers, &routed)?;
+    let limits = &routed.route.limits;
+    limit::before(limits, &head, peer, exchange).await?;
     let (breakers, rpc) = (&routed.route.breakers, &*routed.method.name);
     let mut asked = breakers.asked(&head.headers);
-    let metadata = metadata(&mut head, peer, &routed, exchange);
     let body = request::body(body, &routed, exchange).await?;
+    let encoding = head.headers.get(GRPC_ENCODING).and_then(|value| value.to_str().ok());
+    let called = Called { rpc, schema: &routed.route.schema, body: &body, encoding };
+    limit::with(limits, called, &head, peer, exchange).await?;
+    let metadata = metadata(&mut head, peer, &routed, exchange);
     let request = request(&routed, metadata, body);
-    let encoding = request.headers().get("grpc-encoding").and_then(|value| value.to_str().ok());
+    let encoding = request.headers().get(GRPC_ENCODING).and_then(|value| value.to_str().ok());
     breakers.look_into(&mut asked, rpc, &routed.route.schema, request.body(), encoding);
     let index = match exchange.calling(breakers, index, rpc, &asked)? {
         Go::Call(index) => index,

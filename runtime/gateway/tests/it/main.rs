@@ -18,6 +18,7 @@ mod methods;
 mod native;
 mod plain;
 mod plain_live;
+mod rate_limits;
 mod replies;
 mod schemas;
 mod shop;

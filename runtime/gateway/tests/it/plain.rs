@@ -23,6 +23,7 @@ pub(crate) fn route(path: &str, action: Action) -> PlainRoute {
         action,
         canary: Vec::new(),
         breaker: None,
+        rate_limits: Vec::new(),
         timeout: None,
         max_body: None,
         order: 0,

@@ -53,11 +53,12 @@ pub enum Field {
     BytesIn,
     BytesOut,
     Reason,
+    Limit,
     UserAgent,
 }
 
 /// The fields and their names, in the order in which a line has them by default.
-const NAMED: [(Field, &str); 25] = [
+const NAMED: [(Field, &str); 26] = [
     (Field::Ts, "ts"),
     (Field::Level, "level"),
     (Field::Msg, "msg"),
@@ -82,6 +83,7 @@ const NAMED: [(Field, &str); 25] = [
     (Field::BytesIn, "bytes_in"),
     (Field::BytesOut, "bytes_out"),
     (Field::Reason, "reason"),
+    (Field::Limit, "limit"),
     (Field::UserAgent, "user_agent"),
 ];
 
