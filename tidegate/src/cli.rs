@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::source::Place;
-use crate::{demo, routes, schema};
+use crate::{demo, limits, routes, schema};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Diff(Running),
     /// Let a running gateway read its config again, and tell whether it took it.
     Reload(Running),
+    /// Show the rate limits of a running gateway, and what is used of a budget; or make one whole.
+    Limits(limits::Arguments),
     /// Show the services, methods and files that the gateway would use, or write them to a file.
     Schema(schema::Arguments),
     /// Start the example shop and a gateway before it.

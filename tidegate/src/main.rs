@@ -14,6 +14,7 @@ mod check;
 mod cli;
 mod exit;
 mod follow;
+mod limits;
 mod load;
 mod logging;
 mod otlp;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check::check(&check.config.config, check.online),
         Command::Diff(running) => change::diff(&running),
         Command::Reload(running) => change::reload(&running),
+        Command::Limits(arguments) => limits::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Demo(arguments) => demo::run(&arguments, log),

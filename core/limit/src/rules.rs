@@ -188,15 +188,19 @@ impl Rule {
         })
     }
 
-    /// The budget of those who have these values, one for each part of the key (`None`: they have none), whatever
-    /// conditions say: for an operator. `None`: there are not as many values as parts, or no limit for them.
+    /// The budget of those who have these values, one for each part of the key that is no constant (`None`: they have
+    /// none), whatever conditions say: for an operator. `None`: there are not as many values as parts, or no limit for them.
     #[must_use]
     pub fn budget_of(&self, values: &[Option<&[u8]>]) -> Option<Budget<'_>> {
-        if values.len() != self.key.len() {
+        let is_constant = |source: &Source| matches!(source, Source::Constant(_));
+        if values.len() != self.key.iter().filter(|part| !is_constant(&part.source)).count() {
             return None;
         }
         let mut values = values.iter();
-        let (key, quota) = self.budget(|source| source.as_read((*values.next()?)?))?;
+        let (key, quota) = self.budget(|source| match source {
+            Source::Constant(value) => Some(Cow::Borrowed(value.as_bytes())),
+            source => source.as_read((*values.next()?)?),
+        })?;
         // All of it, what is kept for classes included.
         Some(Budget { key, algorithm: &quota.algorithm, policy: quota.local.first()? })
     }

@@ -66,7 +66,6 @@ impl Source {
                 let peer = std::str::from_utf8(value).ok()?.parse().ok()?;
                 Some(Cow::Owned(network(peer, *v4_prefix, *v6_prefix).into_bytes()))
             }
-            Self::Constant(value) => Some(Cow::Borrowed(value.as_bytes())),
             _ => Some(Cow::Borrowed(value)),
         }
     }

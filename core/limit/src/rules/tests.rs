@@ -132,10 +132,10 @@ fn overrides_go_from_the_exact_to_the_star() {
 
 #[test]
 fn an_operator_finds_the_budget_that_requests_have() {
-    let mut limit = Limit::new("a", vec![header("tenant"), PEER], bucket(1, 2));
+    let mut limit = Limit::new("a", vec![header("tenant"), Source::Constant("eu".to_owned()), PEER], bucket(1, 2));
     limit.overrides = vec![
-        Override { values: vec!["acme".to_owned(), "*".to_owned()], quota: Quota::Limited(bucket(3, 4)) },
-        Override { values: vec!["free".to_owned(), "*".to_owned()], quota: Quota::Unlimited },
+        Override { values: ["acme", "*", "*"].map(str::to_owned).into(), quota: Quota::Limited(bucket(3, 4)) },
+        Override { values: ["free", "*", "*"].map(str::to_owned).into(), quota: Quota::Unlimited },
     ];
     let rule = compiled(limit);
     let of = |values: &[Option<&[u8]>]| rule.budget_of(values).map(|budget| (budget.key, *budget.algorithm));

@@ -1,6 +1,6 @@
 //! `limits`: what a config may say, and what is wrong with it.
 
-use crate::{LISTENERS, UPSTREAMS, lines, parse, rejects};
+use crate::{LISTENERS, UPSTREAMS, lines, parse, rejects, same};
 use std::time::Duration;
 use tidegate_gateway::config::{LimitName, Place, RateLimit, Tells};
 use tidegate_limit::rules::{
@@ -230,7 +230,21 @@ fn names_of_limits_are_checked_where_they_are_used() {
             "limits: { per-ip: { key: peer, rate: 5/s } }",
         ]),
         r#"
-error: two equal
+error: unknown limit `per-ipp`
+ --> tidegate.yaml:1:43
+  |
+1 | listeners: [{ bind: 127.0.0.1:0, limits: [per-ipp] }]
+  |                                           ^^^^^^^ did you mean `per-ip`?
+
+error: the limit `per-ip` is named twice
+ --> tidegate.yaml:3:70
+  |
+3 | routes: [{ service: shop.v1.Orders, upstream: shop, limits: [per-ip, per-ip] }]
+  |                                                                      ^^^^^^ again here
+ ::: tidegate.yaml:3:62
+  |
+3 | routes: [{ service: shop.v1.Orders, upstream: shop, limits: [per-ip, per-ip] }]
+  |                                                              ------ first here
 "#,
     );
 }
@@ -246,6 +260,26 @@ fn check_warns_of_what_clients_can_choose_and_of_what_nobody_names() {
         "  two: { rate: 5/s }",
     ]);
     let warnings = parse(&text).expect("a config").warnings.to_string();
-    let want = r#"warning"#;
-    assert_eq!(warnings, want);
+    let want = r"
+warning: any client can choose the header `x-user-id`, and so its limit
+ --> tidegate.yaml:5:16
+  |
+5 |   one: { key: [header:x-user-id, query:user, path:id], rate: 5/s }
+  |                ^^^^^^^^^^^^^^^^
+  = help: name it in `identity_headers` of the listeners, or limit by `peer` too
+
+warning: any client can choose the query parameter `user`, and so its limit
+ --> tidegate.yaml:5:34
+  |
+5 |   one: { key: [header:x-user-id, query:user, path:id], rate: 5/s }
+  |                                  ^^^^^^^^^^
+  = help: limit by `peer` too
+
+warning: no listener and no route names the limit `two`
+ --> tidegate.yaml:6:3
+  |
+6 |   two: { rate: 5/s }
+  |   ^^^
+";
+    same(&warnings, want);
 }

@@ -31,7 +31,7 @@ error: unknown key `port`
   |
 5 |   - port: 8080
   |     ^^^^
-  = help: a listener has `bind`, `connections`, `headers`, `body`, `h2`, `idle_timeout`, `write_timeout`, `request_timeout`, `max_age`, `max_requests`, `trusted_peers`, `identity_headers`
+  = help: a listener has `bind`, `connections`, `headers`, `body`, `h2`, `idle_timeout`, `write_timeout`, `request_timeout`, `max_age`, `max_requests`, `trusted_peers`, `identity_headers` and 1 more
 
 error: each of `endpoints` must be a host and a port, not `127.0.0.1`
  --> tidegate.yaml:7:23
@@ -124,7 +124,7 @@ error: unknown key `colour`
   |
 1 | listeners: [{ bind: 127.0.0.1:0, colour: blue }]
   |                                  ^^^^^^
-  = help: a listener has `bind`, `connections`, `headers`, `body`, `h2`, `idle_timeout`, `write_timeout`, `request_timeout`, `max_age`, `max_requests`, `trusted_peers`, `identity_headers`
+  = help: a listener has `bind`, `connections`, `headers`, `body`, `h2`, `idle_timeout`, `write_timeout`, `request_timeout`, `max_age`, `max_requests`, `trusted_peers`, `identity_headers` and 1 more
 "#,
     );
 }
