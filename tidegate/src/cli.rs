@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::source::Place;
-use crate::{breakers, demo, routes, schema};
+use crate::{breakers, demo, limits, routes, schema};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Upstreams(Running),
     /// Show the circuit breakers of a running gateway, or tell one what to do.
     Breakers(breakers::Arguments),
+    /// Show the rate limits of a running gateway, and what is used of a budget; or make one whole.
+    Limits(limits::Arguments),
     /// Show the services, methods and files that the gateway would use, or write them to a file.
     Schema(schema::Arguments),
     /// Start the example shop and a gateway before it.

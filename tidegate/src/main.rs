@@ -16,6 +16,7 @@ mod cli;
 mod exit;
 mod finders;
 mod follow;
+mod limits;
 mod load;
 mod logging;
 mod otlp;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Diff(running) => change::diff(&running),
         Command::Reload(running) => change::reload(&running),
         Command::Upstreams(running) => upstreams::upstreams(&running),
+        Command::Limits(arguments) => limits::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Breakers(arguments) => breakers::run(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),

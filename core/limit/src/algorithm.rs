@@ -6,7 +6,7 @@ use crate::concurrency::Concurrency;
 use crate::fixed::Fixed;
 use crate::gcra::Gcra;
 use crate::log::Log;
-use crate::quota::{QuotaError, Rate, Scale};
+use crate::quota::{LONGEST_PERIOD, QuotaError, Rate, Scale};
 use crate::window::Window;
 
 /// What a limit promises.
@@ -91,6 +91,22 @@ impl Algorithm {
             Self::SlidingLog(_) => Kind::Log,
             Self::FixedWindow(rate) => Kind::Fixed(rate.per()),
             Self::Concurrency(_) => Kind::Concurrency,
+        }
+    }
+
+    /// The time in which the limit is whole again when all of it was used; zero where no time makes it so.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        let refill = |rate: &Rate, units: u64| {
+            let nanos = rate.per().as_nanos().saturating_mul(u128::from(units));
+            let nanos = nanos.checked_div(u128::from(rate.count())).unwrap_or_default();
+            Duration::from_nanos_u128(nanos.min(LONGEST_PERIOD.as_nanos()))
+        };
+        match self {
+            Self::TokenBucket { rate, burst } => refill(rate, *burst),
+            Self::LeakyBucket { rate, queue } => refill(rate, queue.saturating_add(1)),
+            Self::SlidingWindow(rate) | Self::SlidingLog(rate) | Self::FixedWindow(rate) => rate.per(),
+            Self::Concurrency(_) => Duration::ZERO,
         }
     }
 

@@ -33,7 +33,7 @@ pub trait Facts {
 }
 
 /// All limits, ready to rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
 }
@@ -60,6 +60,7 @@ pub struct Rule {
 /// A quota, for each class.
 #[derive(Debug, Clone)]
 struct Compiled {
+    algorithm: Algorithm,
     local: Vec<Policy>,
     shared: Vec<Terms>,
 }
@@ -69,6 +70,8 @@ struct Compiled {
 pub struct Ruling<'a> {
     /// The budget that the request belongs to.
     pub key: Key,
+    /// Its quota, as configured: what those are told who ask what they may.
+    pub algorithm: &'a Algorithm,
     /// Its quota, for a store in this process.
     pub policy: &'a Policy,
     /// Its terms, for a store that nodes share.
@@ -79,6 +82,17 @@ pub struct Ruling<'a> {
     pub class: usize,
     /// Whether a refusal refuses the request; otherwise it is only counted.
     pub enforced: bool,
+}
+
+/// A budget, as an operator sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget<'a> {
+    /// Its key.
+    pub key: Key,
+    /// Its quota, as configured.
+    pub algorithm: &'a Algorithm,
+    /// Its quota, for a store in this process.
+    pub policy: &'a Policy,
 }
 
 impl Rules {
@@ -107,6 +121,34 @@ impl Rule {
         &self.algorithm
     }
 
+    /// What makes its budgets different.
+    #[must_use]
+    pub fn key(&self) -> &[KeyPart] {
+        &self.key
+    }
+
+    /// Everything that it looks at of a request.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let cost = match &self.cost {
+            Cost::Value { source, .. } => Some(source),
+            Cost::Constant(_) => None,
+        };
+        let parts = self.key.iter().map(|part| &part.source);
+        let conditions = self.when.iter().chain(self.classes.iter().map(|class| &class.when));
+        parts.chain(conditions.map(|condition| &condition.source)).chain(cost)
+    }
+
+    /// The values that make the key of a request, each with how the config names it.
+    pub fn values<'a>(&'a self, facts: &'a impl Facts) -> impl Iterator<Item = (String, Option<Cow<'a, [u8]>>)> {
+        self.key.iter().map(|part| (part.source.label(), part.source.read(facts)))
+    }
+
+    /// The part of its refusals that are meant.
+    #[must_use]
+    pub const fn enforce(&self) -> Percent {
+        self.enforce
+    }
+
     /// Keys to keep at one time in this process.
     #[must_use]
     pub const fn keys(&self) -> usize {
@@ -133,10 +175,45 @@ impl Rule {
         if !self.when.iter().all(|condition| condition.holds(facts)) {
             return None;
         }
+        let (key, quota) = self.budget(|source| source.read(facts))?;
+        let class = self.classes.iter().position(|class| class.when.holds(facts)).unwrap_or(self.classes.len());
+        Some(Ruling {
+            key,
+            algorithm: &quota.algorithm,
+            policy: &quota.local[class],
+            terms: &quota.shared[class],
+            ask: Ask::spend(self.cost.of(facts)),
+            class,
+            enforced: self.enforce.holds(random),
+        })
+    }
+
+    /// The budget of those who have these values, one for each part of the key that is no constant (`None`: they have
+    /// none), whatever conditions say: for an operator. `None`: there are not as many values as parts, or no limit for them.
+    #[must_use]
+    pub fn budget_of(&self, values: &[Option<&[u8]>]) -> Option<Budget<'_>> {
+        let is_constant = |source: &Source| matches!(source, Source::Constant(_));
+        if values.len() != self.key.iter().filter(|part| !is_constant(&part.source)).count() {
+            return None;
+        }
+        let mut values = values.iter();
+        let (key, quota) = self.budget(|source| match source {
+            Source::Constant(value) => Some(Cow::Borrowed(value.as_bytes())),
+            source => source.as_read((*values.next()?)?),
+        })?;
+        // All of it, what is kept for classes included.
+        Some(Budget { key, algorithm: &quota.algorithm, policy: quota.local.first()? })
+    }
+
+    /// The budget that values belong to, and its quota; a value is asked for once for each part of the key, in order.
+    fn budget<'s, 'v>(
+        &'s self,
+        mut value: impl FnMut(&'s Source) -> Option<Cow<'v, [u8]>>,
+    ) -> Option<(Key, &'s Compiled)> {
         let mut key = self.hash.start();
         let mut entries: Vec<(String, String)> = Vec::new();
         for part in &self.key {
-            let value = part.source.read(facts);
+            let value = value(&part.source);
             match (&value, part.absent) {
                 (None, Absent::Skips) => return None,
                 (None, Absent::Counts) => key = key.without(),
@@ -152,15 +229,7 @@ impl Rule {
             Some(Some(quota)) => *quota,
             Some(None) => return None,
         };
-        let class = self.classes.iter().position(|class| class.when.holds(facts)).unwrap_or(self.classes.len());
-        Some(Ruling {
-            key: key.key(),
-            policy: &self.quotas[quota].local[class],
-            terms: &self.quotas[quota].shared[class],
-            ask: Ask::spend(self.cost.of(facts)),
-            class,
-            enforced: self.enforce.holds(random),
-        })
+        Some((key.key(), &self.quotas[quota]))
     }
 }
 

@@ -6,12 +6,18 @@ mod trailers;
 
 use bytes::Bytes;
 use http::StatusCode;
-use tidegate_protojson::wire::{WireType, put_len_prefixed, put_tag};
+use std::time::Duration;
+use tidegate_protojson::wire::{WireType, put_len_prefixed, put_tag, put_varint};
 
 pub use code::{Code, OWN_ANSWERS, Row, TABLE};
 
 /// The type URL of a detail that names bad fields.
 const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";
+
+/// The type URL of a detail that names limits that were reached.
+const QUOTA_FAILURE: &str = "type.googleapis.com/google.rpc.QuotaFailure";
+/// The type URL of a detail that says when to try again.
+const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
 /// How a call ended, as `google/rpc/status.proto` has it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +67,34 @@ impl Status {
         put_tag(&mut request, 1, WireType::Len);
         put_len_prefixed(&mut request, &violation);
         self.with_detail(BAD_REQUEST, request)
+    }
+
+    /// Adds a `google.rpc.QuotaFailure` with one violation: `subject` is what was reached.
+    #[must_use]
+    pub fn with_quota_violation(self, subject: &str, description: &str) -> Self {
+        let mut violation = Vec::with_capacity(subject.len() + description.len() + 8);
+        put_string(&mut violation, 1, subject);
+        put_string(&mut violation, 2, description);
+        let mut failure = Vec::with_capacity(violation.len() + 4);
+        put_tag(&mut failure, 1, WireType::Len);
+        put_len_prefixed(&mut failure, &violation);
+        self.with_detail(QUOTA_FAILURE, failure)
+    }
+
+    /// Adds a `google.rpc.RetryInfo`: to try again earlier is in vain.
+    #[must_use]
+    pub fn with_retry_delay(self, delay: Duration) -> Self {
+        let mut duration = Vec::with_capacity(16);
+        for (number, value) in [(1, delay.as_secs()), (2, u64::from(delay.subsec_nanos()))] {
+            if value > 0 {
+                put_tag(&mut duration, number, WireType::Varint);
+                put_varint(&mut duration, value);
+            }
+        }
+        let mut info = Vec::with_capacity(duration.len() + 2);
+        put_tag(&mut info, 1, WireType::Len);
+        put_len_prefixed(&mut info, &duration);
+        self.with_detail(RETRY_INFO, info)
     }
 
     /// The HTTP status of the code, by [`TABLE`].

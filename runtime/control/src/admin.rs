@@ -10,6 +10,7 @@ mod api;
 mod breakers;
 mod canaries;
 mod guard;
+mod limits;
 mod reply;
 mod shown;
 

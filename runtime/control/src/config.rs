@@ -19,6 +19,7 @@ mod metadata;
 pub(crate) mod parts;
 mod plain;
 mod pool;
+mod rate_limits;
 pub(crate) mod redact;
 mod resilience;
 mod routes;
@@ -40,7 +41,7 @@ use tidegate_gateway::config::{self as gateway, DEFAULT_DRAIN};
 use tidegate_source::{Document, SourceError, Why};
 
 /// Keys of later versions.
-const LATER: &[&str] = &["limits", "stores", "rate_limit_service", "transactions", "sagas"];
+const LATER: &[&str] = &["stores", "rate_limit_service", "transactions", "sagas"];
 
 /// A config file that holds together.
 #[derive(Clone, Debug)]
@@ -131,6 +132,12 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let admin = access::admin(&mut fields, cx);
     let upstreams = upstreams::read(&mut fields, folder, &listeners, cx);
     let routes = routes::read(&mut fields, &upstreams, &listeners, cx);
+    let rate_limits = rate_limits::read(&mut fields, cx);
+    let of_routes = routes.services.iter().map(|route| &*route.rate_limits);
+    let of_routes = of_routes.chain(routes.plain.iter().map(|route| &*route.rate_limits));
+    let of_listeners = listeners.iter().map(|listener| &*listener.rate_limits);
+    rate_limits::check_names(of_listeners.chain(of_routes), &rate_limits, cx);
+    rate_limits::warn_of_choice(&rate_limits, &listeners, cx);
     let metadata = metadata::read(&mut fields, cx);
     let grpc = grpc::read(&mut fields, cx);
     let telemetry = telemetry::read(&mut fields, folder, cx);
@@ -147,6 +154,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
             routes: routes.services,
             plain: routes.plain,
             metadata,
+            rate_limits: rate_limits.into_iter().filter_map(|limit| limit.config).collect(),
             grpc,
         },
         admin,

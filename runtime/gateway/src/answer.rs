@@ -54,11 +54,13 @@ pub enum Answer {
     BreakerOpen,
     /// Too many calls are in flight, or wait.
     Crowded,
+    /// A rate limit is reached.
+    RateLimited,
 }
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 23] = [
+const TABLE: [(Answer, StatusCode, &str); 24] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
@@ -82,6 +84,7 @@ const TABLE: [(Answer, StatusCode, &str); 23] = [
     (Answer::MessageBomb, StatusCode::BAD_GATEWAY, "message_bomb"),
     (Answer::BreakerOpen, StatusCode::SERVICE_UNAVAILABLE, "breaker_open"),
     (Answer::Crowded, StatusCode::SERVICE_UNAVAILABLE, "concurrency"),
+    (Answer::RateLimited, StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
 ];
 
 /// 499, nginx's: the client left before its answer was complete. Nobody receives it; logs and metrics show it.
@@ -235,6 +238,7 @@ mod tests {
             (502, 13, "message_bomb"),
             (503, 14, "breaker_open"),
             (503, 14, "concurrency"),
+            (429, 8, "rate_limited"),
         ];
         assert_eq!(pairs, want);
     }

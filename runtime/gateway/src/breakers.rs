@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tidegate_protojson::Schema;
 use tidegate_upstream::RequestBody;
 
-pub(crate) use compile::Of;
+pub(crate) use compile::{Of, nearest, no_field};
 pub(crate) use fallback::Canned;
 use fallback::Fallback;
 pub(crate) use guard::{Admitted, Instead};

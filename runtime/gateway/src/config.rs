@@ -6,6 +6,7 @@ mod edits;
 mod forward;
 pub mod limits;
 mod metadata;
+mod rate_limits;
 mod resilience;
 pub(crate) mod template;
 mod traffic;
@@ -16,6 +17,7 @@ pub use edits::HeaderEdits;
 pub use forward::{Action, Forward, Redirect, Respond, Rewrite, Upgrade};
 pub use limits::Limits;
 pub use metadata::{B3, Case, Mapping, MetadataPolicy, Preset};
+pub use rate_limits::{LimitName, RateLimit, Tells};
 pub use resilience::{Priority, PriorityHeader, Protection, Resilience};
 pub use template::{BadTemplate, Placeholder, Template};
 pub use traffic::{CanaryPlan, CanaryRule, PlainRoute};
@@ -63,6 +65,8 @@ pub struct Config {
     pub plain: Vec<PlainRoute>,
     /// Which request headers become metadata.
     pub metadata: MetadataPolicy,
+    /// How many requests of whom, in the order of the file: what listeners and routes name.
+    pub rate_limits: Vec<RateLimit>,
     /// gRPC services that the gateway answers by itself, where no route has them.
     pub grpc: LocalServices,
 }
@@ -105,6 +109,8 @@ pub struct Listener {
     pub limits: Arc<Limits>,
     /// Whose headers are believed.
     pub trust: Arc<Trust>,
+    /// Those that its requests pass first, when only their heads are known.
+    pub rate_limits: Vec<LimitName>,
     /// `listeners[i].bind` in the file.
     pub place: Place,
 }
@@ -113,7 +119,7 @@ impl Listener {
     /// A listener with the default limits.
     #[must_use]
     pub fn new(bind: SocketAddr, place: Place) -> Self {
-        Self { bind, limits: Arc::default(), trust: Arc::default(), place }
+        Self { bind, limits: Arc::default(), trust: Arc::default(), rate_limits: Vec::new(), place }
     }
 }
 
@@ -217,6 +223,8 @@ pub struct Route {
     pub breaker: Option<Breaker>,
     /// Whether its calls are made again, and how many at once.
     pub resilience: Resilience,
+    /// The limits that its calls pass.
+    pub rate_limits: Vec<LimitName>,
     /// Its place among all routes of the file, plain ones included.
     pub order: usize,
     /// `routes[i].service` in the file.

@@ -3,6 +3,7 @@
 pub(crate) mod attempts;
 mod debug;
 mod end;
+mod limits;
 mod log;
 mod plain;
 mod spans;
@@ -16,6 +17,7 @@ use crate::deadline::{asked_grpc_timeout, asked_timeout, grpc_timeout_value};
 use crate::gates::Places;
 use crate::gateway::Gateway;
 use crate::idle::{Upload, Watch};
+use crate::limits::Told;
 use crate::local;
 use crate::memory::Held;
 use crate::metadata::{REQUEST_ID, TRACEPARENT, once};
@@ -70,6 +72,8 @@ pub(crate) struct Exchange {
     canned: Option<Arc<Canned>>,
     /// Its places among the calls in flight, where they are limited.
     places: Option<Box<Places>>,
+    /// What rate limits said, if that is of any interest.
+    told: Option<Box<Told>>,
     /// The upstream was called: if it does not answer, that is its own fault.
     calling: bool,
     /// How long it took to begin its answer, where that is what a canary is measured by.
@@ -123,6 +127,7 @@ impl Exchange {
             instead: None,
             canned: None,
             places: None,
+            told: None,
             calling: false,
             answered: None,
             bytes_out: 0,

@@ -25,6 +25,7 @@ mod gathered;
 mod headers;
 mod hints;
 mod idle;
+pub mod limits;
 mod local;
 mod memory;
 mod metadata;

@@ -28,6 +28,7 @@ use crate::policies::Plan;
 use crate::snapshot::{Found, Routed, Snapshot};
 use crate::trust;
 use crate::upstreams::Upstreams;
+use admit::limit;
 use bytes::Bytes;
 use http::{Request, Response, Uri, request};
 use native::Protocol;
@@ -74,6 +75,12 @@ where
     trust::cleanse(&mut head.headers, peer);
     let mut exchange = Exchange::begin(gateway, snapshot, &head, peer);
     let protocol = native::protocol(&head);
+    if let Err(refusal) = limit::edge(&head, peer, &mut exchange).await {
+        return match protocol {
+            Protocol::Grpc => exchange.end_rpc_refused(refusal),
+            Protocol::Other | Protocol::Relative => exchange.end_refused(refusal),
+        };
+    }
     if let Err(refusal) = native::check_protocol(protocol, &head) {
         return exchange.end_refused(refusal);
     }
@@ -150,7 +157,16 @@ where
     admit::all(head, &routed, body_limits.max_bytes)?;
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, head, peer, exchange);
     exchange.set_deadline(head, &routed)?;
+    let limits = &routed.route.limits;
+    limit::before(limits, head, peer, exchange).await?;
     let request = open::request(head, body, body_limits, peer, &routed, exchange).await?;
+    let called = limit::Called {
+        rpc: &routed.matched.binding.rpc,
+        schema: &routed.route.schema,
+        body: request.body(),
+        encoding: None,
+    };
+    limit::with(limits, called, head, peer, exchange).await?;
     let mut plan = routed.plan(&snapshot, index, head, peer);
     plan.look_into(&routed.route.schema, request.body(), None);
     // A stream may have no deadline, but not be silent for ever.

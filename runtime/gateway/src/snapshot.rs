@@ -12,6 +12,7 @@ use crate::config::limits::Replies;
 use crate::config::{Config, HostPattern, Limits, Listener, Problem, Route, SchemaSource, Upstream};
 use crate::headers::HeaderRules;
 use crate::hints::SchemaHints;
+use crate::limits::{self, Limits as RateLimits, RouteLimits};
 use crate::local::{self, Catalog};
 use crate::peer::Peer;
 use crate::policies::{Kind, Plan, Policies, Shield};
@@ -66,6 +67,8 @@ pub struct Snapshot {
     status_schema: Arc<Schema>,
     /// Shared by the snapshots of one config.
     pub(crate) hints: Arc<SchemaHints>,
+    /// The rate limits of its listeners and routes.
+    pub limits: RateLimits,
     /// Where its requests are told of.
     pub sinks: Sinks,
 }
@@ -117,6 +120,8 @@ pub(crate) struct CompiledRoute {
     pub(crate) breakers: Breakers,
     /// Whether they are made again, and how many at once.
     pub(crate) policies: Policies,
+    /// How many.
+    pub(crate) limits: RouteLimits,
     /// Which headers cross.
     pub(crate) headers: Arc<HeaderRules>,
 }
@@ -196,10 +201,12 @@ impl Snapshot {
     ) -> Result<Self, Vec<Problem>> {
         let config = config.into();
         let mut problems = Vec::new();
+        let limits = RateLimits::compile(&config, &mut problems);
         let routes = resolve_routes(&config, schemas, metrics, &mut problems);
         let hosts =
             if problems.is_empty() { compile_hosts(&config, &routes, metrics, &mut problems) } else { Vec::new() };
         let plain = CompiledPlain::compile_all(&config, metrics, &mut problems);
+        check_variables(&config, &routes, &hosts, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -214,6 +221,7 @@ impl Snapshot {
             unrouted: metrics.route("(none)", "(any)"),
             status_schema: schemas.values().next().cloned().unwrap_or_default(),
             hints: Arc::new(SchemaHints::new(config.upstreams.len())),
+            limits,
             sinks: Sinks::default(),
             config,
         })
@@ -235,6 +243,15 @@ impl Snapshot {
         let trust = &self.listener_of(peer)?.trust;
         let same = Arc::ptr_eq(trust, peer.trust()) || trust == peer.trust();
         (!same).then(|| peer.clone().with_trust(trust))
+    }
+
+    /// The rate limits of the listener that a peer came by, by their places.
+    pub(crate) fn edge_limits(&self, peer: &Peer) -> &[usize] {
+        if !self.limits.has_edge() {
+            return &[];
+        }
+        let place = self.config.listeners.iter().position(|known| Some(known.bind) == peer.listener);
+        place.map_or(&[], |place| self.limits.of_listener(place))
     }
 
     /// What this config says of the listener that a peer came by.
@@ -364,6 +381,12 @@ fn resolve_routes(
                 .metadata
                 .as_ref()
                 .map_or_else(|| Arc::clone(&headers), |own| Arc::new(HeaderRules::new(own))),
+            limits: {
+                let calls =
+                    schema.map_or(limits::Calls::Pending, |schema| limits::Calls::Service(&route.service, schema));
+                let of = limits::Of { route: &name, calls, config };
+                RouteLimits::compile(&route.rate_limits, &of, problems)
+            },
             breakers: {
                 let service = schema.map(|schema| (&*route.service, &**schema));
                 let of = breakers_of(&name, upstream, canary.as_ref(), service, config);
@@ -374,6 +397,16 @@ fn resolve_routes(
         });
     }
     routes
+}
+
+/// The path variables that limits look at.
+fn check_variables(config: &Config, routes: &[CompiledRoute], hosts: &[Host], problems: &mut Vec<Problem>) {
+    for (index, route) in routes.iter().enumerate().filter(|(_, route)| !route.pending && !hosts.is_empty()) {
+        let bindings = hosts.iter().flat_map(|host| host.router.bindings());
+        let own = bindings.filter(|binding| binding.tag as usize == index);
+        let known: Vec<&str> = own.flat_map(Binding::variables).collect();
+        route.limits.check_variables(&known, config, problems);
+    }
 }
 
 /// What a route's breakers are for.

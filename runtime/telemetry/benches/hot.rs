@@ -74,6 +74,7 @@ fn record(context: TraceContext) -> Record<'static> {
         bytes_in: 0,
         bytes_out: 321,
         reason: None,
+        limit: None,
         user_agent: Some(b"curl/8.0"),
     }
 }

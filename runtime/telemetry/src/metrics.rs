@@ -16,6 +16,7 @@ pub mod export;
 pub mod limits;
 pub mod listeners;
 pub mod process;
+pub mod rate_limits;
 pub mod requests;
 pub mod retries;
 pub mod schemas;
@@ -81,6 +82,7 @@ pub struct Metrics {
     concurrency: Arc<concurrency::Limits>,
     retries: Arc<retries::All>,
     endpoints: Arc<endpoints::Endpoints>,
+    rate_limits: Arc<rate_limits::RateLimits>,
     export: Arc<export::Export>,
 }
 
@@ -101,6 +103,7 @@ impl Metrics {
         let concurrency = Arc::new(concurrency::Limits::default());
         let retries = Arc::new(retries::All::default());
         let endpoints = Arc::new(endpoints::Endpoints::default());
+        let rate_limits = Arc::new(rate_limits::RateLimits::default());
         let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
@@ -117,6 +120,7 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&concurrency)));
         registry.register_collector(Box::new(Arc::clone(&retries)));
         registry.register_collector(Box::new(Arc::clone(&endpoints)));
+        registry.register_collector(Box::new(Arc::clone(&rate_limits)));
         registry.register_collector(Box::new(Arc::clone(&export)));
         Self {
             registry,
@@ -132,6 +136,7 @@ impl Metrics {
             concurrency,
             retries,
             endpoints,
+            rate_limits,
             export,
         }
     }
@@ -219,6 +224,11 @@ impl Metrics {
     /// another one of its name.
     pub fn register_fleet<F: endpoints::Fleet>(&self, fleet: &Arc<F>) {
         self.endpoints.register(fleet);
+    }
+
+    /// Adds a rate limit's figures to the exposition for as long as `limit` lives, in place of another one of its name.
+    pub fn register_rate_limit<R: rate_limits::RateLimit>(&self, limit: &Arc<R>) {
+        self.rate_limits.register(limit);
     }
 
     /// Adds the access log's figures to the exposition.

@@ -17,6 +17,7 @@ mod hot_telemetry;
 mod limits;
 mod named_upstream;
 mod one_generation;
+mod rate_limits;
 #[path = "../../../runtime/control/tests/it/reflecting.rs"]
 mod reflecting;
 mod reload;

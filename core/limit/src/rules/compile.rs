@@ -141,7 +141,7 @@ fn quota(limit: &Limit, algorithm: &Algorithm, context: &Context) -> Result<Comp
     let wrong = |error: QuotaError| Problem::Quota { limit: limit.name.clone(), error };
     let local = algorithm.compile(Scale::Local).map_err(wrong)?;
     let shared = algorithm.compile(Scale::Shared).map_err(wrong)?;
-    let mut compiled = Compiled { local: Vec::new(), shared: Vec::new() };
+    let mut compiled = Compiled { algorithm: *algorithm, local: Vec::new(), shared: Vec::new() };
     let (mut left, mut class) = (0_u64, 0);
     for reserved in limit.classes.iter().map(|class| Some(class.reserved)).chain([None]) {
         compiled.local.push(local.leaving(left));

@@ -30,6 +30,10 @@ pub enum Source {
     Route,
     /// The request method.
     Method,
+    /// The path, without the query.
+    Path,
+    /// A parameter of the query, by its name.
+    Query(String),
     /// Always this value.
     Constant(String),
 }
@@ -49,7 +53,20 @@ impl Source {
             Self::Peer { .. } => "peer".to_owned(),
             Self::Route => "route".to_owned(),
             Self::Method => "method".to_owned(),
+            Self::Path => "path".to_owned(),
+            Self::Query(name) => format!("query:{name}"),
             Self::Constant(value) => format!("constant:{value}"),
+        }
+    }
+
+    /// What a request would have been read as that has this value: of an address, its network.
+    pub(crate) fn as_read<'a>(&'a self, value: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Peer { v4_prefix, v6_prefix } => {
+                let peer = std::str::from_utf8(value).ok()?.parse().ok()?;
+                Some(Cow::Owned(network(peer, *v4_prefix, *v6_prefix).into_bytes()))
+            }
+            _ => Some(Cow::Borrowed(value)),
         }
     }
 

@@ -131,6 +131,42 @@ fn overrides_go_from_the_exact_to_the_star() {
 }
 
 #[test]
+fn an_operator_finds_the_budget_that_requests_have() {
+    let mut limit = Limit::new("a", vec![header("tenant"), Source::Constant("eu".to_owned()), PEER], bucket(1, 2));
+    limit.overrides = vec![
+        Override { values: ["acme", "*", "*"].map(str::to_owned).into(), quota: Quota::Limited(bucket(3, 4)) },
+        Override { values: ["free", "*", "*"].map(str::to_owned).into(), quota: Quota::Unlimited },
+    ];
+    let rule = compiled(limit);
+    let of = |values: &[Option<&[u8]>]| rule.budget_of(values).map(|budget| (budget.key, *budget.algorithm));
+    for (tenant, algorithm) in [("acme", bucket(3, 4)), ("other", bucket(1, 2))] {
+        let request =
+            Request { peer: "2001:db8::7:1".parse().expect("an address"), ..request(&[("header:tenant", tenant)]) };
+        let ruling = rule.ruling(&request, 0).expect("applies");
+        assert_eq!((*ruling.algorithm, ruling.algorithm.holds()), (algorithm, algorithm.holds()));
+        let same_network = of(&[Some(tenant.as_bytes()), Some(b"2001:db8::8")]);
+        assert_eq!(same_network, Some((ruling.key, algorithm)));
+    }
+    let nobody = rule.ruling(&request(&[]), 0).expect("applies").key;
+    assert_eq!(of(&[None, Some(b"192.0.2.1")]), Some((nobody, bucket(1, 2))));
+    assert_eq!(of(&[Some(b"free"), None]), None);
+    assert_eq!(of(&[Some(b"acme")]), None);
+}
+
+#[test]
+fn a_limit_is_whole_again_after_its_window() {
+    let second = Duration::from_secs(1);
+    let all = [
+        bucket(10, 25),
+        Algorithm::LeakyBucket { rate: Rate::per_second(10), queue: 9 },
+        Algorithm::SlidingWindow(Rate::new(5, 60 * second).expect("a rate")),
+        bucket(0, 1),
+        Algorithm::Concurrency(3),
+    ];
+    assert_eq!(all.map(|one| one.window()), [second * 5 / 2, second, 60 * second, Duration::ZERO, Duration::ZERO]);
+}
+
+#[test]
 fn descriptors_match_as_those_of_envoys_service() {
     let mut tree = Tree::new();
     let path = |entries: &[(&str, &str)]| -> Vec<(String, Value)> {

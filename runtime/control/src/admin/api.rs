@@ -1,7 +1,7 @@
 //! `/api/v1/…`: JSON in and out, errors as `google.rpc.Status`.
 
 use super::reply::{self, Answer, error, ok};
-use super::{State, breakers, canaries, shown};
+use super::{State, breakers, canaries, limits, shown};
 use crate::generations::{Handle, Refused};
 use bytes::Bytes;
 use http::header::ALLOW;
@@ -33,6 +33,9 @@ enum Resource<'p> {
     Breakers,
     Breaker(&'p str),
     BreakerCommand(&'p str, breakers::Command),
+    Limits,
+    Limit(&'p str),
+    LimitReset(&'p str),
 }
 
 impl<'p> Resource<'p> {
@@ -51,6 +54,7 @@ impl<'p> Resource<'p> {
                 Some((name, command)) => Self::BreakerCommand(name, command),
                 None => Self::Breaker(name),
             },
+            Some(("limits", name)) => limits::reset_of(name).map_or(Self::Limit(name), Self::LimitReset),
             _ if rest.starts_with("config:") => Self::Change(rest),
             Some(_) => return None,
             None => match rest {
@@ -60,6 +64,7 @@ impl<'p> Resource<'p> {
                 "log-level" => Self::LogLevel,
                 "canaries" => Self::Canaries,
                 "breakers" => Self::Breakers,
+                "limits" => Self::Limits,
                 _ => return None,
             },
         })
@@ -67,7 +72,9 @@ impl<'p> Resource<'p> {
 
     fn methods(&self) -> &'static [Method] {
         match self {
-            Self::Change(_) | Self::CanaryCommand(..) | Self::BreakerCommand(..) => &[Method::POST],
+            Self::Change(_) | Self::CanaryCommand(..) | Self::BreakerCommand(..) | Self::LimitReset(_) => {
+                &[Method::POST]
+            }
             Self::LogLevel => &[Method::GET, Method::HEAD, Method::POST],
             _ => &[Method::GET, Method::HEAD],
         }
@@ -108,6 +115,9 @@ where
         (Resource::Canaries, Some(handle)) => canaries::all(handle.gateway()),
         (Resource::Canary(name), Some(handle)) => canaries::one(handle.gateway(), name),
         (Resource::CanaryCommand(name, command), Some(handle)) => canaries::command(handle, name, command).await,
+        (Resource::Limits, Some(handle)) => limits::all(handle.gateway()),
+        (Resource::Limit(name), Some(handle)) => limits::one(handle.gateway(), name, head.uri.query()),
+        (Resource::LimitReset(name), Some(handle)) => limits::reset(handle.gateway(), name, head.uri.query()),
         (Resource::Breakers, Some(handle)) => breakers::all(handle.gateway()),
         (Resource::Breaker(name), Some(handle)) => breakers::one(handle.gateway(), name),
         (Resource::BreakerCommand(name, command), Some(handle)) => {

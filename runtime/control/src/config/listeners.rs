@@ -1,12 +1,12 @@
 //! `listeners`: where clients connect.
 
-use super::limits;
+use super::{limits, rate_limits};
 use crate::fields::{Context, Fields};
 use crate::value;
 use std::sync::Arc;
 use tidegate_gateway::config::{Listener, Trust};
 
-const LATER: &[&str] = &["tls", "limits"];
+const LATER: &[&str] = &["tls"];
 
 pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Listener> {
     let Some(node) = fields.required_node("listeners", cx) else { return Vec::new() };
@@ -21,6 +21,7 @@ pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Listener> {
         let bind = fields.required("bind", cx, value::bind);
         let limits = Arc::new(limits::listener(&mut fields, cx));
         let trust = Arc::new(trust(&mut fields, cx));
+        let rate_limits = rate_limits::names(&mut fields, cx);
         fields.finish(cx);
         let Some(bind) = bind else { continue };
         let same = |listener: &&Listener| listener.bind == bind.value && bind.value.port() != 0;
@@ -31,7 +32,7 @@ pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Listener> {
             });
             continue;
         }
-        listeners.push(Listener { bind: bind.value, limits, trust, place: bind.span.place() });
+        listeners.push(Listener { bind: bind.value, limits, trust, rate_limits, place: bind.span.place() });
     }
     listeners
 }

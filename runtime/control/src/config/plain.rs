@@ -1,7 +1,7 @@
 //! Routes with a `path`: requests that are not translated.
 
 use super::routes::At;
-use super::{breaker, canary, forward, matching, resilience};
+use super::{breaker, canary, forward, matching, rate_limits, resilience};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields};
 use crate::value;
@@ -27,6 +27,7 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
     let of_request = timeout.as_ref().map(|timeout| timeout.value);
     let resilience = resilience::of_route(&mut fields, of_request, at.listeners, cx);
     let keys = ["retry", "concurrency", "priority"].map(|key| (key, fields.key_span(key)));
+    let rate_limits = rate_limits::names(&mut fields, cx);
     let action = forward::action(&mut fields, path.as_ref().map(|path| &path.value), at.upstreams, cx);
     let of = breaker::Of {
         calls_services: false,
@@ -53,6 +54,7 @@ pub(super) fn route(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Op
         canary,
         breaker,
         resilience,
+        rate_limits,
         timeout: timeout.map(|timeout| timeout.value),
         max_body: max_body.map(|bytes| bytes.value),
         order: at.order,

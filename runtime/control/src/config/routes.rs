@@ -1,7 +1,7 @@
 //! `routes`: which requests go to which upstream. Those with a `path` are read by [`plain`].
 
 use super::upstreams::Declared;
-use super::{breaker, canary, metadata, plain, resilience, transcoding};
+use super::{breaker, canary, metadata, plain, rate_limits, resilience, transcoding};
 use crate::diagnostics::{Span, nearest};
 use crate::fields::{Context, Fields, Located};
 use crate::value;
@@ -10,7 +10,7 @@ use tidegate_gateway::config::{
     Breaker, CanaryRule, Fallback, HostPattern, Listener, Place, PlainRoute, Route, SchemaSource,
 };
 
-const LATER: &[&str] = &["idle_timeout", "limits"];
+const LATER: &[&str] = &["idle_timeout"];
 
 /// Keys of routes with a `path` alone.
 const PLAIN: &[&str] = &[
@@ -146,6 +146,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
     let breaker = breaker::read(&mut fields, &of, cx);
     let of_call = timeout.as_ref().map(|timeout| timeout.value);
     let resilience = resilience::of_route(&mut fields, of_call, at.listeners, cx);
+    let rate_limits = rate_limits::names(&mut fields, cx);
     fields.finish(cx);
     if let Some(upstream) = &upstream {
         check_upstream(upstream, at.upstreams, cx);
@@ -163,6 +164,7 @@ fn service(mut fields: Fields<'_>, at: &At<'_>, cx: &mut Context) -> Option<(Rou
         canary,
         breaker,
         resilience,
+        rate_limits,
         order: at.order,
         place: service.span.place(),
     };

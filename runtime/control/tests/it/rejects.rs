@@ -31,7 +31,7 @@ error: unknown key `port`
   |
 5 |   - port: 8080
   |     ^^^^
-  = help: a listener has `bind`, `connections`, `headers`, `body`, `h2`, `idle_timeout`, `write_timeout`, `request_timeout`, `max_age`, `max_requests`, `trusted_peers`, `identity_headers`
+  = help: a listener has `bind`, `connections`, `headers`, `body`, `h2`, `idle_timeout`, `write_timeout`, `request_timeout`, `max_age`, `max_requests`, `trusted_peers`, `identity_headers` and 1 more
 
 error: each of `endpoints` must be a host and a port, not `127.0.0.1`
  --> tidegate.yaml:7:23
@@ -124,7 +124,7 @@ error: unknown key `colour`
   |
 1 | listeners: [{ bind: 127.0.0.1:0, colour: blue }]
   |                                  ^^^^^^
-  = help: a listener has `bind`, `connections`, `headers`, `body`, `h2`, `idle_timeout`, `write_timeout`, `request_timeout`, `max_age`, `max_requests`, `trusted_peers`, `identity_headers`
+  = help: a listener has `bind`, `connections`, `headers`, `body`, `h2`, `idle_timeout`, `write_timeout`, `request_timeout`, `max_age`, `max_requests`, `trusted_peers`, `identity_headers` and 1 more
 "#,
     );
 }
@@ -136,7 +136,7 @@ fn keys_of_later_versions_are_not_called_unknown() {
             "listeners: [{ bind: 127.0.0.1:0, tls: { cert: a.pem } }]",
             UPSTREAMS,
             "routes: [{ service: shop.v1.Orders, upstream: shop, idle_timeout: 30s }]",
-            "limits: { per-user: { rate: 100/s } }",
+            "stores: { redis: { url: redis://127.0.0.1:6379 } }",
         ]),
         r#"
 error: `tls` is not supported yet
@@ -151,10 +151,10 @@ error: `idle_timeout` is not supported yet
 3 | routes: [{ service: shop.v1.Orders, upstream: shop, idle_timeout: 30s }]
   |                                                     ^^^^^^^^^^^^ remove it: this version does not have it
 
-error: `limits` is not supported yet
+error: `stores` is not supported yet
  --> tidegate.yaml:4:1
   |
-4 | limits: { per-user: { rate: 100/s } }
+4 | stores: { redis: { url: redis://127.0.0.1:6379 } }
   | ^^^^^^ remove it: this version does not have it
 "#,
     );

@@ -90,7 +90,7 @@ fn fields(path: &str, place: Place, of: &Of<'_>, problems: &mut Vec<Problem>) ->
 }
 
 /// That no method has the field, by the one that comes nearest.
-fn no_field(path: &str, place: Place, service: &Service, errors: &[FieldPathError]) -> Problem {
+pub(crate) fn no_field(path: &str, place: Place, service: &Service, errors: &[FieldPathError]) -> Problem {
     let message = format!("no method of `{}` takes a message with the field `{path}`", service.full_name);
     let near = errors.iter().find_map(|error| match error {
         FieldPathError::Unknown { message, field, known } => {
@@ -105,7 +105,7 @@ fn no_field(path: &str, place: Place, service: &Service, errors: &[FieldPathErro
 }
 
 /// At most one edit per three letters.
-fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let allowed = word.chars().count().div_ceil(3);
     let near = known.map(|other| (strsim::damerau_levenshtein(word, other), other));
     near.filter(|(edits, _)| *edits <= allowed).min_by_key(|(edits, _)| *edits).map(|(_, other)| other)

@@ -1,6 +1,6 @@
 //! Plain routes, and the rules by which requests of a route go elsewhere.
 
-use super::{Action, Breaker, HostPattern, Place, Resilience};
+use super::{Action, Breaker, HostPattern, LimitName, Place, Resilience};
 use std::time::Duration;
 use tidegate_traffic::plan::Plan;
 use tidegate_traffic::{Conditions, PathPattern, Rule};
@@ -22,6 +22,8 @@ pub struct PlainRoute {
     pub breaker: Option<Breaker>,
     /// Whether its requests are sent again, and how many at once.
     pub resilience: Resilience,
+    /// The limits that its requests pass.
+    pub rate_limits: Vec<LimitName>,
     /// The whole request, the end of its reply included; `None` is [`super::DEFAULT_TIMEOUT`] from the end of the
     /// request to the head of its reply, and no limit beyond that.
     pub timeout: Option<Duration>,

@@ -25,6 +25,9 @@ pub(super) fn asked(headers: &HeaderMap, peer: &Peer) -> bool {
 impl Exchange {
     /// What every answer says of its request, and what this one was asked for.
     pub(super) fn stamp(&self, headers: &mut HeaderMap) {
+        if let Some(told) = &self.told {
+            told.write(headers);
+        }
         if let Some(canned) = &self.canned {
             canned.write_headers(headers);
         }

@@ -102,6 +102,7 @@ impl LogFields {
             bytes_in: exchange.bytes_in + exchange.upload.as_ref().map_or(0, Upload::bytes),
             bytes_out: exchange.bytes_out,
             reason,
+            limit: exchange.limited_by(),
             user_agent: self.user_agent.as_ref().map(HeaderValue::as_bytes),
         }
     }

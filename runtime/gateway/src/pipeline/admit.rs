@@ -3,6 +3,7 @@
 mod accept;
 mod body_size;
 mod content_coding;
+pub(super) mod limit;
 
 use crate::answer::Refusal;
 use crate::snapshot::Routed;

@@ -6,6 +6,7 @@
 mod reply;
 mod request;
 
+use super::admit::limit;
 use super::attempts::{Called, call};
 use super::{BodyOf, arrival, choose, open};
 use crate::answer::{Answer, Refusal};
@@ -29,6 +30,9 @@ use tidegate_upstream::{CallError, RequestBody};
 
 pub(crate) use reply::Pass;
 pub(crate) use request::read_in_time;
+
+/// How the messages of a call are compressed.
+const GRPC_ENCODING: &str = "grpc-encoding";
 
 /// What a request is, by its method and content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +118,16 @@ where
     exchange.routed_rpc(&routed);
     let index = choose::upstream(routed.route.canary.as_ref(), routed.route.upstream, &head, peer, exchange);
     exchange.set_rpc_deadline(&head.headers, &routed)?;
+    let limits = &routed.route.limits;
+    limit::before(limits, &head, peer, exchange).await?;
     let mut plan = routed.plan(&snapshot, index, &head.headers, peer);
-    let metadata = metadata(&mut head, peer, &routed, exchange);
     let body = request::body(body, &routed, exchange).await?;
+    let encoding = head.headers.get(GRPC_ENCODING).and_then(|value| value.to_str().ok());
+    let called = limit::Called { rpc: &routed.method.name, schema: &routed.route.schema, body: &body, encoding };
+    limit::with(limits, called, &head, peer, exchange).await?;
+    let metadata = metadata(&mut head, peer, &routed, exchange);
     let request = request(&routed, metadata, body);
-    let encoding = request.headers().get("grpc-encoding").and_then(|value| value.to_str().ok());
+    let encoding = request.headers().get(GRPC_ENCODING).and_then(|value| value.to_str().ok());
     plan.look_into(&routed.route.schema, request.body(), encoding);
     let reply = if routed.streams() {
         let watch = exchange.watch();

@@ -8,6 +8,7 @@ mod request;
 mod tunnel;
 mod upgrade;
 
+use super::admit::limit;
 use super::attempts::{Called, call};
 use super::{BodyOf, choose};
 use crate::answer::{Answer, Refusal};
@@ -56,6 +57,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     exchange.routed_plain(routed);
+    limit::before(&routed.route.limits, &head, peer, exchange).await?;
     let (forward, stable) = match (&routed.config.action, routed.route.upstream) {
         (Action::Forward(forward), Some(stable)) => (forward, stable),
         (Action::Redirect(redirect), _) => return local::redirect(redirect, &head, routed, peer, exchange),

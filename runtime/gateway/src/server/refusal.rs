@@ -46,6 +46,7 @@ pub(super) fn log(
         bytes_in: 0,
         bytes_out: 0,
         reason: Some(reason),
+        limit: None,
         user_agent: None,
     });
 }

@@ -62,6 +62,8 @@ impl Snapshot {
             rules.inherit(&walks);
             rules.walks().for_each(|walk| metrics.register_plan(walk));
         }
+        self.limits.inherit(before.map(|before| &before.limits));
+        self.limits.iter().for_each(|limited| metrics.register_rate_limit(limited.counter()));
         let mut guards = before.map(Self::breakers).unwrap_or_default();
         let of_services = self.routes.iter_mut().map(|route| &mut route.breakers);
         for breakers in of_services.chain(self.plain.iter_mut().map(|route| &mut route.breakers)) {

@@ -4,6 +4,7 @@ use super::{Host, Location, RouteLine, Routed, Snapshot};
 use crate::breakers::Breakers;
 use crate::canary::Rules;
 use crate::config::{Config, HostPattern, PlainRoute, Problem, Upgrade};
+use crate::limits::{self, RouteLimits};
 use crate::peer::Peer;
 use crate::policies::{Kind, Plan, Policies};
 use http::{HeaderMap, Method, Uri, request};
@@ -40,6 +41,8 @@ pub(crate) struct CompiledPlain {
     pub(crate) breakers: Breakers,
     /// Whether they are sent again, and how many at once.
     pub(crate) policies: Policies,
+    /// How many.
+    pub(crate) limits: RouteLimits,
     /// The pattern of its path: what logs and metrics call it.
     pub(crate) name: Arc<str>,
     /// By method, in the order of [`METHODS`], and of all others.
@@ -99,8 +102,10 @@ impl CompiledPlain {
             let full = route_name(&route.host, &name);
             let canary = upstream.and_then(|stable| Rules::compile(&full, &route.canary, stable, config, metrics));
             let names = METHODS.iter().map(Method::as_str).chain([OTHER_METHOD]);
+            let of = limits::Of { route: &full, calls: limits::Calls::Nothing, config };
             Self {
                 index,
+                limits: RouteLimits::compile(&route.rate_limits, &of, problems),
                 upstream,
                 breakers: upstream
                     .map(|stable| super::breakers_of(&full, stable, canary.as_ref(), None, config))

@@ -20,6 +20,7 @@ mod methods;
 mod native;
 mod plain;
 mod plain_live;
+mod rate_limits;
 mod replies;
 mod retries;
 mod retries_live;

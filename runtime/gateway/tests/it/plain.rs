@@ -24,6 +24,7 @@ pub(crate) fn route(path: &str, action: Action) -> PlainRoute {
         canary: Vec::new(),
         breaker: None,
         resilience: Default::default(),
+        rate_limits: Vec::new(),
         timeout: None,
         max_body: None,
         order: 0,

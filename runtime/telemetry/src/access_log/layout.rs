@@ -55,11 +55,12 @@ pub enum Field {
     BytesIn,
     BytesOut,
     Reason,
+    Limit,
     UserAgent,
 }
 
 /// The fields and their names, in the order in which a line has them by default.
-const NAMED: [(Field, &str); 27] = [
+const NAMED: [(Field, &str); 28] = [
     (Field::Ts, "ts"),
     (Field::Level, "level"),
     (Field::Msg, "msg"),
@@ -86,6 +87,7 @@ const NAMED: [(Field, &str); 27] = [
     (Field::BytesIn, "bytes_in"),
     (Field::BytesOut, "bytes_out"),
     (Field::Reason, "reason"),
+    (Field::Limit, "limit"),
     (Field::UserAgent, "user_agent"),
 ];
 

@@ -67,6 +67,8 @@ pub struct Record<'a> {
     pub bytes_out: u64,
     /// Why the gateway itself ended the request: `no_route`, `deadline`, `client_gone`, …
     pub reason: Option<&'a str>,
+    /// The rate limit that refused the request, or that would have if it were enforced.
+    pub limit: Option<&'a str>,
     /// The `user-agent` header.
     pub user_agent: Option<&'a [u8]>,
 }
@@ -131,6 +133,7 @@ impl Record<'_> {
             Field::BytesIn => line.number(key, self.bytes_in),
             Field::BytesOut => line.number(key, self.bytes_out),
             Field::Reason => string(line, key, self.reason.map(str::as_bytes)),
+            Field::Limit => string(line, key, self.limit.map(str::as_bytes)),
             Field::UserAgent => string(line, key, self.user_agent),
         }
     }

@@ -82,6 +82,7 @@ fn minimal() -> Record<'static> {
         bytes_in: 0,
         bytes_out: 0,
         reason: None,
+        limit: None,
         user_agent: None,
     }
 }
@@ -114,6 +115,7 @@ fn full() -> Record<'static> {
         bytes_in: 3,
         bytes_out: u64::MAX,
         reason: Some("upstream_unavailable"),
+        limit: None,
         user_agent: Some(b"curl/8.0 (\"x\")"),
     }
 }

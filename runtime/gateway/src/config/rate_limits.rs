@@ -1,0 +1,42 @@
+//! Rate limits: how many requests of whom.
+
+use super::Place;
+use tidegate_limit::rules::{Limit, Source};
+
+/// A limit, and what its callers are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Whose requests, how many, at what cost.
+    pub limit: Limit,
+    /// Which answers have `RateLimit` and `RateLimit-Policy`.
+    pub headers: Tells,
+    /// Beside those `X-RateLimit-Limit`, `-Remaining` and `-Reset`.
+    pub legacy_headers: bool,
+    /// What it took of a request is given back if a later limit refuses that.
+    pub gives_back: bool,
+    /// Its name in the file.
+    pub place: Place,
+    /// What it looks at of a request, each where the file says so.
+    pub sources: Vec<(Source, Place)>,
+}
+
+/// Which answers tell of a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tells {
+    /// None.
+    Never,
+    /// Those that refuse.
+    #[default]
+    Refused,
+    /// All.
+    Always,
+}
+
+/// The name of a limit, where a route or a listener has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitName {
+    /// One of [`super::Config::rate_limits`].
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+}

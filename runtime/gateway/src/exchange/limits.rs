@@ -1,0 +1,37 @@
+//! The rate limits that a request passes.
+
+use super::Exchange;
+use crate::answer::Refusal;
+use crate::limits::Facts;
+use crate::snapshot::Snapshot;
+use std::time::Duration;
+use tidegate_telemetry::metrics::rate_limits::RateLimit as _;
+
+impl Exchange {
+    /// Asks these limits of `snapshot`, which is its own. Gives the time for which the request is to be held back, at
+    /// most `patience`.
+    ///
+    /// # Errors
+    /// 429.
+    pub(crate) fn ask(
+        &mut self,
+        snapshot: &Snapshot,
+        set: &[usize],
+        facts: &Facts<'_>,
+        patience: Duration,
+    ) -> Result<Duration, Refusal> {
+        snapshot.limits.ask(set, facts, patience, self.debug, &mut self.told)
+    }
+
+    /// A limit refused the request: those before give back what they took, if they are to.
+    pub(crate) fn gives_back(&mut self, snapshot: &Snapshot) {
+        if let Some(told) = &mut self.told {
+            snapshot.limits.give_back(told);
+        }
+    }
+
+    /// The limit that refused it, or that would have.
+    pub(super) fn limited_by(&self) -> Option<&str> {
+        Some(self.told.as_ref()?.by.as_ref()?.name())
+    }
+}

@@ -1,0 +1,114 @@
+//! Rate limits: the rules of a config, and the counters of this process, which outlive it.
+//!
+//! [`Limits`] are those of one snapshot. A request is asked about a list of them at once, all of them or none
+//! being charged: those of its listener first, when nothing but its head is known, then those of its route.
+//! A [`Counter`] is shared by all workers, and by all snapshots that have the limit with the same key and the same
+//! kind of state; rates and bursts come from the rule of each snapshot.
+
+mod ask;
+mod compile;
+mod counter;
+mod facts;
+mod told;
+
+use crate::config::Tells;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tidegate_limit::rules::Rule;
+use tidegate_telemetry::clock;
+
+pub(crate) use compile::{Calls, Of, RouteLimits};
+pub use counter::{Counter, Usage};
+pub(crate) use facts::{Facts, Message};
+pub(crate) use told::Told;
+
+/// The limits of a snapshot.
+#[derive(Debug)]
+pub struct Limits {
+    all: Vec<Limited>,
+    /// By their places in the config; empty if no listener has any.
+    of_listeners: Vec<Vec<usize>>,
+    /// From when time is counted: the same for all counters.
+    origin: Instant,
+}
+
+/// A limit, ready to be asked.
+#[derive(Debug)]
+pub struct Limited {
+    rule: Rule,
+    headers: Tells,
+    legacy_headers: bool,
+    gives_back: bool,
+    counter: Arc<Counter>,
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// Those of the listener at this place in the config, by their places.
+    pub(crate) fn of_listener(&self, listener: usize) -> &[usize] {
+        self.of_listeners.get(listener).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a listener has any.
+    pub(crate) fn has_edge(&self) -> bool {
+        !self.of_listeners.is_empty()
+    }
+
+    /// All of them, in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &Limited> {
+        self.all.iter()
+    }
+
+    /// The limit of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Limited> {
+        self.all.iter().find(|limited| limited.rule.name() == name)
+    }
+
+    /// Goes on with the counters of the snapshot before, as far as they count the same.
+    pub(crate) fn inherit(&mut self, before: Option<&Self>) {
+        if let Some(before) = before {
+            self.origin = before.origin;
+        }
+        for limited in &mut self.all {
+            let fresh = Counter::new(&limited.rule, self.origin);
+            let known = before.into_iter().flat_map(|before| &before.all).map(|known| &known.counter);
+            let known = known.into_iter().find(|known| known.is_like(&fresh));
+            limited.counter = known.map_or_else(|| Arc::new(fresh), Arc::clone);
+        }
+    }
+
+    fn now(&self) -> Duration {
+        clock::now().saturating_duration_since(self.origin)
+    }
+}
+
+// === impl Limited ===
+
+impl Limited {
+    /// Whose requests it counts, how many, at what cost.
+    #[must_use]
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// What it counted.
+    #[must_use]
+    pub fn counter(&self) -> &Arc<Counter> {
+        &self.counter
+    }
+
+    /// What is used of the budget of those who have these values, one for each part of the key. `None`: there are
+    /// not as many as parts, or they have no limit.
+    #[must_use]
+    pub fn usage(&self, values: &[Option<&[u8]>]) -> Option<Usage> {
+        self.rule.budget_of(values).map(|budget| self.counter.usage(&budget))
+    }
+
+    /// Makes that budget whole. `false`: there is no such budget.
+    #[must_use]
+    pub fn reset(&self, values: &[Option<&[u8]>]) -> bool {
+        self.rule.budget_of(values).map(|budget| self.counter.reset(&budget)).is_some()
+    }
+}

@@ -1,0 +1,78 @@
+//! What rate limits do.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
+
+use super::family::{self, level};
+
+/// A rate limit that can say what it does. Implemented by whoever asks it.
+pub trait RateLimit: fmt::Debug + Send + Sync + 'static {
+    /// Its name. No two that live long have the same.
+    fn name(&self) -> &str;
+
+    /// The figures of this moment.
+    fn figures(&self) -> Figures;
+}
+
+/// What a limit does. Counts only grow while the process lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Requests that it let pass, together with all other limits of theirs.
+    pub admitted: u64,
+    /// Requests that it refused.
+    pub refused: u64,
+    /// Requests that it would have refused if it were enforced.
+    pub shadow: u64,
+    /// Keys that have used something of their budget.
+    pub keys: u64,
+    /// Keys that there is room for.
+    pub most_keys: u64,
+    /// Decisions for which there was no room, so that keys shared a budget.
+    pub crowded: u64,
+}
+
+/// The rate limits of the process.
+#[derive(Debug, Default)]
+pub(super) struct RateLimits(Mutex<Vec<Weak<dyn RateLimit>>>);
+
+impl RateLimits {
+    pub(super) fn register<R: RateLimit>(&self, limit: &Arc<R>) {
+        let mut known = self.0.lock();
+        // That of a config before may live until the last request of that config ends.
+        known.retain(|known| known.upgrade().is_some_and(|known| known.name() != limit.name()));
+        let limit: Weak<R> = Arc::downgrade(limit);
+        known.push(limit);
+    }
+}
+
+impl Collector for RateLimits {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let encoder = &mut encoder;
+        let limits: Vec<Arc<dyn RateLimit>> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        let all: Vec<_> = limits.iter().map(|limit| ([("limit", limit.name())], limit.figures())).collect();
+        let counts: [(_, _, fn(&Figures) -> u64); 4] = [
+            ("rate_limit_admitted", "Requests that a rate limit let pass.", |figures| figures.admitted),
+            ("rate_limit_refused", "Requests that a rate limit refused.", |figures| figures.refused),
+            ("rate_limit_shadow", "Requests that a rate limit would have refused if it were enforced.", |figures| {
+                figures.shadow
+            }),
+            (
+                "rate_limit_crowded",
+                "Decisions for keys without a place of their own, which shared a budget.",
+                |figures| figures.crowded,
+            ),
+        ];
+        for (name, help, count) in counts {
+            family::counters(encoder, (name, help), all.iter().map(|(labels, figures)| (*labels, count(figures))))?;
+        }
+        let keys = all.iter().map(|(labels, figures)| (*labels, level(figures.keys)));
+        family::gauges(encoder, ("rate_limit_keys", "Keys that have used something of their budget."), keys)?;
+        let most = all.iter().map(|(labels, figures)| (*labels, level(figures.most_keys)));
+        family::gauges(encoder, ("rate_limit_keys_max", "Keys that a rate limit has room for."), most)
+    }
+}
