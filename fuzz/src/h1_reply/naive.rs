@@ -154,9 +154,9 @@ fn chunks(bytes: &mut &[u8], reply: &mut Reply) -> Result<(), Stop> {
     }
     let mut room = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let (len, trailers) = match httparse::parse_headers(bytes, &mut room).map_err(|_| Stop::Bad)? {
-        httparse::Status::Complete(found) => found,
+        httparse::Status::Complete(found) if found.0 <= SECTION_MAX => found,
         httparse::Status::Partial if bytes.len() < SECTION_MAX => return Err(Stop::Cut),
-        httparse::Status::Partial => return Err(Stop::Bad),
+        _ => return Err(Stop::Bad),
     };
     let trailers = fields(trailers)?;
     *bytes = &bytes[len..];

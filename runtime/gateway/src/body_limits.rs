@@ -28,8 +28,12 @@ pub(crate) enum BodyLimit {
 
 /// Pieces below this size are tiny: reading them costs more than sending them.
 const TINY_BYTES: usize = 64;
-/// A body may have so many tiny pieces. One that a program writes byte by byte has a few thousand.
+/// A body may have so many tiny pieces at once. One that a program writes byte by byte has a few thousand.
 const TINY_MAX: u32 = 16 * 1024;
+/// Those that are forgiven every second: more than anybody types.
+const FORGIVEN_PER_SECOND: f64 = 100.0;
+/// After so many it is looked how much time has passed.
+const LOOK_EVERY: u32 = 1024;
 
 /// A body within limits; what is beyond them is an error that holds a [`BodyLimit`].
 ///
@@ -39,6 +43,8 @@ pub(crate) struct Limited<B> {
     limits: limits::Body,
     received: usize,
     tiny: u32,
+    /// When tiny pieces were forgiven last.
+    forgiven_at: Option<Instant>,
     clock: Option<Clock>,
 }
 
@@ -49,7 +55,19 @@ struct Clock {
 
 impl<B> Limited<B> {
     pub(crate) fn new(body: B, limits: limits::Body) -> Self {
-        Self { body, limits, received: 0, tiny: 0, clock: None }
+        Self { body, limits, received: 0, tiny: 0, forgiven_at: None, clock: None }
+    }
+
+    /// Counts a tiny piece; whether there may be one more.
+    fn takes_tiny(&mut self) -> bool {
+        self.tiny += 1;
+        if self.tiny.is_multiple_of(LOOK_EVERY) {
+            let now = clock::now();
+            let since = self.forgiven_at.replace(now).map(|at| now.saturating_duration_since(at));
+            let forgiven = since.map_or(0.0, |since| since.as_secs_f64() * FORGIVEN_PER_SECOND);
+            self.tiny = self.tiny.saturating_sub(forgiven as u32);
+        }
+        self.tiny <= TINY_MAX
     }
 
     /// When it will have come too slowly if nothing more comes: what came has earned its time.
@@ -91,8 +109,7 @@ where
             Poll::Ready(Some(Ok(frame))) => {
                 let len = frame.data_ref().map_or(0, Bytes::len);
                 self.received += len;
-                self.tiny += u32::from(len < TINY_BYTES);
-                if self.tiny > TINY_MAX {
+                if len < TINY_BYTES && !self.takes_tiny() {
                     return Poll::Ready(Some(Err(BodyLimit::Scattered.into())));
                 }
                 if self.received > self.limits.max_bytes {

@@ -132,9 +132,9 @@ impl Chunks {
     fn trailers(&mut self, buf: &mut BytesMut) -> Result<Part, BadReply> {
         let mut room = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let (len, fields) = match httparse::parse_headers(buf, &mut room).map_err(BadReply::Trailers)? {
-            httparse::Status::Complete(found) => found,
+            httparse::Status::Complete(found) if found.0 <= TRAILERS_MAX => found,
             httparse::Status::Partial if buf.len() < TRAILERS_MAX => return Ok(Part::Missing),
-            httparse::Status::Partial => return Err(BadReply::Trailers(httparse::Error::TooManyHeaders)),
+            _ => return Err(BadReply::Trailers(httparse::Error::TooManyHeaders)),
         };
         let mut trailers = HeaderMap::with_capacity(fields.len());
         for field in fields {

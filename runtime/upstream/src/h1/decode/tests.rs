@@ -106,6 +106,10 @@ fn extensions_and_trailers_are_bounded() {
     let whole = |text: &str| read_pieces(Length::Chunked, &[text.as_bytes()]);
     assert_eq!(whole(&body(EXTENSIONS_MAX)), ok("a", ""));
     assert_eq!(whole(&body(EXTENSIONS_MAX + 1)), Some(Err(BadReply::Extensions)));
+    let trailers = |value: usize| format!("0\r\nx: {}\r\n\r\n", "y".repeat(value));
+    let longest = super::TRAILERS_MAX - "x: \r\n\r\n".len();
+    assert!(matches!(whole(&trailers(longest)), Some(Ok(_))));
+    assert!(matches!(whole(&trailers(longest + 1)), Some(Err(BadReply::Trailers(_)))));
     // Without an end.
     assert!(matches!(whole(&format!("0\r\nx: {}", "y".repeat(super::TRAILERS_MAX))), Some(Err(BadReply::Trailers(_)))));
 }
