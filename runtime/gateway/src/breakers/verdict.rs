@@ -42,7 +42,7 @@ mod tests {
         use http::{HeaderMap, HeaderValue};
         use tidegate_upstream::verdict::is_failure;
 
-        for number in 0..=17_u32 {
+        for number in 0..=20_u32 {
             let code = Code::from_u32(number);
             let mut trailers = HeaderMap::new();
             trailers.insert("grpc-status", HeaderValue::from(number));
