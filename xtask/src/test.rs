@@ -16,6 +16,7 @@ use crate::generate;
 use crate::golang;
 use crate::h2spec;
 use crate::interop;
+use crate::loom;
 use crate::proc::{Running, Workspace};
 use crate::servers;
 use crate::steps::{Outcome, Steps};
@@ -44,6 +45,10 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     steps.run("Apollo's server for tests", || Ok(built(servers::apollo(workspace))));
     steps.run("Redis and Valkey (limits that are kept there)", || Ok(built(servers::redis(workspace))));
     steps.command("cargo test --workspace", &mut cargo_test(workspace)?);
+    steps.run("loom", || {
+        loom::run(workspace)?;
+        Ok(Outcome::Passed(String::new()))
+    });
     steps.run("protobuf conformance", || {
         if let Err(left_out) = installed(workspace, &[cache::PROTOC]) {
             return Ok(left_out);
