@@ -3,7 +3,7 @@
 use crate::diagnostics::{Diagnostic, Report, Site, Source, Span, nearest};
 use std::path::Path;
 use std::sync::Arc;
-use tidegate_gateway::config::{Config, SchemaSource, Upstream};
+use tidegate_gateway::config::{Config, Route, SchemaSource, Upstream};
 use tidegate_gateway::snapshot::{NO_UPSTREAM, Schemas};
 use tidegate_protojson::{Schema, SchemaError};
 use tidegate_transcode::HttpRule;
@@ -109,6 +109,26 @@ impl Sources {
         let mut services = self.services_of(upstream);
         services.retain(|service| !configured(service) && !annotated(service));
         services
+    }
+
+    /// What the schemas show of the routes that is allowed but probably not meant.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Diagnostic> {
+        let retried = self.config.routes.iter().filter(|route| route.resilience.retry.is_some());
+        let streams = |route: &&Route| {
+            let upstream = self.config.upstreams.iter().position(|upstream| upstream.name == route.upstream);
+            let owner = upstream.and_then(|upstream| self.config.schema_owner(upstream));
+            let schema = owner.and_then(|owner| self.own.get(&self.config.upstreams[owner].name));
+            let methods = schema.and_then(|schema| schema.find_service(&route.service)).map(|found| &found.methods[..]);
+            methods
+                .is_some_and(|methods| methods.iter().all(|method| method.client_streaming || method.server_streaming))
+        };
+        let warning = |route: &Route| {
+            let message = format!("`retry` does nothing here: all methods of `{}` are streams", route.service);
+            let help = "streams are never made again: remove it";
+            Diagnostic::warning(message).at(&self.source, route.place.into()).help(help)
+        };
+        retried.filter(streams).map(warning).collect()
     }
 
     /// Compiles a descriptor set together with the files that come with the gateway. A file that the set

@@ -63,6 +63,7 @@ impl Loader {
         let named = named::fingerprint(&loaded.config);
         let config = Arc::new(loaded.config.clone());
         let sources = Arc::new(Sources::load(config, &loaded.source, &*self.compiler)?);
+        loaded.warnings = Report::new([loaded.warnings.diagnostics, sources.warnings()].concat());
         Ok(Candidate { loaded, sources, named })
     }
 }

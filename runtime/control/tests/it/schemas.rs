@@ -5,7 +5,8 @@ use prost_types::{
     DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto,
 };
 use std::path::{Path, PathBuf};
-use tidegate_control::schemas;
+use std::sync::Arc;
+use tidegate_control::{Report, Sources, schemas};
 use tidegate_transcode::ports::{SchemaCompiler, SchemaProblem};
 
 /// A set of one file with empty services.
@@ -189,3 +190,34 @@ error: the descriptor set `links.pb`: not a FileDescriptorSet
 "#,
     );
 }
+
+#[test]
+fn retries_of_a_service_of_streams_are_warned_of() {
+    let folder = folder(&[("proto/a.proto", "")]);
+    let text = lines(&[
+        LISTENERS,
+        "upstreams: { shop: { endpoints: [a:1], schema: { proto: [proto] } } }",
+        "routes:",
+        "  - { service: shop.v1.Orders, upstream: shop, retry: {} }",
+        "  - { service: shop.v1.Orders, host: a.example.com, upstream: shop }",
+    ]);
+    let loaded = parse_in(folder.path(), &text, &[]).expect("a config");
+    let warnings = |streaming: bool| {
+        let mut file = FileDescriptorSet::decode(&*set("shop.proto", "shop.v1", &["Orders"])).expect("a set");
+        file.file[0].service[0].method[0].server_streaming = Some(streaming);
+        let compiler = Fake(Ok(file.encode_to_vec()));
+        let sources = Sources::load(Arc::new(loaded.config.clone()), &loaded.source, &compiler).expect("schemas");
+        Report::new(sources.warnings()).to_string()
+    };
+    same(&warnings(true), RETRIED_STREAMS);
+    assert_eq!(warnings(false), "");
+}
+
+const RETRIED_STREAMS: &str = "
+warning: `retry` does nothing here: all methods of `shop.v1.Orders` are streams
+ --> tidegate.yaml:4:16
+  |
+4 |   - { service: shop.v1.Orders, upstream: shop, retry: {} }
+  |                ^^^^^^^^^^^^^^
+  = help: streams are never made again: remove it
+";
