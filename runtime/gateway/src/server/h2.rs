@@ -78,6 +78,31 @@ impl Link {
         (0..refused.too_many).for_each(|_| counted.reached(Limit::H2Streams));
         (0..refused.malformed).for_each(|_| counted.bad_request(BadRequest::H2));
     }
+
+    /// Takes note of a request that came.
+    fn arrived(&self, request: Request<h2::RecvStream>, respond: SendResponse<Bytes>) -> Arrived {
+        if request.headers().len() > self.limits.headers.max {
+            self.traffic.large_head();
+        }
+        let underway = self.traffic.begin(respond.stream_id().as_u32());
+        Arrived { request, respond, underway }
+    }
+
+    /// Counts a flood; gives the reason for which the connection is closed.
+    fn flooded(&self, flood: Flood) -> Reason {
+        let counted = self.shared.gateway.telemetry().metrics.limits();
+        match flood {
+            Flood::Frames => counted.reached(Limit::H2Frames),
+            Flood::Resets => counted.reached(Limit::H2Resets),
+            Flood::Window => counted.bad_request(BadRequest::H2),
+        }
+        let reason = match flood {
+            Flood::Frames | Flood::Resets => Reason::ENHANCE_YOUR_CALM,
+            Flood::Window => Reason::FLOW_CONTROL_ERROR,
+        };
+        tracing::debug!(?flood, %reason, "a client connection is closed");
+        reason
+    }
 }
 
 /// A request that came.
@@ -88,10 +113,6 @@ struct Arrived {
 }
 
 /// What happens on a connection.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart at once: a box would be one more allocation per request"
-)]
 enum Event {
     Request(Request<h2::RecvStream>, SendResponse<Bytes>),
     Start(Start<Arrived>),
@@ -142,11 +163,7 @@ where
         });
         match event.await {
             Event::Request(request, respond) => {
-                if request.headers().len() > link.limits.headers.max {
-                    link.traffic.large_head();
-                }
-                let underway = link.traffic.begin(respond.stream_id().as_u32());
-                starts.push(Arrived { request, respond, underway });
+                starts.push(link.arrived(request, respond));
                 requests += 1;
                 if requests == link.limits.max_requests {
                     counted.reached(Limit::MaxRequests);
@@ -174,17 +191,7 @@ where
                 return farewell(connection, Reason::NO_ERROR).await;
             }
             Event::Flood(flood) => {
-                let reason = match flood {
-                    Flood::Frames | Flood::Resets => Reason::ENHANCE_YOUR_CALM,
-                    Flood::Window => Reason::FLOW_CONTROL_ERROR,
-                };
-                match flood {
-                    Flood::Frames => counted.reached(Limit::H2Frames),
-                    Flood::Resets => counted.reached(Limit::H2Resets),
-                    Flood::Window => counted.bad_request(BadRequest::H2),
-                }
-                tracing::debug!(?flood, %reason, "a client connection is closed");
-                return farewell(connection, reason).await;
+                return farewell(connection, link.flooded(flood)).await;
             }
             // GOAWAY that names no stream, a PING, and when it is answered the last GOAWAY: what the client
             // sent before it read the first one is served (RFC 9113, section 6.8).

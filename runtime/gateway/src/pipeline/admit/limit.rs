@@ -60,6 +60,7 @@ pub(in crate::pipeline) async fn before(
 
 /// The limits of a route that need to. What is waited for after they were asked borrows nothing: a body cannot be looked
 /// at from two threads.
+#[expect(clippy::needless_pass_by_value, reason = "a borrowed one would be held by whoever waits")]
 pub(in crate::pipeline) fn with(
     limits: &RouteLimits,
     called: Called<'_>,
@@ -67,7 +68,7 @@ pub(in crate::pipeline) fn with(
     peer: &Peer,
     exchange: &mut Exchange,
 ) -> impl Future<Output = Result<(), Refusal>> + Send + use<> {
-    let wait = look(limits, called, head, peer, exchange);
+    let wait = look(limits, &called, head, peer, exchange);
     async move {
         hold(wait?).await;
         Ok(())
@@ -76,7 +77,7 @@ pub(in crate::pipeline) fn with(
 
 fn look(
     limits: &RouteLimits,
-    called: Called<'_>,
+    called: &Called<'_>,
     head: &request::Parts,
     peer: &Peer,
     exchange: &mut Exchange,
