@@ -73,6 +73,13 @@ fn who_may_be_picked_is_whoever_is_usable_and_in_panic_whoever_is_not_known_to_b
         let ask = Ask { chance: chance(bits), place: None, not: &not };
         let turn = bits.below(1000);
         let picked = table.pick(ask, |at| loads[at], || turn);
+        // With nobody to avoid, those who may be picked are those that are used.
+        let mut used = table.used().to_vec();
+        used.sort_unstable();
+        let first = may(&standings, &[]);
+        assert_eq!(used, first, "seed {seed}: {standings:?}");
+        let usable = standings.iter().filter(|standing| **standing == Standing::Usable).count();
+        assert_eq!(table.is_panicking(), usable * 2 < count, "seed {seed}: {standings:?}");
         let may = may(&standings, &not);
         let right = picked.map_or(may.is_empty(), |at| may.contains(&at));
         assert!(right, "seed {seed}, {policy}: {picked:?} of {may:?}, {standings:?} without {not:?}");

@@ -24,9 +24,10 @@ pub(crate) fn verdict(status: StatusCode, code: Code, reason: Option<&str>, aske
     Some(failed)
 }
 
-/// Whether an answer says that the service failed, by its status or by its code.
+/// Whether an answer says that the service failed, by its status, or by its code where the status says that all is well. A
+/// status from 400 on says itself whose fault it is, also if no code is like it.
 pub(crate) fn is_failure(status: StatusCode, code: Code) -> bool {
-    status.is_server_error() || code.http_status().is_server_error()
+    status.is_server_error() || status.as_u16() < 400 && code.http_status().is_server_error()
 }
 
 #[cfg(test)]

@@ -174,6 +174,7 @@ fn left(gateway: &Gateway) -> Vec<u64> {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how many clients leave is asked of who runs the test")]
 async fn clients_that_leave_at_any_moment_leave_nothing_behind() {
     let aborts = std::env::var("TIDEGATE_ABORTS").ok().and_then(|text| text.parse().ok()).unwrap_or(ABORTS);
     let (gateway, pools) = gateway(services());
