@@ -10,6 +10,8 @@ pub enum Room {
     Core,
     /// `adapters/`: one foreign system each.
     Adapter,
+    /// `client/`: what services link. Knows cores alone.
+    Client,
     /// `runtime/telemetry`.
     Telemetry,
     /// `runtime/upstream`.
@@ -41,7 +43,8 @@ impl Room {
             ("runtime", "control") => Self::Control,
             ("embed", "") => Self::Embed,
             ("tidegate", "") => Self::Program,
-            ("client" | "examples" | "tests" | "bench" | "fuzz" | "xtask", _) => Self::Beside,
+            ("client", "") => Self::Client,
+            ("examples" | "tests" | "bench" | "fuzz" | "xtask", _) => Self::Beside,
             _ => {
                 return Err(format!(
                     "{folder}: no room of the house. Put the crate where ARCHITECTURE.md has its \
@@ -141,6 +144,7 @@ fn allowed(from: (&str, Room), to: (&str, Room)) -> Result<(), &'static str> {
     match to_room {
         Room::Beside if from_room == Room::Program && BESIDE_FOR_THE_PROGRAM.contains(&to) => Ok(()),
         Room::Beside => Err("the product does not use what stands beside it"),
+        Room::Client => Err("what services link is not for the gateway; take the core behind it"),
         Room::Core if from_room == Room::Core => Err("cores do not know each other"),
         Room::Adapter if from_room == Room::Adapter => Err("adapters never see each other"),
         Room::Adapter if from_room != Room::Program => Err("only the program names adapters; take a port of a core"),

@@ -68,6 +68,7 @@ fn house(changed: Member) -> Vec<Member> {
         member("core/transcode", &["tidegate-protojson"]),
         member("core/protojson", &[]),
         member("core/limit", &[]),
+        member("client", &["tidegate-limit"]),
         member("examples/shop", &["tidegate-protojson"]),
     ];
     house.retain(|member| member.name != changed.name);
@@ -94,6 +95,9 @@ fn each_arrow_that_points_up_or_sideways_is_named() {
         ("runtime/upstream", "tidegate-gateway", "arrows point down"),
         ("runtime/control", "tidegate-shop", "does not use what stands beside it"),
         ("embed", "tidegate", "arrows point down"),
+        ("client", "tidegate-telemetry", "arrows point down"),
+        ("client", "tidegate-redis", "only the program names adapters"),
+        ("runtime/gateway", "tidegate-client", "what services link is not for the gateway"),
     ] {
         let changed = member(folder, &[uses]);
         let expected = format!("{folder}/Cargo.toml: {} must not use {uses}: ", changed.name);

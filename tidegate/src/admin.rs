@@ -48,14 +48,14 @@ impl Admin {
         Ok(Self { address: address.to_string(), token: admin.token })
     }
 
-    /// Sends a POST and reads the answer.
-    pub(crate) fn post(&self, path: &str, body: &[u8]) -> Result<Answer, Failure> {
-        self.ask("POST", path, body)
-    }
-
     /// Sends a GET and reads the answer.
     pub(crate) fn get(&self, path: &str) -> Result<Answer, Failure> {
         self.ask("GET", path, &[])
+    }
+
+    /// Sends a POST and reads the answer.
+    pub(crate) fn post(&self, path: &str, body: &[u8]) -> Result<Answer, Failure> {
+        self.ask("POST", path, body)
     }
 
     fn ask(&self, method: &str, path: &str, body: &[u8]) -> Result<Answer, Failure> {

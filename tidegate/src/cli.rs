@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::source::Place;
-use crate::{demo, limits, routes, schema};
+use crate::{breakers, demo, limits, routes, schema};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Diff(Running),
     /// Let a running gateway read its config again, and tell whether it took it.
     Reload(Running),
+    /// Show the circuit breakers of a running gateway, or tell one what to do.
+    Breakers(breakers::Arguments),
     /// Show the rate limits of a running gateway, and what is used of a budget; or make one whole.
     Limits(limits::Arguments),
     /// Show the services, methods and files that the gateway would use, or write them to a file.

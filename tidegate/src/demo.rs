@@ -3,8 +3,10 @@
 //! The gateway is started from a config file and `.proto` files on disk, as `tidegate run` is: what the
 //! demo shows is the program, not a mock of it.
 
+mod breaker;
 mod canaries;
 mod client;
+mod limits;
 mod stage;
 mod tour;
 
@@ -98,6 +100,8 @@ fn introduction(stage: &Stage, gateway: SocketAddr, admin: Option<SocketAddr>) -
     for step in STEPS.iter().filter(|step| step.readme) {
         text.push_str(&format!("\n  # {}\n  {}\n", step.title, step.curl(&base)));
     }
+    text.push_str(&format!("\n  # calls that fail are not made for a while\n  {}\n", breaker::curl(&base)));
+    text.push_str(&format!("\n  # who asks too much is refused\n  {}\n", limits::curl(&base)));
     text.push_str("\nCtrl-C stops it.\n");
     text
 }

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod breakers;
 mod change;
 mod check;
 mod cli;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Reload(running) => change::reload(&running),
         Command::Limits(arguments) => limits::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
+        Command::Breakers(arguments) => breakers::run(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Demo(arguments) => demo::run(&arguments, log),
         Command::Version => exit::print(&format!("tidegate {}\n", cli::VERSION)),

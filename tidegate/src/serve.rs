@@ -148,6 +148,12 @@ impl Serving {
         self.admin
     }
 
+    /// The circuit breakers of the routes in force.
+    #[cfg(feature = "demo")]
+    pub(crate) fn breakers(&self) -> Vec<Arc<tidegate_gateway::breakers::Guard>> {
+        self.gateway.breakers()
+    }
+
     /// How far the plans of canaries have come.
     #[cfg(feature = "demo")]
     pub(crate) fn canaries(&self) -> Vec<tidegate_gateway::canary::Report> {

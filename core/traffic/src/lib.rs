@@ -2,8 +2,10 @@
 //!
 //! **Owns** the normal form of paths ([`NormalPath`]), value matchers ([`ValueMatch`]), the conditions of a
 //! route and the table that finds one ([`Table`]), canary rules ([`Canary`]), the machine that walks a
-//! canary through its steps ([`plan`]), alone or together with other gateways ([`together`]), and
-//! circuit breakers ([`breaker`]).
+//! canary through its steps ([`plan`]), alone or together with other gateways ([`together`]), and what keeps
+//! calls from a service that cannot take them: circuit breakers ([`breaker`]), whether a call that failed is made
+//! again ([`retry`]) and how many may be ([`budget`]), bulkheads with their queues ([`bulkhead`]), limits that are found by
+//! how long calls take ([`gradient`]), and who is refused first ([`priority`]).
 //!
 //! **Does not** do I/O, look at a clock, draw random numbers (both are arguments), own upstreams, or know http
 //! rules: those are `tidegate-transcode`'s.
@@ -21,13 +23,18 @@
 #![forbid(unsafe_code)]
 
 pub mod breaker;
+pub mod budget;
+pub mod bulkhead;
 mod canary;
 mod conditions;
+pub mod gradient;
 pub mod path;
 mod pattern;
 pub mod plan;
 pub mod ports;
+pub mod priority;
 mod request;
+pub mod retry;
 mod share;
 mod split;
 mod table;

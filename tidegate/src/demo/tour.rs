@@ -1,6 +1,6 @@
 //! `tidegate demo --once`: the tour, every answer checked.
 
-use super::{canaries, client};
+use super::{breaker, canaries, client, limits};
 use crate::exit::{Exit, print};
 use crate::serve::Serving;
 use std::fmt::Write as _;
@@ -24,7 +24,16 @@ pub(super) async fn make(address: SocketAddr, serving: &Serving) -> Exit {
         }
         let _ = writeln!(report, "ok  {:<6} {:<60} {}", step.method, request.path, step.title);
     }
-    match canaries::make(address, || serving.canaries()).await {
+    let canaries = canaries::make(address, || serving.canaries()).await;
+    let breaker = match canaries {
+        Ok(told) => breaker::make(address, || breaker::state(&serving.breakers())).await.map(|breaker| told + &breaker),
+        Err(problem) => Err(problem),
+    };
+    let limits = match breaker {
+        Ok(told) => limits::make(address).await.map(|limits| told + &limits),
+        Err(problem) => Err(problem),
+    };
+    match limits {
         Ok(told) => report.push_str(&told),
         Err(problem) => {
             print(&report);

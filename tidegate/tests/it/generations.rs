@@ -275,7 +275,7 @@ fn a_breaker_is_shown_and_told_what_to_do() {
         let name = "demo.v1.Echo/echo";
         json!({
             "name": name, "route": "demo.v1.Echo", "upstream": "echo", "state": state, "changes": changes,
-            "refused": refused,
+            "refused": refused, "by": "upstream", "fallbacks": { "answer": 0, "upstream": 0 },
         })
     };
     assert_eq!(admin.get("/api/v1/breakers"), json!({ "breakers": [shown("closed", json!([]), 0)] }));

@@ -1,11 +1,15 @@
 //! Who goes where, as those who compose it ask for it.
 
 mod breakers;
+mod budgets;
+mod bulkheads;
 mod canaries;
 mod conditions;
 mod confusion;
+mod gradients;
 mod paths;
 mod plans;
+mod retries;
 mod shares;
 mod tables;
 mod together;

@@ -51,7 +51,7 @@ pub(super) fn command(gateway: &Gateway, name: &str, query: Option<&str>, comman
     }
     match guard.command(key.as_deref(), command) {
         Ok(()) => ok(&shown(&guard)),
-        Err(why) => error(StatusCode::BAD_REQUEST, &why.to_string()),
+        Err(why) => error(StatusCode::CONFLICT, &why.to_string()),
     }
 }
 

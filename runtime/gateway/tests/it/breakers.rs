@@ -1,5 +1,8 @@
 //! Circuit breakers: what is not sent on, whose fault counts, and what lasts. In virtual time.
 
+mod fallback;
+mod keyed;
+
 use crate::native::call;
 use crate::rig::{ECHO, Scripted, Seen, data, framed, request, route, schema, send, trailers, upstream};
 use bytes::Bytes;
@@ -21,14 +24,14 @@ const SECOND: Duration = Duration::from_secs(1);
 /// As clients are told.
 const OPEN: &str = r#"{"code":14,"message":"the service fails too often and is not called for now: try again in 5 s"}"#;
 
-/// What the upstreams of the config do now, in its order.
+/// What the upstreams of the config do now, in its order; a third one does what the first does.
 struct Ups([Scripted; 2]);
 
 impl Upstreams for Ups {
     type Call = Scripted;
 
     fn get(&self, _snapshot: &Snapshot, index: usize) -> impl Deref<Target = Scripted> {
-        &self.0[index]
+        &self.0[index % 2]
     }
 }
 

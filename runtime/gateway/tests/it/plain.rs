@@ -321,11 +321,15 @@ async fn a_body_that_is_too_long_is_refused() {
     assert_eq!(send(&gateway, &upstream, request("POST /", &[("host", "shop")], "1234")).await.status, 200);
 }
 
+/// A peer of this network is one that is trusted.
+pub(crate) fn trusting(network: &str) -> Peer {
+    let trust = Trust { peers: vec![network.parse().expect("a network")], identity_headers: Vec::new() };
+    Peer::new(([192, 0, 2, 1], 9).into()).with_trust(&Arc::new(trust))
+}
+
 /// A gateway whose one route is asked by a peer that is trusted or not.
 async fn asked_by(trusted: bool, lines: &[(&str, &str)], metadata: MetadataPolicy) -> (HeaderMap, HeaderMap) {
-    let network = if trusted { "192.0.2.0/24" } else { "10.0.0.0/8" };
-    let trust = Trust { peers: vec![network.parse().expect("a network")], identity_headers: Vec::new() };
-    let peer = Peer::new(([192, 0, 2, 1], 9).into()).with_trust(&Arc::new(trust));
+    let peer = trusting(if trusted { "192.0.2.0/24" } else { "10.0.0.0/8" });
     let gateway = served("/a/*", Action::Forward(forward()), |config| {
         config.upstreams[0].pool.protocol = Protocol::H1;
         config.metadata = metadata;

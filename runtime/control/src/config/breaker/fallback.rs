@@ -38,7 +38,8 @@ pub(super) fn read(fields: &mut Fields<'_>, of: &Of<'_>, cx: &mut Context) -> Op
         for key in ["headers", "methods"].into_iter().filter(|key| given.contains(key)) {
             cx.error(place_of(key), format!("`{key}` of a fallback needs `body`"));
         }
-        return refusal(status, span, given.contains(&"body"), cx);
+        let said = given.contains(&"body") || given.contains(&"status");
+        return refusal(status, span, said, cx);
     };
     if method_node.is_some() && !of.calls_services {
         cx.error(place_of("methods"), "`methods` of a fallback is for routes with a `service`");
