@@ -149,7 +149,7 @@ fn quota(algorithm: &Algorithm) -> Value {
 fn as_written(rate: &Rate) -> String {
     let nanos = rate.per().as_nanos();
     let units = [("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000)];
-    let found = units.into_iter().find(|(_, unit)| nanos % unit == 0).unwrap_or(("ms", 1_000_000));
+    let found = units.into_iter().find(|(_, unit)| nanos.is_multiple_of(*unit)).unwrap_or(("ms", 1_000_000));
     match (nanos / found.1, found.0) {
         (1, unit) => format!("{}/{unit}", rate.count()),
         (times, unit) => format!("{}/{times}{unit}", rate.count()),
