@@ -6,6 +6,7 @@
 mod breaker;
 mod canaries;
 mod client;
+mod limits;
 mod stage;
 mod tour;
 
@@ -100,6 +101,7 @@ fn introduction(stage: &Stage, gateway: SocketAddr, admin: Option<SocketAddr>) -
         text.push_str(&format!("\n  # {}\n  {}\n", step.title, step.curl(&base)));
     }
     text.push_str(&format!("\n  # calls that fail are not made for a while\n  {}\n", breaker::curl(&base)));
+    text.push_str(&format!("\n  # who asks too much is refused\n  {}\n", limits::curl(&base)));
     text.push_str("\nCtrl-C stops it.\n");
     text
 }

@@ -113,11 +113,12 @@ fn config_text(shops: Shops, gateway: SocketAddr, admin: SocketAddr, quiet: bool
     let access_log = if quiet { "off" } else { "{ format: text, to: stderr }" };
     let Shops { stable, next, broken } = shops;
     let breaker = super::breaker::SETTINGS;
+    let per_tenant = super::limits::SETTINGS;
     let criteria = "hold: 500ms, min_samples: 50, max_error_rate: 1%, max_p99_ratio: 20";
     format!(
         "drain: 1s
 listeners:
-  - bind: {gateway}
+  - {{ bind: {gateway}, limits: [per-ip] }}
 admin: {{ bind: {admin} }}
 connections: {{ max: 1000 }}
 upstreams:
@@ -133,7 +134,7 @@ routes:
       - to: shop-broken
         name: broken
         hash: {{ cookie: shop-user, plan: {{ steps: [20%, 100%], {criteria} }} }}
-  - {{ service: shop.v1.Orders, upstream: shop }}
+  - {{ service: shop.v1.Orders, upstream: shop, limits: [per-tenant] }}
   - {{ service: shop.v1.Inventory, upstream: shop }}
   - {{ service: shop.v1.Payments, upstream: shop }}
   - {{ service: shop.v1.Shipping, upstream: shop }}
@@ -144,6 +145,9 @@ routes:
         name: next
         hash: {{ cookie: shop-user, plan: {{ steps: [10%, 50%, 100%], {criteria} }} }}
   - {{ service: shop.v1.Faults, upstream: shop, breaker: {{ {breaker} }} }}
+limits:
+  per-ip: {{ key: peer, rate: 10000/s }}
+  per-tenant: {{ {per_tenant} }}
 telemetry:
   access_log: {access_log}
 "

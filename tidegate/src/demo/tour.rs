@@ -1,6 +1,6 @@
 //! `tidegate demo --once`: the tour, every answer checked.
 
-use super::{breaker, canaries, client};
+use super::{breaker, canaries, client, limits};
 use crate::exit::{Exit, print};
 use crate::serve::Serving;
 use std::fmt::Write as _;
@@ -29,7 +29,11 @@ pub(super) async fn make(address: SocketAddr, serving: &Serving) -> Exit {
         Ok(told) => breaker::make(address, || breaker::state(&serving.breakers())).await.map(|breaker| told + &breaker),
         Err(problem) => Err(problem),
     };
-    match breaker {
+    let limits = match breaker {
+        Ok(told) => limits::make(address).await.map(|limits| told + &limits),
+        Err(problem) => Err(problem),
+    };
+    match limits {
         Ok(told) => report.push_str(&told),
         Err(problem) => {
             print(&report);

@@ -26,7 +26,7 @@ fn the_tour_is_made_and_every_answer_is_right() {
     assert!(last.starts_with(rolled_back), "{last}");
     let want = format!("\nThe tour's {} answers were all as they should be.\n", STEPS.len());
     assert!(out.ends_with(&want), "{out}");
-    assert_eq!(out.lines().filter(|line| line.starts_with("ok  ")).count(), STEPS.len() + 3);
+    assert_eq!(out.lines().filter(|line| line.starts_with("ok  ")).count(), STEPS.len() + 4);
     for canary in [
         "next: advanced from 10% to 50%, advanced from 50% to 100%, completed at 100%",
         "broken: rolled back from 20%: ",
@@ -36,6 +36,8 @@ fn the_tour_is_made_and_every_answer_is_right() {
     let breaker =
         "ok  breaker flaky: opened after 10 calls that failed; others were served; closed after 2 good ones\n";
     assert!(out.contains(breaker), "{out}");
+    let limit = "ok  limit per-tenant: 3 calls of a tenant passed, the next one is told to come again within an hour; ";
+    assert!(out.contains(limit), "{out}");
 }
 
 /// The message of a line of the log.
@@ -57,5 +59,8 @@ fn the_readme_shows_what_the_demo_prints_and_what_comes_back() {
     // What `--once` checks as well.
     let want = "$ for i in $(seq 11); do curl -s 'http://127.0.0.1:8080/v1/faults/14?message=flaky'; echo; done | tail -1\n\
                 {\"code\":14,\"message\":\"the service fails too often and is not called for now: try again in 1 s\"}\n";
+    assert!(readme.contains(want), "README.md lacks:\n{want}");
+    let want = "$ for i in $(seq 4); do curl -s -o /dev/null -w '%{http_code} ' 'http://127.0.0.1:8080/v1/tenants/busy/orders'; done\n\
+                200 200 200 429\n";
     assert!(readme.contains(want), "README.md lacks:\n{want}");
 }

@@ -77,6 +77,20 @@ fn an_http_status_without_grpc_status_has_the_code_that_grpc_gives_it() {
     );
 }
 
+#[test]
+fn a_limit_that_was_reached_is_told_with_what_and_when() {
+    let half = std::time::Duration::from_millis(1500);
+    let status = Status::new(Code::ResourceExhausted, "no").with_quota_violation("per-user", "100 a second");
+    let mut json = Vec::new();
+    status.with_retry_delay(half).to_json(&SCHEMA, &mut json);
+    let want = concat!(
+        r#"{"code":8,"message":"no","details":["#,
+        r#"{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"subject":"per-user","description":"100 a second"}]},"#,
+        r#"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"1.500s"}]}"#
+    );
+    assert_eq!(String::from_utf8(json).expect("text"), want);
+}
+
 fn read(trailers: &[(&'static str, &[u8])]) -> Option<Result<(), Status>> {
     let mut map = HeaderMap::new();
     for (name, value) in trailers {

@@ -14,7 +14,8 @@ use tidegate_gateway::config::{Config, LimitName, Place, RateLimit, Tells};
 use tidegate_gateway::{Gateway, Peer, Single, pipeline};
 use tidegate_limit::rules::{Limit, PEER, Percent, Source};
 use tidegate_limit::{Algorithm, Rate};
-use tokio::time::{Instant, advance};
+use tidegate_telemetry::clock;
+use tokio::time::advance;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -270,10 +271,10 @@ async fn a_shadow_refuses_nobody_and_counts() {
 async fn a_leaky_bucket_holds_requests_back_until_their_turn() {
     let leaky = Algorithm::LeakyBucket { rate: Rate::per_second(2), queue: 2 };
     let gateway = echo(with(vec![of("even", &[], leaky)]));
-    let begun = Instant::now();
+    let begun = clock::now();
     let all = (0..4).map(|_| {
         let gateway = Arc::clone(&gateway);
-        async move { (ask(&gateway, "GET /things/7", &[]).await.status, begun.elapsed()) }
+        async move { (ask(&gateway, "GET /things/7", &[]).await.status, clock::now().duration_since(begun)) }
     });
     let mut set = tokio::task::JoinSet::new();
     let local = tokio::task::LocalSet::new();
