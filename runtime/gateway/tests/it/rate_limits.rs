@@ -267,7 +267,6 @@ async fn a_shadow_refuses_nobody_and_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-#[expect(clippy::disallowed_methods, reason = "the clock is held: time passes as the limits say")]
 async fn a_leaky_bucket_holds_requests_back_until_their_turn() {
     let leaky = Algorithm::LeakyBucket { rate: Rate::per_second(2), queue: 2 };
     let gateway = echo(with(vec![of("even", &[], leaky)]));
