@@ -78,6 +78,29 @@ impl Link {
         (0..refused.too_many).for_each(|_| counted.reached(Limit::H2Streams));
         (0..refused.malformed).for_each(|_| counted.bad_request(BadRequest::H2));
     }
+
+    /// Counts what the client did too much of; what it is told.
+    fn tell_flood(&self, flood: Flood) -> Reason {
+        let counted = self.shared.gateway.telemetry().metrics.limits();
+        match flood {
+            Flood::Frames => counted.reached(Limit::H2Frames),
+            Flood::Resets => counted.reached(Limit::H2Resets),
+            Flood::Window => counted.bad_request(BadRequest::H2),
+        }
+        match flood {
+            Flood::Frames | Flood::Resets => Reason::ENHANCE_YOUR_CALM,
+            Flood::Window => Reason::FLOW_CONTROL_ERROR,
+        }
+    }
+
+    /// A request came, and waits for its turn to begin.
+    fn arrived(&self, request: Request<h2::RecvStream>, respond: SendResponse<Bytes>) -> Arrived {
+        if request.headers().len() > self.limits.headers.max {
+            self.traffic.large_head();
+        }
+        let underway = self.traffic.begin(respond.stream_id().as_u32());
+        Arrived { request, respond, underway }
+    }
 }
 
 /// A request that came.
@@ -88,10 +111,6 @@ struct Arrived {
 }
 
 /// What happens on a connection.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart at once: a box would be one more allocation per request"
-)]
 enum Event {
     Request(Request<h2::RecvStream>, SendResponse<Bytes>),
     Start(Start<Arrived>),
@@ -142,11 +161,7 @@ where
         });
         match event.await {
             Event::Request(request, respond) => {
-                if request.headers().len() > link.limits.headers.max {
-                    link.traffic.large_head();
-                }
-                let underway = link.traffic.begin(respond.stream_id().as_u32());
-                starts.push(Arrived { request, respond, underway });
+                starts.push(link.arrived(request, respond));
                 requests += 1;
                 if requests == link.limits.max_requests {
                     counted.reached(Limit::MaxRequests);
@@ -174,15 +189,7 @@ where
                 return farewell(connection, Reason::NO_ERROR).await;
             }
             Event::Flood(flood) => {
-                let reason = match flood {
-                    Flood::Frames | Flood::Resets => Reason::ENHANCE_YOUR_CALM,
-                    Flood::Window => Reason::FLOW_CONTROL_ERROR,
-                };
-                match flood {
-                    Flood::Frames => counted.reached(Limit::H2Frames),
-                    Flood::Resets => counted.reached(Limit::H2Resets),
-                    Flood::Window => counted.bad_request(BadRequest::H2),
-                }
+                let reason = link.tell_flood(flood);
                 tracing::debug!(?flood, %reason, "a client connection is closed");
                 return farewell(connection, reason).await;
             }
