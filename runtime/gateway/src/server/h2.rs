@@ -79,29 +79,27 @@ impl Link {
         (0..refused.malformed).for_each(|_| counted.bad_request(BadRequest::H2));
     }
 
-    /// Takes note of a request that came.
-    fn arrived(&self, request: Request<h2::RecvStream>, respond: SendResponse<Bytes>) -> Arrived {
-        if request.headers().len() > self.limits.headers.max {
-            self.traffic.large_head();
-        }
-        let underway = self.traffic.begin(respond.stream_id().as_u32());
-        Arrived { request, respond, underway }
-    }
-
-    /// Counts a flood; gives the reason for which the connection is closed.
-    fn flooded(&self, flood: Flood) -> Reason {
+    /// Counts what the client did too much of; what it is told.
+    fn tell_flood(&self, flood: Flood) -> Reason {
         let counted = self.shared.gateway.telemetry().metrics.limits();
         match flood {
             Flood::Frames => counted.reached(Limit::H2Frames),
             Flood::Resets => counted.reached(Limit::H2Resets),
             Flood::Window => counted.bad_request(BadRequest::H2),
         }
-        let reason = match flood {
+        match flood {
             Flood::Frames | Flood::Resets => Reason::ENHANCE_YOUR_CALM,
             Flood::Window => Reason::FLOW_CONTROL_ERROR,
-        };
-        tracing::debug!(?flood, %reason, "a client connection is closed");
-        reason
+        }
+    }
+
+    /// A request came, and waits for its turn to begin.
+    fn arrived(&self, request: Request<h2::RecvStream>, respond: SendResponse<Bytes>) -> Arrived {
+        if request.headers().len() > self.limits.headers.max {
+            self.traffic.large_head();
+        }
+        let underway = self.traffic.begin(respond.stream_id().as_u32());
+        Arrived { request, respond, underway }
     }
 }
 
@@ -191,7 +189,9 @@ where
                 return farewell(connection, Reason::NO_ERROR).await;
             }
             Event::Flood(flood) => {
-                return farewell(connection, link.flooded(flood)).await;
+                let reason = link.tell_flood(flood);
+                tracing::debug!(?flood, %reason, "a client connection is closed");
+                return farewell(connection, reason).await;
             }
             // GOAWAY that names no stream, a PING, and when it is answered the last GOAWAY: what the client
             // sent before it read the first one is served (RFC 9113, section 6.8).
