@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidegate_limit::front::{self, By, Failure, Terms};
 use tidegate_limit::gcra::Gcra;
-use tidegate_limit::ports::{Asked, SharedLimits as _};
+use tidegate_limit::ports::{Asked, Batch, CounterStore, Deciding, SharedLimits as _, StoreError};
 use tidegate_limit::{Algorithm, Ask, Key, Rate, Scale};
 use tidegate_redis::{Driver, DriverConfig};
 use tidegate_source_rig::PATIENCE;
@@ -201,4 +201,43 @@ async fn callers_that_leave_and_a_driver_that_ends_hang_nobody() {
     let Asked::Waits(answer) = driver.ask(Key(2), &terms, Ask::spend(1)) else { panic!("nothing is known of it") };
     drop(driver);
     assert_eq!(soon("an end", answer).await, None);
+}
+
+/// A store that panics at the first batch, and takes nothing after it.
+#[derive(Debug, Default)]
+struct Broken(std::sync::atomic::AtomicBool);
+
+impl CounterStore for Broken {
+    fn decide(&self, _: Batch) -> Deciding<'_> {
+        assert!(self.0.swap(true, std::sync::atomic::Ordering::Relaxed), "the first batch");
+        Box::pin(async { Err(StoreError::Unreachable) })
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_panics_is_one_that_does_not_answer() {
+    let driver = Driver::start(Arc::new(Broken::default()), patient(front::Config::default()), clock());
+    let terms = terms(bucket(10), Failure::Open);
+    for _ in 0..2 {
+        assert_eq!(ask(&driver, 1, &terms).await.by, By::Failure);
+    }
+    assert_eq!((driver.stats().failed, driver.waiting()), (2, 0));
+}
+
+#[tokio::test]
+async fn batches_leave_while_others_are_under_way_where_that_is_allowed() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let config = front::Config { under_way: 4, ..front::Config::default() };
+    let (driver, _store) = driver(store(&server), patient(config));
+    let terms = terms(bucket(10), Failure::Closed);
+    server.pause();
+    let first = driver.ask(Key(1), &terms, Ask::spend(1));
+    until("a batch under way", async || (driver.stats().batches == 1).then_some(())).await;
+    let second = driver.ask(Key(2), &terms, Ask::spend(1));
+    until("another one", async || (driver.stats().batches == 2).then_some(())).await;
+    server.resume();
+    for wait in [first, second] {
+        let Asked::Waits(answer) = wait else { panic!("nothing is known of the key") };
+        assert!(soon("an answer", answer).await.expect("the driver is there").decision.is_admitted());
+    }
 }
