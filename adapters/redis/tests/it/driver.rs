@@ -1,6 +1,7 @@
 //! The driver: what callers get while the server is there, and while it is not.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tidegate_limit::front::{self, By, Failure, Terms};
@@ -135,7 +136,7 @@ async fn a_server_that_hangs_leaves_it_to_the_policy_and_is_found_again() {
 }
 
 /// A way to the server on which every answer takes two seconds as long as it is told so.
-async fn slow(listener: TcpListener, server: String, slow: Arc<std::sync::atomic::AtomicBool>) {
+async fn slow(listener: TcpListener, server: String, slow: Arc<AtomicBool>) {
     while let Ok((mut client, _)) = listener.accept().await {
         let (server, slow) = (server.clone(), Arc::clone(&slow));
         tokio::spawn(async move {
@@ -148,7 +149,7 @@ async fn slow(listener: TcpListener, server: String, slow: Arc<std::sync::atomic
                         length => upstream.write_all(&question[..length]).await?,
                     },
                     length = upstream.read(&mut answer) => {
-                        if slow.load(std::sync::atomic::Ordering::Relaxed) {
+                        if slow.load(Relaxed) {
                             tokio::time::sleep(Duration::from_secs(2)).await;
                         }
                         client.write_all(&answer[..length?]).await?;
@@ -164,12 +165,12 @@ async fn a_server_that_is_slow_leaves_it_to_the_policy_and_is_found_again() {
     let Some(server) = Server::start(Program::Redis7) else { return };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("redis://{}", listener.local_addr().expect("an address"));
-    let is_slow = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_slow = Arc::new(AtomicBool::new(false));
     tokio::spawn(slow(listener, server.address(), Arc::clone(&is_slow)));
     let (driver, _store) = driver(tidegate_redis::Redis::start(config(&url)), hasty());
     answers(&driver, &terms(bucket(9), Failure::Closed)).await;
-    is_slow.store(true, std::sync::atomic::Ordering::Relaxed);
-    away(&driver, || is_slow.store(false, std::sync::atomic::Ordering::Relaxed)).await;
+    is_slow.store(true, Relaxed);
+    away(&driver, || is_slow.store(false, Relaxed)).await;
 }
 
 #[tokio::test]
@@ -205,11 +206,11 @@ async fn callers_that_leave_and_a_driver_that_ends_hang_nobody() {
 
 /// A store that panics at the first batch, and takes nothing after it.
 #[derive(Debug, Default)]
-struct Broken(std::sync::atomic::AtomicBool);
+struct Broken(AtomicBool);
 
 impl CounterStore for Broken {
     fn decide(&self, _: Batch) -> Deciding<'_> {
-        assert!(self.0.swap(true, std::sync::atomic::Ordering::Relaxed), "the first batch");
+        assert!(self.0.swap(true, Relaxed), "the first batch");
         Box::pin(async { Err(StoreError::Unreachable) })
     }
 }
@@ -240,4 +241,45 @@ async fn batches_leave_while_others_are_under_way_where_that_is_allowed() {
         let Asked::Waits(answer) = wait else { panic!("nothing is known of the key") };
         assert!(soon("an answer", answer).await.expect("the driver is there").decision.is_admitted());
     }
+}
+
+/// Callers of one node that ask for one key until `goal` units were admitted to all nodes.
+async fn spend(driver: Arc<Driver>, terms: Terms, admitted: Arc<AtomicU64>, goal: u64) {
+    while admitted.load(Relaxed) < goal {
+        admitted.fetch_add(ask(&driver, 1, &terms).await.decision.granted, Relaxed);
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn nodes_with_leases_admit_no_more_than_the_limit_whatever_the_server_loses() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let (count, burst, goal) = (4000, 400, 2000);
+    let policy = Algorithm::TokenBucket { rate: Rate::per_second(count), burst }.compile(Scale::Shared);
+    let terms = Terms::leased(policy.expect("a bucket"), Duration::from_millis(20), 0, Failure::Closed);
+    assert!(terms.has_leases());
+    let (clock, admitted) = (clock(), Arc::new(AtomicU64::new(0)));
+    let mut nodes = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let url = format!("redis://{}", server.address());
+        let strict = tidegate_redis::Config { forgiving: false, ..config(&url) };
+        let (node, _store) = driver(tidegate_redis::Redis::start(strict), patient(front::Config::default()));
+        let node = Arc::new(node);
+        for _ in 0..4 {
+            nodes.spawn(spend(Arc::clone(&node), terms, Arc::clone(&admitted), goal));
+        }
+    }
+    // With full buckets after each loss, thirty of them would be six times what the limit allows meanwhile.
+    for loss in 1..=30 {
+        until("admissions", async || (admitted.load(Relaxed) >= loss * goal / 40).then_some(())).await;
+        server.cli(&["flushall"]);
+    }
+    while let Some(joined) = soon("an end", nodes.join_next()).await {
+        joined.expect("a node");
+    }
+    let (all, time) = (admitted.load(Relaxed), clock().as_secs_f64());
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let allowed = burst as f64 + count as f64 * time;
+    assert!(all >= goal);
+    assert!(all as f64 <= allowed, "{all} in {time} s, not {allowed}");
 }
