@@ -99,7 +99,20 @@ async fn away(driver: &Driver, back: impl FnOnce()) {
     }
     assert!(driver.is_down(), "it is left alone");
     assert_eq!(driver.waiting(), 0);
+    // Who is not needed for a try is answered at once.
+    let mut waits = 0;
+    for key in 0..300 {
+        let outcome = match driver.ask(Key(key), &closed, Ask::spend(1)) {
+            Asked::Answered(outcome) => outcome,
+            Asked::Waits(answer) => {
+                waits += 1;
+                soon("an answer", answer).await.expect("the driver is there")
+            }
+        };
+        assert_eq!((outcome.by, outcome.decision.granted), (By::Failure, 0));
+    }
     let pauses = clock().as_millis() as u64 / 100;
+    assert!(waits <= 1 + pauses, "{waits} waited while the breaker was open {pauses} times");
     let tries = driver.stats().batches - before;
     assert!(tries <= 4 + pauses, "{tries} tries while the breaker was open {pauses} times");
     // Nothing is known of what the node admitted in an earlier life: its own bucket begins empty and refills.
