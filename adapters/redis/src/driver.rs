@@ -13,7 +13,7 @@ use tidegate_limit::front::{self, Front, Outcome, Terms, Ticket};
 use tidegate_limit::ports::{Answer, Asked, Batch, CounterStore, SharedLimits, StoreError};
 use tidegate_limit::{Ask, Key};
 use tokio::sync::{Notify, oneshot};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::config::Clock;
@@ -44,6 +44,8 @@ struct Shared {
     state: Mutex<State>,
     wake: Notify,
     clock: Clock,
+    /// Whether a batch may leave while another one is under way.
+    eager: bool,
 }
 
 struct State {
@@ -52,7 +54,7 @@ struct State {
     next: u64,
 }
 
-type Replied = (u64, Result<Vec<Answer>, StoreError>);
+type Replied = Result<Vec<Answer>, StoreError>;
 
 impl Driver {
     /// Starts the task.
@@ -63,7 +65,7 @@ impl Driver {
     pub fn start(store: Arc<dyn CounterStore>, config: DriverConfig, clock: Clock) -> Self {
         let front = Front::new(config.front, clock());
         let state = Mutex::new(State { front, waiting: HashMap::new(), next: 0 });
-        let shared = Arc::new(Shared { state, wake: Notify::new(), clock });
+        let shared = Arc::new(Shared { state, wake: Notify::new(), clock, eager: config.front.under_way > 1 });
         let task = tokio::spawn(run(Arc::clone(&shared), store, config.budget)).abort_handle();
         Self { shared, task }
     }
@@ -107,7 +109,7 @@ impl SharedLimits for Driver {
             (waits, state.front.waiting())
         };
         // Those after the first one find the task awake, or waiting for a batch that is under way.
-        if waits == 1 {
+        if waits == 1 || self.shared.eager {
             self.shared.wake.notify_one();
         }
         Asked::Waits(Box::pin(async move { answer.await.ok() }))
@@ -128,30 +130,34 @@ impl fmt::Debug for Driver {
 
 async fn run(shared: Arc<Shared>, store: Arc<dyn CounterStore>, budget: Duration) {
     let mut under_way: JoinSet<Replied> = JoinSet::new();
+    let mut batches: HashMap<task::Id, u64> = HashMap::new();
     loop {
         loop {
             let batch = shared.state.lock().front.poll((shared.clock)());
             let Some(batch) = batch else { break };
-            under_way.spawn(send(Arc::clone(&store), batch, budget));
+            let number = batch.id;
+            let sending = under_way.spawn(send(Arc::clone(&store), batch, budget));
+            batches.insert(sending.id(), number);
         }
         tokio::select! {
             () = shared.wake.notified() => {}
-            Some(joined) = under_way.join_next(), if !under_way.is_empty() => {
-                let Ok((id, reply)) = joined else { continue };
-                shared.deliver(id, reply);
+            Some(joined) = under_way.join_next_with_id(), if !under_way.is_empty() => {
+                // A store that panics has not answered.
+                let (id, reply) = joined.unwrap_or_else(|error| (error.id(), Err(StoreError::Unanswered)));
+                if let Some(number) = batches.remove(&id) {
+                    shared.deliver(number, reply);
+                }
             }
         }
     }
 }
 
 async fn send(store: Arc<dyn CounterStore>, batch: Batch, budget: Duration) -> Replied {
-    let id = batch.id;
-    let reply = timeout(budget, store.decide(batch)).await;
-    (id, reply.unwrap_or(Err(StoreError::Unanswered)))
+    timeout(budget, store.decide(batch)).await.unwrap_or(Err(StoreError::Unanswered))
 }
 
 impl Shared {
-    fn deliver(&self, id: u64, reply: Result<Vec<Answer>, StoreError>) {
+    fn deliver(&self, id: u64, reply: Replied) {
         let now = (self.clock)();
         let mut state = self.state.lock();
         let outcomes = match reply {

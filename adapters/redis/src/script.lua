@@ -31,7 +31,8 @@ if known and sub(known, 17) == ARGV[1] then
   era, since = unpack_('<dd', known)
 else
   era = now
-  if known and #known > 16 and unpack_('<d', known) == era then era = era + 1 end
+  -- Never the number of one before, whatever the clock did.
+  if known and #known > 16 then era = max(now, unpack_('<d', known) + 1) end
   since = ARGV[2] == '1' and -1 or now
   born = 1
   call('SET', KEYS[1], pack('<dd', era, since) .. ARGV[1])

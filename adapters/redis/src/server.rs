@@ -26,8 +26,8 @@ pub(crate) struct Means {
     pub(crate) config: Config,
     pub(crate) tls: Option<Connector>,
     pub(crate) counts: Counts,
-    /// The last failure, until an answer comes.
-    pub(crate) failure: Mutex<Option<Failure>>,
+    /// Why it is not known where servers are, until it is.
+    pub(crate) lost: Mutex<Option<Failure>>,
 }
 
 /// A TLS connector, or why there is none.
@@ -63,7 +63,16 @@ struct Job {
 #[derive(Debug)]
 pub(crate) struct Server {
     jobs: mpsc::Sender<Job>,
-    connected: Arc<Mutex<Option<(String, String)>>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What is seen of a server from outside of its task.
+#[derive(Debug, Default)]
+struct Seen {
+    /// `host:port` and the version, while there is a connection.
+    connected: Option<(String, String)>,
+    /// The last failure, until an answer comes.
+    failure: Option<Failure>,
 }
 
 /// Says, if it is dropped before there is an answer, whether the question had been sent.
@@ -86,15 +95,20 @@ impl Server {
     /// Starts the task of the server at `address`; of the master, if sentinels tell it (then `address` is not used).
     pub(crate) fn start(address: String, means: Arc<Means>) -> Self {
         let (jobs, queue) = mpsc::channel(WAITING);
-        let connected = Arc::new(Mutex::new(None));
-        let task = Task { address, means, connected: Arc::clone(&connected), watch: Watch::default() };
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let task = Task { address, means, seen: Arc::clone(&seen), watch: Watch::default() };
         tokio::spawn(task.run(queue));
-        Self { jobs, connected }
+        Self { jobs, seen }
     }
 
     /// `host:port` and the version, while there is a connection.
     pub(crate) fn connected(&self) -> Option<(String, String)> {
-        self.connected.lock().clone()
+        self.seen.lock().connected.clone()
+    }
+
+    /// The last failure, if no answer came since.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.seen.lock().failure.clone()
     }
 
     /// Asks. May be given up at any time: what was not sent by then is not sent.
@@ -113,7 +127,7 @@ impl Server {
 struct Task {
     address: String,
     means: Arc<Means>,
-    connected: Arc<Mutex<Option<(String, String)>>>,
+    seen: Arc<Mutex<Seen>>,
     watch: Watch,
 }
 
@@ -139,7 +153,7 @@ impl Task {
 
     fn leave(&self, greeted: &mut Option<Greeted>) {
         *greeted = None;
-        *self.connected.lock() = None;
+        self.seen.lock().connected = None;
     }
 
     async fn serve(&mut self, greeted: &mut Option<Greeted>, job: Job) {
@@ -153,7 +167,7 @@ impl Task {
                 Err(failure) => {
                     // Whatever went wrong, no call had been sent.
                     let nothing = Failure::Unreachable { address: self.address.clone(), reason: failure.to_string() };
-                    *self.means.failure.lock() = Some(failure);
+                    self.seen.lock().failure = Some(failure);
                     drop(job.reply.send(vec![Err(nothing); job.calls.len()]));
                     return;
                 }
@@ -186,9 +200,9 @@ impl Task {
         let answered = (self.means.config.clock)();
         for reply in replies {
             match reply {
-                Err(failure) => *self.means.failure.lock() = Some(failure.clone()),
+                Err(failure) => self.seen.lock().failure = Some(failure.clone()),
                 Ok(said) => {
-                    *self.means.failure.lock() = None;
+                    self.seen.lock().failure = None;
                     if said.born {
                         count(&self.means.counts.eras);
                     }
@@ -213,7 +227,7 @@ impl Task {
         count(&self.means.counts.connections);
         self.watch = Watch::default();
         let address = greeted.connection.address().to_owned();
-        *self.connected.lock() = Some((address, greeted.version.clone()));
+        self.seen.lock().connected = Some((address, greeted.version.clone()));
         Ok(greeted)
     }
 

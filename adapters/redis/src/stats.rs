@@ -28,7 +28,7 @@ pub struct Stats {
 pub struct Status {
     /// Servers that are connected, each `host:port` and the version it tells.
     pub connected: Vec<(String, String)>,
-    /// The last failure that no answer came after, in words.
+    /// The last failure of a server that no answer came after, in words.
     pub failure: Option<String>,
     /// What happened so far.
     pub stats: Stats,

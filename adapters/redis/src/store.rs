@@ -51,7 +51,7 @@ impl Redis {
         let tls = config.address.tls.then(|| Connector(tls::connector(&config.tls)));
         let kind = config.address.kind.clone();
         let first = config.address.hosts.first().cloned().unwrap_or_default();
-        let means = Arc::new(Means { config, tls, counts: Default::default(), failure: Mutex::new(None) });
+        let means = Arc::new(Means { config, tls, counts: Default::default(), lost: Mutex::new(None) });
         let servers = match kind {
             Kind::Single | Kind::Sentinel(_) => Servers::One(Server::start(first, Arc::clone(&means))),
             Kind::Cluster => {
@@ -67,15 +67,16 @@ impl Redis {
     /// How it stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        let mut connected: Vec<_> = match &self.servers {
-            Servers::One(server) => server.connected().into_iter().collect(),
-            Servers::Cluster(members) => {
-                members.servers.lock().values().filter_map(|server| server.connected()).collect()
-            }
+        let look = |server: &Server| (server.connected(), server.failure());
+        let seen: Vec<_> = match &self.servers {
+            Servers::One(server) => vec![look(server)],
+            Servers::Cluster(members) => members.servers.lock().values().map(|server| look(server)).collect(),
         };
+        let lost = self.means.lost.lock().clone();
+        let failure = lost.or_else(|| seen.iter().find_map(|(_, failure)| failure.clone()));
+        let mut connected: Vec<_> = seen.into_iter().filter_map(|(connected, _)| connected).collect();
         connected.sort_unstable();
-        let failure = self.means.failure.lock().as_ref().map(ToString::to_string);
-        Status { connected, failure, stats: self.means.counts.read() }
+        Status { connected, failure: failure.map(|failure| failure.to_string()), stats: self.means.counts.read() }
     }
 
     async fn all(&self, batch: Batch) -> Result<Vec<Answer>, StoreError> {
@@ -167,7 +168,9 @@ impl Redis {
         }
         // Nothing is sent if a part cannot be.
         if !outcomes.is_empty() {
-            *self.means.failure.lock() = outcomes.first().and_then(|(_, _, reply)| reply.clone().err());
+            let unknown = outcomes.first().and_then(|(_, _, reply)| reply.clone().err());
+            let mut lost = self.means.lost.lock();
+            *lost = lost.take().or(unknown);
             return outcomes;
         }
         let mut asked = tokio::task::JoinSet::new();
@@ -224,13 +227,16 @@ async fn look_up(members: std::sync::Weak<Members>, means: Arc<Means>) {
         let tls = match means.tls() {
             Ok(tls) => tls,
             Err(failure) => {
-                *means.failure.lock() = Some(failure);
+                *means.lost.lock() = Some(failure);
                 continue;
             }
         };
         match Slots::load(&seeds, &means.config, tls).await {
-            Ok(slots) => known.learn(slots),
-            Err(failure) => *means.failure.lock() = Some(failure),
+            Ok(slots) => {
+                known.learn(slots);
+                *means.lost.lock() = None;
+            }
+            Err(failure) => *means.lost.lock() = Some(failure),
         }
     }
 }

@@ -219,6 +219,25 @@ fn with_clock() -> String {
     text
 }
 
+#[tokio::test]
+async fn eras_that_begin_at_one_tick_are_different() {
+    let Some(redis) = Redis::start(Program::Redis7) else { return };
+    let Greeted { mut connection, .. } = connect(&redis).await;
+    let text = with_clock();
+    let policy = Algorithm::TokenBucket { rate: rate(1, Duration::from_hours(1)), burst: 2 };
+    let policy = policy.compile(Scale::Shared).expect("a policy");
+    let item = Item { key: Key(1), policy, refund: None, ask: Ask::spend(1), retry_for: 1, extra: 0 };
+    connection.command(&[b"SET", b"seconds", b"1790000000"]).await.expect("a clock");
+    connection.command(&[b"SET", b"micros", b"0"]).await.expect("a clock");
+    let call = call(&[item], true);
+    for run in ["first", "second", "third", "fourth"] {
+        let reply = connection.ask(1, |out| call.write(out, run, Some(&text))).await.expect("a reply");
+        let said = call.read(&reply[0]).expect("an answer");
+        let remaining = said.answers[0].decision.remaining;
+        assert_eq!((said.born, remaining), (true, 1), "nothing is known of the {run} run");
+    }
+}
+
 async fn through_time(back: bool) {
     let Some(redis) = Redis::start(Program::Redis7) else { return };
     let Greeted { mut connection, .. } = connect(&redis).await;

@@ -91,6 +91,12 @@ async fn in_a_cluster_each_member_decides_its_keys() {
         assert_eq!(all.await, vec![1; 256]);
         assert_eq!(granted(&store, id + 1, &keys, bucket(1)).await, Ok(vec![0; 256]));
         assert_eq!((store.status().connected.len(), store.status().stats.eras), (3, 256), "an era for each tag");
+        let nowhere = Redis::start(config("redis-cluster://127.0.0.1:1"));
+        let said = until("a reason", async || {
+            assert_eq!(granted(&nowhere, 1, &[1], bucket(1)).await, Err(StoreError::Unreachable));
+            nowhere.status().failure.filter(|said| !said.starts_with("no member"))
+        });
+        assert_eq!(said.await, "no connection to 127.0.0.1:1: connection refused");
         let single = Redis::start(config(&format!("redis://{}", servers[0].address())));
         assert_eq!(granted(&single, 1, &[1], bucket(1)).await, Err(StoreError::Unreachable));
         let said = format!("{} is part of a cluster: write redis-cluster://", servers[0].address());
