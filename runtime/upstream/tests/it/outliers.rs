@@ -254,3 +254,30 @@ async fn endpoints_that_go_end_what_they_have_and_those_that_come_are_used() {
     slow.abort();
     until(async || fleet.view().endpoints.len() == 1).await;
 }
+
+#[tokio::test]
+async fn an_endpoint_that_is_many_times_as_slow_is_left_alone_although_it_succeeds() {
+    let slow = Server::start(|asked: Asked| async move {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        asked.answer("slow");
+    })
+    .await;
+    let (two, ..) = server("two").await;
+    let settings = Settings { slow: Some(5), interval: Duration::from_millis(500), ..Settings::default() };
+    let upstream = upstream(&[&slow, &two], settings);
+    until(async || {
+        let calls: Vec<_> = (0..20)
+            .map(|_| {
+                let upstream = upstream.clone();
+                tokio::spawn(async move { ask(&upstream, get("/")).await })
+            })
+            .collect();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        states(&upstream) == ["ejected", "unknown"]
+    })
+    .await;
+    let why = upstream.fleet().view().endpoints[0].why.clone().unwrap();
+    assert!(why.starts_with("calls took ") && why.ends_with(" ms elsewhere"), "{why}");
+}
