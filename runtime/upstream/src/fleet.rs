@@ -166,7 +166,8 @@ impl Fleet {
             let seat = match before.iter().position(|seat| *seat.member.name == *name) {
                 Some(at) => Seat { weight: *weight, ..before.swap_remove(at) },
                 None => {
-                    let back = seats.leaving.iter().find(|member| *member.name == *name).map(Arc::clone);
+                    let back = seats.leaving.iter().position(|member| *member.name == *name);
+                    let back = back.map(|at| seats.leaving.swap_remove(at));
                     let added = (!first).then_some(now);
                     came.push(name);
                     Seat { added, ..Seat::new(back.unwrap_or_else(|| Member::new(address)), *weight) }

@@ -54,8 +54,8 @@ const MOVES_MAX: u32 = 8;
 /// their requests have ended.
 ///
 /// # Choosing
-/// Of several endpoints the less loaded of two that are drawn at random; one that is down is left
-/// out. A call that finds no stream free waits for one, as many as
+/// As [`Config::balance`] says, of those that are not left alone. One that cannot be connected to is left out, and asked
+/// again in the background. A call that finds no stream free waits for one, as many as
 /// [`Config::waiting_max`] at a time, while further connections are opened.
 ///
 /// # Sending again

@@ -150,3 +150,17 @@ fn endpoints_that_register_in_etcd_come_and_go_without_a_failed_call() {
         assert!(answers("two"));
     }
 }
+
+#[test]
+fn every_address_of_a_name_is_an_endpoint() {
+    let one = Endpoint::start("one");
+    let port = one.address().rsplit(':').next().expect("a port").to_owned();
+    let front = Front::start(&format!("{{ endpoints: {{ dns: \"localhost:{port}\" }} }}"));
+    for _ in 0..20 {
+        assert_eq!(front.get(), ("200".into(), "one".into()));
+    }
+    let states = front.states();
+    assert!(states.iter().any(|(address, state)| address == one.address() && state == "unknown"), "{states:?}");
+    // Where the name has an address of IPv6 too, nobody is there.
+    assert!(states.iter().all(|(address, _)| address == one.address() || address.starts_with("[::1]:")), "{states:?}");
+}

@@ -79,10 +79,15 @@ impl Shared {
     /// An endpoint that has not `failed`, if possible one that the request was not sent to before, and whether there is no
     /// other. The endpoints may be others each time.
     fn choose(&self, failed: &[Arc<str>], hints: &Hints) -> Option<(Arc<Endpoint>, bool)> {
-        let now = self.fleet.now();
-        self.fleet.pass(now);
         let pools = self.pools();
         let Pools { roster, endpoints } = &**pools;
+        if let [only] = &**endpoints {
+            // Nothing is known of it that another could do better.
+            let fails = failed.iter().any(|failed| *failed == only.name);
+            return (!fails).then(|| (Arc::clone(only), true));
+        }
+        let now = self.fleet.now();
+        self.fleet.pass(now);
         let places = |what: &dyn Fn(&str) -> bool| -> SmallVec<[usize; 4]> {
             let all = endpoints.iter().enumerate();
             all.filter(|(_, endpoint)| what(&endpoint.name)).map(|(at, _)| at).collect()
@@ -91,8 +96,8 @@ impl Shared {
             ([], true) => SmallVec::new(),
             _ => places(&|name| hints.tried.has(name) || failed.iter().any(|failed| **failed == *name)),
         };
-        if not.len() == endpoints.len() && !hints.tried.is_empty() {
-            // Better one that was tried than none.
+        if !hints.tried.is_empty() && roster.table.used().iter().all(|at| not.contains(at)) {
+            // Better one that was tried than none, or than one that is left alone.
             not = places(&|name| failed.iter().any(|failed| **failed == *name));
         }
         let policy = &self.fleet.config().balance;

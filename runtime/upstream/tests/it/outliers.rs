@@ -105,8 +105,13 @@ async fn an_endpoint_that_does_not_answer_is_found_by_the_time_that_calls_wait()
     })
     .await;
     assert_eq!(asked.load(SeqCst), 5);
+    let mut tried = Tried::new();
+    tried.add(&two.endpoint().to_string());
     for _ in 0..20 {
-        assert_eq!(ask(&upstream, get("/")).await.unwrap().data, b"two");
+        // A retry neither: it rather goes where it was.
+        let mut request = get("/");
+        request.extensions_mut().insert(tried.clone());
+        assert_eq!(ask(&upstream, request).await.unwrap().data, b"two");
     }
 }
 
@@ -251,6 +256,39 @@ async fn endpoints_that_go_end_what_they_have_and_those_that_come_are_used() {
     let seen: Vec<_> = view.endpoints.iter().map(|endpoint| (endpoint.state, endpoint.in_flight)).collect();
     assert_eq!(seen, [("unknown", 0), ("leaving", 1)]);
     assert!(!slow.is_finished(), "it still has its connection");
+    // One that comes back before it has left is the same.
+    fleet.found(&[(one.endpoint(), 1), (two.endpoint(), 1)]);
+    let view = fleet.view();
+    let seen: Vec<_> = view.endpoints.iter().map(|endpoint| (endpoint.state, endpoint.in_flight)).collect();
+    assert_eq!(seen, [("unknown", 1), ("unknown", 0)]);
+    fleet.found(&[(two.endpoint(), 1)]);
     slow.abort();
     until(async || fleet.view().endpoints.len() == 1).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_many_times_as_slow_is_left_alone_although_it_succeeds() {
+    let slow = Server::start(|asked: Asked| async move {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        asked.answer("slow");
+    })
+    .await;
+    let (two, ..) = server("two").await;
+    let settings = Settings { slow: Some(5), interval: Duration::from_millis(500), ..Settings::default() };
+    let upstream = upstream(&[&slow, &two], settings);
+    until(async || {
+        let calls: Vec<_> = (0..20)
+            .map(|_| {
+                let upstream = upstream.clone();
+                tokio::spawn(async move { ask(&upstream, get("/")).await })
+            })
+            .collect();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        states(&upstream) == ["ejected", "unknown"]
+    })
+    .await;
+    let why = upstream.fleet().view().endpoints[0].why.clone().unwrap();
+    assert!(why.starts_with("calls took ") && why.ends_with(" ms elsewhere"), "{why}");
 }
