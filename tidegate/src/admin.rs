@@ -48,23 +48,32 @@ impl Admin {
         Ok(Self { address: address.to_string(), token: admin.token })
     }
 
+    /// Sends a GET and reads the answer.
+    pub(crate) fn get(&self, path: &str) -> Result<Answer, Failure> {
+        self.ask("GET", path, &[])
+    }
+
     /// Sends a POST and reads the answer.
     pub(crate) fn post(&self, path: &str, body: &[u8]) -> Result<Answer, Failure> {
-        self.exchange(path, body).map_err(|why| {
+        self.ask("POST", path, body)
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &[u8]) -> Result<Answer, Failure> {
+        self.exchange(method, path, body).map_err(|why| {
             let message = format!("the admin port on {} cannot be asked: {why}", self.address);
             let diagnostic = Diagnostic::error(message).help("does the gateway run? `--admin HOST:PORT` names another");
             Failure { exit: Exit::Unavailable, ..Failure::runtime(diagnostic) }
         })
     }
 
-    fn exchange(&self, path: &str, body: &[u8]) -> Result<Answer, String> {
+    fn exchange(&self, method: &str, path: &str, body: &[u8]) -> Result<Answer, String> {
         let text = |error: std::io::Error| error.to_string();
         let mut stream = TcpStream::connect(&self.address).map_err(text)?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(text)?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(text)?;
         let token = self.token.as_ref().map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\n{token}content-length: {}\r\nconnection: close\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{token}content-length: {}\r\nconnection: close\r\n\r\n",
             self.address,
             body.len()
         );

@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Diff(Running),
     /// Let a running gateway read its config again, and tell whether it took it.
     Reload(Running),
+    /// Show the endpoints of a running gateway's upstreams: which are used, and why others are not.
+    Upstreams(Running),
     /// Show the services, methods and files that the gateway would use, or write them to a file.
     Schema(schema::Arguments),
     /// Start the example shop and a gateway before it.

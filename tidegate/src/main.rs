@@ -13,6 +13,7 @@ mod change;
 mod check;
 mod cli;
 mod exit;
+mod finders;
 mod follow;
 mod load;
 mod logging;
@@ -25,6 +26,7 @@ mod serve;
 mod source;
 mod start;
 mod supervisor;
+mod upstreams;
 
 #[cfg(feature = "demo")]
 mod demo;
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check::check(&check.config.config, check.online),
         Command::Diff(running) => change::diff(&running),
         Command::Reload(running) => change::reload(&running),
+        Command::Upstreams(running) => upstreams::upstreams(&running),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Demo(arguments) => demo::run(&arguments, log),

@@ -2,6 +2,7 @@
 
 use crate::cli::VERSION;
 use crate::exit::Exit;
+use crate::finders;
 use crate::follow;
 use crate::load::{Failure, Ready};
 use crate::outlets::{Open, Outlets};
@@ -15,7 +16,7 @@ use std::time::Duration;
 use tidegate_control::admin::{self, Bound, LogLevel, Readiness, Shown};
 use tidegate_control::canary::Plans;
 use tidegate_control::generations::{self, Following, Handle, Keeper, Outlets as _};
-use tidegate_control::{Diagnostic, Source, diagnostics, machine};
+use tidegate_control::{Diagnostic, Source, diagnostics, endpoints, machine};
 use tidegate_gateway::config::Place;
 use tidegate_gateway::server::{Heartbeat, Listeners, Server};
 use tidegate_gateway::{Gateway, Phase};
@@ -97,12 +98,13 @@ impl Serving {
         let following = Following::start(&gateway, &candidate.sources, follow::reflector(), feed.state.clone());
         let following = runtime.block_on(signals.unless_told(following))?;
         let schemas = Arc::clone(following.states());
-        let Feed { source, state, origin, from_source, board } = feed;
+        let Feed { source, state, origin, from_source, board, place } = feed;
         let plans = Arc::new(Plans::new(&gateway, board, state.clone()));
         runtime.block_on(signals.unless_told(plans.begin()))?;
         let (server, heartbeat) = Server::start_with_heartbeat(&gateway, listeners, given.heartbeat)
             .map_err(|error| failed("cannot start the workers", &error))?;
         runtime.spawn(machine::watch(Arc::clone(&gateway)));
+        runtime.spawn(endpoints::tend(Arc::clone(&gateway), Box::new(finders::Known { config: place })));
         let (keeper, handle) = runtime.block_on(Keeper::new(generations::Given {
             gateway: Arc::clone(&gateway),
             ports: Arc::clone(server.ports()),

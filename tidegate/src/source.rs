@@ -67,10 +67,7 @@ impl Place {
     pub(crate) fn open(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Opened, String> {
         Ok(match self.clone() {
             Self::Etcd(config) => {
-                let credentials = both(&variable, ETCD_USER, ETCD_PASSWORD)?;
-                let credentials = credentials.map(|(user, password)| Credentials { user, password });
-                let tls = config.tls.map(|_| tls(&variable)).transpose()?;
-                let config = tidegate_etcd::Config { credentials, tls, ..config };
+                let config = opened(config, &variable)?;
                 let board: Arc<dyn Board> = Arc::new(EtcdBoard::new(&config, &own_name()));
                 Opened { source: Box::new(Etcd::new(config)), board: Some(board) }
             }
@@ -85,6 +82,17 @@ impl Place {
             }
         })
     }
+}
+
+/// A place in etcd with the credentials and certificates that the environment has for it.
+pub(crate) fn opened(
+    config: tidegate_etcd::Config,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<tidegate_etcd::Config, String> {
+    let credentials = both(variable, ETCD_USER, ETCD_PASSWORD)?;
+    let credentials = credentials.map(|(user, password)| Credentials { user, password });
+    let tls = config.tls.as_ref().map(|_| tls(variable)).transpose()?;
+    Ok(tidegate_etcd::Config { credentials, tls, ..config })
 }
 
 /// Both variables, or neither.

@@ -4,7 +4,7 @@ use crate::cli::{From, Run};
 use crate::exit::Exit;
 use crate::load::{self, Failure, Ready};
 use crate::run::Signals;
-use crate::source::Opened;
+use crate::source::{Opened, Place};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(crate) struct Feed {
     pub(crate) from_source: bool,
     /// Where the plans of its canaries are walked together with other gateways.
     pub(crate) board: Option<Arc<dyn Board>>,
+    /// Where the source is, if it is elsewhere.
+    pub(crate) place: Option<Place>,
 }
 
 /// Reads the first config from where the command line says. `runtime` is where the source lives from now on.
@@ -41,6 +43,10 @@ pub(crate) fn first(arguments: &Run, runtime: &Runtime, signals: &mut Signals) -
     let state = arguments.state.as_deref().map(open_state).transpose()?;
     let from = arguments.from();
     let folder = folder(&from);
+    let place = match &from {
+        From::File(_) => None,
+        From::Elsewhere(place) => Some(place.clone()),
+    };
     let Opened { mut source, board } = open(&from, runtime)?;
     let said = runtime.block_on(signals.unless_told(async { tokio::time::timeout(PATIENCE, source.next()).await }))?;
     let said = match said {
@@ -53,7 +59,7 @@ pub(crate) fn first(arguments: &Run, runtime: &Runtime, signals: &mut Signals) -
     let failure = match said {
         Ok(document) => match load::document_in(document, &folder) {
             Ok(ready) => {
-                return Ok(Started { ready, feed: Feed { source, state, origin, from_source: true, board } });
+                return Ok(Started { ready, feed: Feed { source, state, origin, from_source: true, board, place } });
             }
             Err(failure) => failure,
         },
@@ -69,7 +75,7 @@ pub(crate) fn first(arguments: &Run, runtime: &Runtime, signals: &mut Signals) -
     );
     let ready = load::document_in(document, &folder).map_err(|saved| both(failure, saved))?;
     let origin = format!("saved, {origin}");
-    Ok(Started { ready, feed: Feed { source, state, origin, from_source: false, board } })
+    Ok(Started { ready, feed: Feed { source, state, origin, from_source: false, board, place } })
 }
 
 /// The config file at `path`, for a process that keeps no state.

@@ -3,6 +3,7 @@
 
 mod drain;
 mod memory;
+mod overload;
 mod place;
 mod reload;
 mod report;
@@ -29,6 +30,9 @@ pub(crate) struct Args {
     /// Changes of the config, for each protocol and each place where configs are kept.
     #[arg(long, default_value_t = 100)]
     reloads: u32,
+    /// Calls of 20 ms that the overloaded service works on at once.
+    #[arg(long, default_value_t = 40)]
+    at_once: u32,
     /// Idle connections.
     #[arg(long, default_value_t = 10_000)]
     connections: u32,
@@ -53,6 +57,8 @@ pub(crate) enum Fault {
     Reload,
     /// The upstream is killed and started again under 2 000 requests a second.
     Restart,
+    /// Three times the calls that a service can do, a twentieth of them critical.
+    Overload,
     /// 10 000 idle keep-alive connections.
     Idle,
     /// A client that reads one byte a second of 1 GiB.
@@ -61,7 +67,8 @@ pub(crate) enum Fault {
     Stalled,
 }
 
-const ALL: [Fault; 6] = [Fault::Drain, Fault::Reload, Fault::Restart, Fault::Idle, Fault::SlowReader, Fault::Stalled];
+const ALL: [Fault; 7] =
+    [Fault::Drain, Fault::Reload, Fault::Restart, Fault::Overload, Fault::Idle, Fault::SlowReader, Fault::Stalled];
 
 /// Makes the runs and prints what was found beside what was to be found.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
@@ -75,6 +82,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             Fault::Drain => drain::run(&rig, args.drains, &mut report)?,
             Fault::Reload => reload::run(workspace, &rig, args.reloads, &mut report)?,
             Fault::Restart => restart::run(&rig, &mut report)?,
+            Fault::Overload => overload::run(&rig, args.at_once, &mut report)?,
             Fault::Idle => memory::idle(&rig, args.connections, &mut report)?,
             Fault::SlowReader => memory::slow_reader(&rig, &mut report)?,
             Fault::Stalled => stalled::run(&rig, args.rounds, &mut report)?,

@@ -9,9 +9,8 @@ use super::ledger::Ledger;
 use super::traffic::{Plan, target, within};
 use crate::load::connection::Connection;
 
-fn request(target: &str) -> Vec<u8> {
-    format!("GET {target} HTTP/1.1\r\nhost: bench.local\r\naccept: application/x-ndjson\r\nx-probe: 1\r\n\r\n")
-        .into_bytes()
+fn request(host: &str, target: &str) -> Vec<u8> {
+    format!("GET {target} HTTP/1.1\r\nhost: {host}\r\naccept: application/x-ndjson\r\nx-probe: 1\r\n\r\n").into_bytes()
 }
 
 /// One connection, opened again whenever it ends, until there is nothing more to send or nobody listens.
@@ -26,7 +25,7 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
             let Some(number) = number else { return };
             let sent = Instant::now();
             let mut body = Vec::new();
-            let ask = request(&target(&plan.ids, number));
+            let ask = request(&plan.host, &target(&plan.ids, number));
             let asked = within(connection.ask(&ask, |piece| body.extend_from_slice(piece))).await;
             match asked {
                 Ok(head) => {
@@ -49,7 +48,7 @@ pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: &str) {
     while let Some(connection) = plan.connect().await {
         let mut connection = Connection::on(connection);
         let mut last = Vec::new();
-        let ended: Result<_> = connection.ask(&request(target), |piece| keep_last(&mut last, piece)).await;
+        let ended: Result<_> = connection.ask(&request(&plan.host, target), |piece| keep_last(&mut last, piece)).await;
         ledger.stream_ended(ended.map(drop).map_err(|error| format!("{error:#}")), &last);
         if ledger.is_closed() {
             return;

@@ -26,8 +26,8 @@ async fn connect(plan: &Plan) -> Option<SendRequest<Bytes>> {
     }
 }
 
-fn request(target: &str) -> Result<Request<()>> {
-    let request = Request::builder().uri(format!("http://bench.local{target}"));
+fn request(host: &str, target: &str) -> Result<Request<()>> {
+    let request = Request::builder().uri(format!("http://{host}{target}"));
     Ok(request.header("accept", "application/x-ndjson").header("x-probe", "1").body(())?)
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
                 }
             };
             let sent = Instant::now();
-            match request(&target(&plan.ids, number)).map(|request| send.send_request(request, true)) {
+            match request(&plan.host, &target(&plan.ids, number)).map(|request| send.send_request(request, true)) {
                 Ok(Ok((response, _))) => {
                     exchanges.spawn_local(exchange(response, Rc::clone(&ledger), number, sent));
                 }
@@ -95,7 +95,7 @@ pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: &str) {
         let mut last = Vec::new();
         let ended: Result<_> = async {
             let mut send = send.ready().await.context("not sent")?;
-            let (response, _) = send.send_request(request(target)?, true).context("not sent")?;
+            let (response, _) = send.send_request(request(&plan.host, target)?, true).context("not sent")?;
             read(response, |piece| keep_last(&mut last, piece)).await
         }
         .await;

@@ -11,6 +11,7 @@ use h2::SendStream;
 use http::{HeaderMap, HeaderValue, Response};
 use prost::Message;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 use crate::messages::{GetItemRequest, Item, ListItemsRequest};
 use crate::scenario::Scenario;
@@ -27,6 +28,8 @@ const NOTES: usize = 16 * 1024;
 pub struct Plan {
     /// Before it answers a unary call.
     pub delay: Duration,
+    /// Places for unary calls: one that finds none waits.
+    pub at_once: Option<Semaphore>,
     /// Where the id of every unary call goes, one a line, before anything else happens. A line that
     /// was written stays, however the process ends.
     pub journal: Option<File>,
@@ -80,7 +83,12 @@ async fn answer(
         if let Some(mut journal) = plan.journal.as_ref() {
             journal.write_all(format!("{id}\n").as_bytes())?;
         }
+        let place = match &plan.at_once {
+            Some(places) => Some(places.acquire().await?),
+            None => None,
+        };
         tokio::time::sleep(plan.delay).await;
+        drop(place);
         let mut send = respond.send_response(response, false)?;
         let mut item = Item { id, ..Item::default() };
         if let Some(name) = &plan.name {

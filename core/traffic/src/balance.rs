@@ -29,7 +29,7 @@ pub use ewma::{DECAY, Ewma};
 pub use ring::POINTS;
 pub use slow_start::{STEPS, SlowStart};
 
-use crate::split::SplitKey;
+use crate::split::Split;
 use ring::Ring;
 use std::fmt;
 
@@ -46,7 +46,7 @@ pub enum Policy {
     /// The same for the same value.
     RingHash {
         /// What of a request is hashed; one that has none goes anywhere.
-        key: SplitKey,
+        split: Split,
         /// The most calls in flight of an endpoint, in per cent of the mean; above it the next on the ring takes the
         /// call. More than 100 (Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2016).
         bound: Option<u32>,

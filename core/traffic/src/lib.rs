@@ -3,7 +3,8 @@
 //! **Owns** the normal form of paths ([`NormalPath`]), value matchers ([`ValueMatch`]), the conditions of a
 //! route and the table that finds one ([`Table`]), canary rules ([`Canary`]), the machine that walks a
 //! canary through its steps ([`plan`]), alone or together with other gateways ([`together`]), the choice of an
-//! endpoint ([`balance`]), what checks say of it ([`health`]), what its calls do ([`outlier`]), and what keeps
+//! endpoint ([`balance`]), what checks say of it ([`health`]), what its calls do ([`outlier`]), the port of those who find
+//! endpoints ([`discovery`]), and what keeps
 //! calls from a service that cannot take them: circuit breakers ([`breaker`]), whether a call that failed is made
 //! again ([`retry`]) and how many may be ([`budget`]), bulkheads with their queues ([`bulkhead`]), limits that are found by
 //! how long calls take ([`gradient`]), and who is refused first ([`priority`]).
@@ -29,6 +30,7 @@ pub mod budget;
 pub mod bulkhead;
 mod canary;
 mod conditions;
+pub mod discovery;
 pub mod gradient;
 pub mod health;
 pub mod outlier;

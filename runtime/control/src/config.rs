@@ -4,9 +4,11 @@
 //! them and reports what is wrong. [`parse`] reads the whole and checks what one section says of another.
 
 mod access;
+mod balance;
 mod breaker;
 mod canary;
 pub mod diff;
+mod endpoints;
 mod forward;
 mod grpc;
 mod http_rules;
@@ -127,7 +129,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let memory = limits::memory(&mut fields, cx);
     let listeners = listeners::read(&mut fields, cx);
     let admin = access::admin(&mut fields, cx);
-    let upstreams = upstreams::read(&mut fields, folder, cx);
+    let upstreams = upstreams::read(&mut fields, folder, &listeners, cx);
     let routes = routes::read(&mut fields, &upstreams, &listeners, cx);
     let metadata = metadata::read(&mut fields, cx);
     let grpc = grpc::read(&mut fields, cx);

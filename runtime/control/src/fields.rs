@@ -135,6 +135,16 @@ impl Context {
         Some(items.iter().filter_map(|item| self.scalar_of(&subject, item, &parse)).collect())
     }
 
+    /// One item of a list of scalars.
+    pub(crate) fn scalars_of<T>(
+        &mut self,
+        key: &str,
+        item: &Node,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Option<Located<T>> {
+        self.scalar_of(&format!("each of `{key}`"), item, parse)
+    }
+
     /// One word of a fixed set, with what each stands for.
     pub(crate) fn word<T: Copy>(&mut self, key: &str, node: &Node, words: &[(&'static str, T)]) -> Option<T> {
         let Kind::Scalar(text) = &node.kind else {

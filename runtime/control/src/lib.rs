@@ -17,6 +17,7 @@ pub mod admin;
 pub mod canary;
 pub mod config;
 pub mod diagnostics;
+pub mod endpoints;
 pub mod machine;
 
 mod fields;

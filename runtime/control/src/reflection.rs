@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tidegate_telemetry::metrics::upstreams::Source as _;
 use tidegate_transcode::ports::{REFLECTION_METHODS, Reflector};
-use tidegate_upstream::Upstream;
+use tidegate_upstream::{Discovery, Upstream};
 
 /// Asks an upstream for its descriptors, again and again. Must be used within a runtime, always the same.
 ///
@@ -67,6 +67,10 @@ impl Fetcher {
             name: address.to_string(),
             pool: Upstream::new(tidegate_upstream::Config {
                 endpoints: vec![address.clone()],
+                weights: Vec::new(),
+                discovery: None,
+                health: None,
+                outlier: None,
                 connections_max: 1,
                 // While it is open the server has not been restarted.
                 idle_timeout: None,
@@ -75,7 +79,11 @@ impl Fetcher {
         };
         Self {
             upstream: pool.name.clone(),
-            endpoints: pool.endpoints.iter().map(endpoint).collect(),
+            endpoints: match &pool.discovery {
+                // One of its addresses, whichever connects.
+                Some(Discovery::Dns(name)) => vec![endpoint(name)],
+                _ => pool.endpoints.iter().map(endpoint).collect(),
+            },
             services,
             timeout,
             reflector,

@@ -24,7 +24,7 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    fn new(expected: &'static str, hint: impl Into<String>) -> Self {
+    pub(crate) fn new(expected: &'static str, hint: impl Into<String>) -> Self {
         Self { expected, hint: hint.into() }
     }
 }

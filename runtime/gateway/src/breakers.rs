@@ -279,9 +279,10 @@ pub(crate) fn verdict(status: StatusCode, code: Code, reason: Option<&str>, aske
     Some(failed)
 }
 
-/// Whether an answer says that the service failed, by its status or by its code.
+/// Whether an answer says that the service failed, by its status, or by its code where the status says that all is well. A
+/// status from 400 on says itself whose fault it is, also if no code is like it.
 pub(crate) fn is_failure(status: StatusCode, code: Code) -> bool {
-    status.is_server_error() || code.http_status().is_server_error()
+    status.is_server_error() || status.as_u16() < 400 && code.http_status().is_server_error()
 }
 
 #[cfg(test)]
@@ -300,6 +301,27 @@ mod tests {
         let others =
             [Answer::ClientGone, Answer::ClientStalled, Answer::Stopping, Answer::Overloaded, Answer::BadRequest];
         assert_eq!(others.map(|answer| own(answer, false)), [None; 5]);
+    }
+
+    /// Upstreams judge their endpoints by the same.
+    #[test]
+    fn endpoints_are_judged_by_the_same_failures() {
+        use http::{HeaderMap, HeaderValue};
+        use tidegate_upstream::verdict::is_failure;
+
+        for number in 0..=20_u32 {
+            let code = Code::from_u32(number);
+            let mut trailers = HeaderMap::new();
+            trailers.insert("grpc-status", HeaderValue::from(number));
+            let ours = verdict(StatusCode::OK, code, None, false);
+            assert_eq!(Some(is_failure(StatusCode::OK, &trailers)), ours, "gRPC status {number}");
+        }
+        for number in 200..=599 {
+            let status = StatusCode::from_u16(number).expect("a status");
+            let code = if number < 400 { Code::Ok } else { Code::of_answer(status) };
+            let ours = verdict(status, code, None, false);
+            assert_eq!(Some(is_failure(status, &HeaderMap::new())), ours, "HTTP status {number}");
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ use tidegate_telemetry::metrics::requests;
 use tidegate_telemetry::request_id::{self, RequestId};
 use tidegate_telemetry::{clock, random};
 use tidegate_transcode::{Code, Status};
+use tidegate_upstream::{Affinity, ClientDeadline};
 use trace::Trace;
 
 /// What is known of a request, and what must be told when it ends.
@@ -75,6 +76,8 @@ pub(crate) struct Exchange {
     capped: bool,
     /// The deadline is the client's.
     asked: bool,
+    /// Where the request stands on the ring of its upstream, if that has one.
+    place: Option<u64>,
     /// Bytes in memory for this request.
     held: Option<Held>,
     /// That of its connection, for large replies.
@@ -120,6 +123,7 @@ impl Exchange {
             limits: Arc::clone(snapshot.limits_of(peer)),
             capped: false,
             asked: false,
+            place: None,
             held: None,
             room: peer.room.clone(),
             taken: None,
@@ -260,6 +264,22 @@ impl Exchange {
         self.streams = streams;
         self.limit_time(asked_grpc_timeout(headers)?, None);
         Ok(())
+    }
+
+    /// Where the request stands on the ring of its upstream.
+    pub(crate) fn stands_at(&mut self, place: Option<u64>) {
+        self.place = place;
+    }
+
+    /// Puts into a request what the choice and the judgement of an endpoint need to know.
+    /// `asked` says that the client set the deadline.
+    pub(crate) fn hint(&self, asked: bool, extensions: &mut http::Extensions) {
+        if let Some(place) = self.place {
+            extensions.insert(Affinity(place));
+        }
+        if asked {
+            extensions.insert(ClientDeadline);
+        }
     }
 
     fn limit_time(&mut self, asked: Option<Duration>, of_route: Option<Duration>) {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tidegate_telemetry::access_log::AccessLog;
 use tidegate_telemetry::metrics::Metrics;
 use tidegate_telemetry::tracer::Tracer;
+use tidegate_upstream::Fleet;
 use tokio::sync::watch;
 
 /// The data plane's shared state. One per process; share it by `Arc`.
@@ -118,6 +119,13 @@ impl Gateway {
         self.snapshot.load().gates()
     }
 
+    /// The endpoints of the upstreams in force. A fleet that is there after a change of the config was there before, if
+    /// its upstream is the same.
+    #[must_use]
+    pub fn fleets(&self) -> Vec<Arc<Fleet>> {
+        self.snapshot.load().fleets().to_vec()
+    }
+
     /// Lets each plan look at what its sides did, and decide. To be called about once a second as long as the
     /// gateway runs.
     pub fn walk_canaries(&self) {
@@ -150,8 +158,8 @@ impl Gateway {
         generation
     }
 
-    /// Tells of every config that [`apply`](Self::apply) puts in force.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+    /// Tells of every config that [`apply`](Self::apply) puts in force, by its generation.
+    pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 

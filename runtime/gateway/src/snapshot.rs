@@ -28,6 +28,7 @@ use tidegate_traffic::{Table, retry};
 use tidegate_transcode::{
     Binding, Body, Detached, Idempotency, Match, Router, RouterBuilder, RuleProblem, TranscodeOptions,
 };
+use tidegate_upstream::Fleet;
 
 pub use explain::{Explanation, Passed, Taken};
 use host::host_name;
@@ -52,6 +53,8 @@ pub struct Snapshot {
     /// Exact names first, then wildcards (longest first), then any.
     hosts: Vec<Host>,
     routes: Vec<CompiledRoute>,
+    /// The endpoints of the upstreams, by their place in [`Config::upstreams`].
+    fleets: Vec<Arc<Fleet>>,
     /// By their place in [`Config::plain`].
     plain: Vec<CompiledPlain>,
     /// By their places in [`Config::upstreams`].
@@ -205,6 +208,7 @@ impl Snapshot {
             local: local::Methods::compile(&config, metrics),
             hosts,
             routes,
+            fleets: config.upstreams.iter().map(|upstream| Fleet::new(upstream.pool.clone())).collect(),
             plain: CompiledPlain::compile_all(&config, metrics),
             shields: Shield::compile_all(&config),
             unrouted: metrics.route("(none)", "(any)"),

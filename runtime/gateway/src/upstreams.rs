@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
-use tidegate_upstream::{Call, Upstream};
+use tidegate_upstream::{Call, Fleet, Upstream};
 
 /// The upstreams of one worker, or of an embedding program.
 pub trait Upstreams {
@@ -54,18 +54,18 @@ impl Pools {
         if sets.iter().any(|set| set.is_of(snapshot)) {
             return;
         }
-        let known = |upstream: &crate::config::Upstream| {
+        let known = |fleet: &Arc<Fleet>| {
             let mut pools = sets.iter().rev().flat_map(|set| set.pools.iter());
-            pools.find(|pool| *pool.config() == upstream.pool).map(Rc::clone)
+            pools.find(|pool| Arc::ptr_eq(pool.fleet(), fleet)).map(Rc::clone)
         };
-        let pool = |upstream: &crate::config::Upstream| {
-            known(upstream).unwrap_or_else(|| {
-                let pool = Rc::new(Upstream::new(upstream.pool.clone()));
+        let pool = |fleet: &Arc<Fleet>| {
+            known(fleet).unwrap_or_else(|| {
+                let pool = Rc::new(Upstream::of(fleet));
                 self.telemetry.metrics.register_upstream(pool.stats());
                 pool
             })
         };
-        let pools = snapshot.config.upstreams.iter().map(pool).collect();
+        let pools = snapshot.fleets().iter().map(pool).collect();
         sets.push(Set { config: Arc::downgrade(&snapshot.config), pools });
     }
 

@@ -11,6 +11,7 @@ pub mod breakers;
 pub mod canaries;
 pub mod concurrency;
 pub mod config;
+pub mod endpoints;
 pub mod export;
 pub mod limits;
 pub mod listeners;
@@ -79,6 +80,7 @@ pub struct Metrics {
     breakers: Arc<breakers::Breakers>,
     concurrency: Arc<concurrency::Limits>,
     retries: Arc<retries::All>,
+    endpoints: Arc<endpoints::Endpoints>,
     export: Arc<export::Export>,
 }
 
@@ -98,6 +100,7 @@ impl Metrics {
         let breakers = Arc::new(breakers::Breakers::default());
         let concurrency = Arc::new(concurrency::Limits::default());
         let retries = Arc::new(retries::All::default());
+        let endpoints = Arc::new(endpoints::Endpoints::default());
         let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
@@ -113,6 +116,7 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&breakers)));
         registry.register_collector(Box::new(Arc::clone(&concurrency)));
         registry.register_collector(Box::new(Arc::clone(&retries)));
+        registry.register_collector(Box::new(Arc::clone(&endpoints)));
         registry.register_collector(Box::new(Arc::clone(&export)));
         Self {
             registry,
@@ -127,6 +131,7 @@ impl Metrics {
             breakers,
             concurrency,
             retries,
+            endpoints,
             export,
         }
     }
@@ -208,6 +213,12 @@ impl Metrics {
     /// that upstream.
     pub fn register_retries<R: retries::Retries>(&self, retries: &Arc<R>) {
         self.retries.register(retries);
+    }
+
+    /// Adds the figures of an upstream's endpoints to the exposition for as long as `fleet` lives, in place of those of
+    /// another one of its name.
+    pub fn register_fleet<F: endpoints::Fleet>(&self, fleet: &Arc<F>) {
+        self.endpoints.register(fleet);
     }
 
     /// Adds the access log's figures to the exposition.

@@ -1,26 +1,27 @@
 //! One endpoint: its connections, who gets a stream on them, and who waits for one.
 
+mod slot;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use http::{HeaderMap, StatusCode, uri::Authority};
+use http::uri::Authority;
 
 use parking_lot::Mutex;
 use tidegate_telemetry::{clock, random};
 use tokio::{runtime::Handle, sync::oneshot};
 
+pub(crate) use self::slot::Slot;
 use crate::{
-    CallError, Config, ConnectError, Fleet, Kind, Protocol, Stats, backoff,
+    Config, ConnectError, Fleet, Protocol, Stats, backoff,
     connect::{self, Connected},
     connection::{Connection, State},
     error,
     fleet::Member,
-    h1::Wire,
     probe::{Health, Ticks},
-    verdict,
 };
 
 /// An endpoint of a pool: one worker's connections to it.
@@ -58,26 +59,6 @@ struct Pool {
 /// What a request that waits is told.
 pub(crate) type Outcome = Result<Slot, Unavailable>;
 
-/// A place for one request on a connection. Dropping it gives the place to whoever waits.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) connection: Arc<Connection>,
-    held: bool,
-    watch: Option<Watch>,
-}
-
-/// What the endpoint is judged by, of a call whose end is not known yet.
-#[derive(Clone, Copy, Debug)]
-struct Watch {
-    /// By the fleet's clock.
-    begun: Duration,
-    /// Its time says how quick the endpoint is: what it takes does not depend on the client.
-    timed: bool,
-    client_deadline: bool,
-    /// The head of the reply came after this time.
-    took: Option<Duration>,
-}
-
 /// Why there is no slot, now or after a wait.
 #[derive(Clone, Debug)]
 pub(crate) enum Unavailable {
@@ -94,12 +75,23 @@ pub(crate) enum Unavailable {
 /// What asking for a slot yields.
 pub(crate) enum Acquired {
     Slot(Slot),
-    /// The slot will come; `failing` if the last thing heard of the endpoint was that it is down.
+    /// The slot will come.
     Wait {
         slot: oneshot::Receiver<Outcome>,
-        failing: bool,
+        state: Waits,
     },
     Unavailable(Unavailable),
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// A stream of a connection, which others have.
+    Stream,
+    /// The first connection.
+    Connection,
+    /// The same, of an endpoint that was down when it was last tried.
+    Failing,
 }
 
 /// A request that waits.
@@ -172,7 +164,12 @@ impl Endpoint {
             pool.waiting.pop_back();
             return Acquired::Unavailable(Unavailable::Down(pool.last_error.clone()));
         }
-        Acquired::Wait { slot, failing }
+        let state = match (failing, pool.open.is_empty()) {
+            (true, _) => Waits::Failing,
+            (false, true) => Waits::Connection,
+            (false, false) => Waits::Stream,
+        };
+        Acquired::Wait { slot, state }
     }
 
     /// Takes a connection out of use, which is going away or broken: it finishes what it has.
@@ -204,6 +201,8 @@ impl Endpoint {
                 Health::Idle => drop(self.forget(&connection.state)),
                 Health::Dead => {
                     tracing::warn!(upstream = self.config.name, endpoint = &*self.name, "no answer to a ping");
+                    // Whether it is back is found out without calls that wait for it.
+                    self.pool.lock().failures += 1;
                     connection.abort();
                 }
             }
@@ -244,7 +243,7 @@ impl Endpoint {
         connection.state.in_flight.fetch_add(1, Relaxed);
         self.member.load.fetch_add(1, Relaxed);
         self.stats.in_flight.fetch_add(1, Relaxed);
-        Slot { connection, held: true, watch: None }
+        Slot::new(connection)
     }
 
     /// Gives free streams to those who wait, and opens connections for those who are left.
@@ -402,94 +401,6 @@ impl Pool {
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(Err(reason.clone()));
         }
-    }
-}
-
-// === impl Slot ===
-
-impl Slot {
-    /// A request is sent now, by whose end the endpoint is judged.
-    pub(crate) fn begin(&mut self, now: Duration, timed: bool, client_deadline: bool) {
-        self.connection.endpoint.member.requests.fetch_add(1, Relaxed);
-        self.watch = Some(Watch { begun: now, timed, client_deadline, took: None });
-    }
-
-    /// The head of the reply is here.
-    pub(crate) fn headed(&mut self, status: StatusCode, headers: &HeaderMap) {
-        let Some(watch) = &mut self.watch else { return };
-        let endpoint = &self.connection.endpoint;
-        let now = endpoint.fleet.now();
-        if watch.timed {
-            let took = now.saturating_sub(watch.begun);
-            endpoint.member.answered(took, now);
-            watch.took = Some(took);
-        }
-        if let Some(outcome) = verdict::of_head(status, headers, watch.client_deadline) {
-            endpoint.fleet.tell(&endpoint.member, outcome, watch.took);
-            self.watch = None;
-        }
-    }
-
-    /// The reply has ended, with these trailers if it has any.
-    pub(crate) fn ended(&mut self, trailers: Option<&HeaderMap>) {
-        if let Some(Watch { took, client_deadline, .. }) = self.watch.take() {
-            let endpoint = &self.connection.endpoint;
-            if let Some(outcome) = verdict::of_trailers(trailers, client_deadline) {
-                endpoint.fleet.tell(&endpoint.member, outcome, took);
-            }
-        }
-    }
-
-    /// The call has failed.
-    pub(crate) fn failed(&mut self, error: &CallError) {
-        let Some(watch) = self.watch.take() else { return };
-        let Some(outcome) = verdict::of_error(error, watch.client_deadline) else { return };
-        let Endpoint { fleet, member, .. } = &*self.connection.endpoint;
-        let now = fleet.now();
-        if matches!(error.kind(), Kind::ConnectionLost(_)) && !member.counts_as_lost(watch.begun, now) {
-            return;
-        }
-        let took = watch.took.or_else(|| watch.timed.then(|| now.saturating_sub(watch.begun)));
-        fleet.tell(member, outcome, took);
-    }
-
-    /// Frees the stream now, and gives it to whoever waits. Later calls do nothing.
-    pub(crate) fn free(&mut self) {
-        if self.release() {
-            let endpoint = &self.connection.endpoint;
-            if self.connection.is_spent() {
-                endpoint.retire(&self.connection.state);
-                return;
-            }
-            let mut pool = endpoint.pool.lock();
-            pool.rest(&self.connection);
-            if !pool.waiting.is_empty() {
-                endpoint.serve(&mut pool);
-            }
-        }
-    }
-
-    /// Frees an HTTP/1.1 connection that may carry another request.
-    pub(crate) fn give_back(self, wire: Box<Wire>) {
-        self.connection.put_wire(wire);
-    }
-
-    /// Frees the stream without looking for a taker: says whether it was held.
-    fn release(&mut self) -> bool {
-        let held = std::mem::replace(&mut self.held, false);
-        if held {
-            let endpoint = &self.connection.endpoint;
-            self.connection.state.in_flight.fetch_sub(1, Relaxed);
-            endpoint.member.load.fetch_sub(1, Relaxed);
-            endpoint.stats.in_flight.fetch_sub(1, Relaxed);
-        }
-        held
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.free();
     }
 }
 

@@ -33,7 +33,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::{member::Member, roster::Roster};
 use self::{roster::Built, seat::Seat};
-use crate::{Config, Endpoint, config::Discovery};
+use crate::{Config, Endpoint, config::Discovery, discovery::Hurry};
 
 /// Nothing is due.
 const NEVER: u64 = u64::MAX;
@@ -53,6 +53,7 @@ pub struct Fleet {
     seats: Mutex<Seats>,
     /// Whether endpoints are known; tells of every roster.
     changes: watch::Sender<Known>,
+    hurry: Hurry,
 }
 
 /// What is known of the endpoints as a whole.
@@ -128,6 +129,7 @@ impl Fleet {
             turn: AtomicU64::new(0),
             seats: Mutex::default(),
             changes: watch::Sender::default(),
+            hurry: Hurry::default(),
         });
         let now = fleet.now();
         seats.judge_at = now + fleet.config.outlier.map_or(Duration::ZERO, |settings| settings.interval);
@@ -175,7 +177,7 @@ impl Fleet {
         let gone: Vec<String> = before.iter().map(|seat| seat.member.name.to_string()).collect();
         seats.leaving.extend(before.into_iter().map(|seat| seat.member));
         if !came.is_empty() || !gone.is_empty() {
-            let (came, gone, all) = (came.join(" "), gone.join(" "), seats.all.len());
+            let (came, gone, all) = (some(&came), some(&gone), seats.all.len());
             tracing::info!(upstream = self.config.name, endpoints = all, came, gone, "endpoints have changed");
         }
         self.publish(&mut seats, now);
@@ -233,6 +235,25 @@ impl Fleet {
                 self.publish(&mut seats, now);
             }
         }
+    }
+
+    /// Told when no endpoint can be connected to.
+    pub(crate) fn hurry(&self) -> Hurry {
+        Arc::clone(&self.hurry)
+    }
+
+    /// No endpoint could be connected to.
+    pub(crate) fn failed(&self) {
+        if self.config.discovery.is_some() {
+            self.hurry.notify_one();
+        }
+    }
+
+    /// Waits until endpoints are known, if they are still to be found for the first time.
+    pub(crate) async fn known(&self, until: Instant) {
+        let mut changes = self.changes();
+        let known = changes.wait_for(|known| known.found);
+        let _ = tokio::time::timeout_at(until.into(), known).await;
     }
 
     /// The time of its machines.
@@ -334,6 +355,13 @@ impl Fleet {
             tracing::info!(upstream, "at least half of the endpoints are usable again");
         }
     }
+}
+
+/// For a line of the log.
+fn some(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let listed = names[..names.len().min(MOST)].join(" ");
+    if names.len() > MOST { format!("{listed} and {} more", names.len() - MOST) } else { listed }
 }
 
 fn nanos(time: Duration) -> u64 {

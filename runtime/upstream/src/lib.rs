@@ -32,6 +32,7 @@ pub mod checks;
 mod connect;
 mod connection;
 mod deadline;
+pub mod discovery;
 mod endpoint;
 mod error;
 mod exchange;

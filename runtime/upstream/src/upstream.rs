@@ -1,11 +1,13 @@
 //! An upstream over the network: which endpoint, which connection, and once more if it is safe.
 
+mod choice;
+
 use std::{
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use arc_swap::ArcSwap;
@@ -16,29 +18,21 @@ use http::{
     uri::{PathAndQuery, Scheme, Uri},
 };
 use parking_lot::Mutex;
-use smallvec::SmallVec;
-use tidegate_telemetry::{clock, random};
-use tidegate_traffic::balance::Ask;
-use tokio::time::timeout_at;
 
+use self::choice::Pools;
 use crate::{
     Call, CallError, Config, Fleet, Kind, Protocol, RequestBody, ResponseBody, Stats, Tunnel,
     body::Parts,
     connection::Connection,
     deadline::Deadlines,
-    endpoint::{Acquired, Endpoint, Slot, Unavailable},
+    endpoint::Slot,
     exchange::{self, StreamBody},
-    fleet::{Member, Roster},
     h1,
     hints::Hints,
     kept::Kept,
     probe::Ticks,
     upload::Upload,
 };
-
-/// How long a call waits for an endpoint that was down when it was last tried: an endpoint that is back
-/// answers within this, and its failure is told within 50 ms, with all that comes on top.
-const WAIT_WHILE_DOWN: Duration = Duration::from_millis(40);
 
 /// How often a request was sent again before this answer came, because it surely never reached the application.
 /// An extension of the answer; not there if it was sent once.
@@ -90,14 +84,6 @@ struct Shared {
     stats: Arc<Stats>,
     /// Whether the task that looks after the connections runs.
     kept: AtomicBool,
-}
-
-/// This worker's connections to the endpoints of a roster.
-#[derive(Debug)]
-struct Pools {
-    roster: Arc<Roster>,
-    /// In the order of the roster.
-    endpoints: Box<[Arc<Endpoint>]>,
 }
 
 // === impl Upstream ===
@@ -342,92 +328,6 @@ impl Shared {
         Ok(Arc::clone(connection))
     }
 
-    /// A slot on one of the endpoints.
-    async fn acquire(
-        self: &Arc<Self>,
-        avoid: Option<&Arc<Connection>>,
-        deadline: Option<Instant>,
-        hints: &Hints,
-    ) -> Result<Slot, CallError> {
-        let mut failed: SmallVec<[Arc<str>; 4]> = SmallVec::new();
-        let mut error = None;
-        while let Some((endpoint, last)) = self.choose(&failed, hints) {
-            let reason = match endpoint.acquire(avoid, last) {
-                Acquired::Slot(slot) => return Ok(slot),
-                Acquired::Unavailable(reason) => reason,
-                Acquired::Wait { slot, failing } => {
-                    self.keep();
-                    let waiting = endpoint.waiting();
-                    let outcome = wait(slot, failing, deadline).await?;
-                    drop(waiting);
-                    match outcome {
-                        Ok(slot) => return Ok(slot),
-                        Err(reason) => reason,
-                    }
-                }
-            };
-            failed.push(Arc::clone(&endpoint.name));
-            error = Some(unavailable(reason).at(&endpoint.name));
-        }
-        Err(error.unwrap_or_else(|| CallError::not_sent_because(Kind::Down(None))))
-    }
-
-    /// An endpoint that has not `failed`, if possible one that the request was not sent to before, and whether there is no
-    /// other. The endpoints may be others each time.
-    fn choose(&self, failed: &[Arc<str>], hints: &Hints) -> Option<(Arc<Endpoint>, bool)> {
-        let now = self.fleet.now();
-        self.fleet.pass(now);
-        let pools = self.pools();
-        let Pools { roster, endpoints } = &**pools;
-        let places = |what: &dyn Fn(&str) -> bool| -> SmallVec<[usize; 4]> {
-            let all = endpoints.iter().enumerate();
-            all.filter(|(_, endpoint)| what(&endpoint.name)).map(|(at, _)| at).collect()
-        };
-        let mut not = match (failed, hints.tried.is_empty()) {
-            ([], true) => SmallVec::new(),
-            _ => places(&|name| hints.tried.has(name) || failed.iter().any(|failed| **failed == *name)),
-        };
-        if not.len() == endpoints.len() && !hints.tried.is_empty() {
-            // Better one that was tried than none.
-            not = places(&|name| failed.iter().any(|failed| **failed == *name));
-        }
-        let policy = &self.fleet.config().balance;
-        let members = roster.members();
-        let ask = Ask { chance: random::u64(), place: hints.affinity, not: &not };
-        let at = roster.table.pick(ask, |at| members[at].load(policy, now), || self.fleet.turn())?;
-        Some((Arc::clone(&endpoints[at]), not.len() + 1 >= endpoints.len()))
-    }
-
-    /// The connections to the endpoints of the roster in force.
-    fn pools(&self) -> arc_swap::Guard<Arc<Pools>> {
-        let pools = self.pools.load();
-        if pools.roster.version == self.fleet.version() {
-            return pools;
-        }
-        self.renew_pools();
-        self.pools.load()
-    }
-
-    /// Keeps the connections to endpoints that are still there, and lets go of the others, which end what they have.
-    fn renew_pools(&self) {
-        let _changing = self.changing.lock();
-        let roster = self.fleet.roster();
-        let before = self.pools.load();
-        let known = |member: &Arc<Member>| {
-            let of = before.endpoints.iter().find(|endpoint| Arc::ptr_eq(&endpoint.member, member));
-            of.map_or_else(|| Endpoint::new(member, &self.fleet, &self.stats), Arc::clone)
-        };
-        let endpoints: Box<[_]> = roster.members().iter().map(known).collect();
-        self.stats.set_endpoints(self.fleet.config(), endpoints.len());
-        let gone =
-            before.endpoints.iter().filter(|endpoint| endpoints.iter().all(|other| !Arc::ptr_eq(endpoint, other)));
-        let gone: Vec<_> = gone.map(Arc::clone).collect();
-        self.pools.store(Arc::new(Pools { roster, endpoints }));
-        for endpoint in gone {
-            endpoint.close();
-        }
-    }
-
     /// Starts the task that looks after the connections, unless it runs.
     fn keep(self: &Arc<Self>) {
         if !self.kept.swap(true, Relaxed) {
@@ -464,39 +364,6 @@ fn request(mut head: Head, slot: &Slot) -> Request<()> {
         head.uri = Uri::from_parts(parts).unwrap_or_default();
     }
     Request::from_parts(head, ())
-}
-
-/// Waits for a slot until the deadline, or for less if the endpoint seems to be down.
-async fn wait(
-    slot: tokio::sync::oneshot::Receiver<Result<Slot, Unavailable>>,
-    failing: bool,
-    deadline: Option<Instant>,
-) -> Result<Result<Slot, Unavailable>, CallError> {
-    let patience = failing.then(|| clock::now() + WAIT_WHILE_DOWN);
-    let until = match (deadline, patience) {
-        (Some(deadline), Some(patience)) => Some(deadline.min(patience)),
-        (deadline, patience) => deadline.or(patience),
-    };
-    let outcome = match until {
-        None => slot.await,
-        Some(until) => match timeout_at(until.into(), slot).await {
-            Ok(outcome) => outcome,
-            Err(_) if deadline == Some(until) => {
-                return Err(CallError::not_sent_because(Kind::Deadline));
-            }
-            Err(_) => return Ok(Err(Unavailable::Down(None))),
-        },
-    };
-    Ok(outcome.unwrap_or(Err(Unavailable::Closed)))
-}
-
-fn unavailable(reason: Unavailable) -> CallError {
-    CallError::not_sent_because(match reason {
-        Unavailable::Connect(error) => Kind::Connect(error),
-        Unavailable::Down(error) => Kind::Down(error),
-        Unavailable::Overloaded => Kind::Overloaded,
-        Unavailable::Closed => Kind::Closed,
-    })
 }
 
 /// Why a stream could not be opened. If the request is `left` the connection takes no more, and

@@ -53,13 +53,13 @@ fn of_status(status: StatusCode) -> Outcome {
 }
 
 /// By gRPC's own codes: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE and DATA_LOSS are those whose HTTP status is of
-/// a server's error, but for UNIMPLEMENTED.
+/// a server's error, but for UNIMPLEMENTED. What is no code is UNKNOWN.
 fn of_grpc(headers: &HeaderMap, client_deadline: bool) -> Option<Outcome> {
     Some(match headers.get(GRPC_STATUS)?.as_bytes() {
         b"4" if client_deadline => return None,
-        b"2" | b"4" | b"13" | b"15" => Outcome::Failed,
         b"14" => Outcome::Unreached,
-        _ => Outcome::Fine,
+        b"0" | b"1" | b"3" | b"5" | b"6" | b"7" | b"8" | b"9" | b"10" | b"11" | b"12" | b"16" => Outcome::Fine,
+        _ => Outcome::Failed,
     })
 }
 

@@ -8,6 +8,7 @@ mod collector;
 mod demo;
 mod drain;
 mod drain_h2;
+mod endpoints;
 mod exit_codes;
 mod from;
 mod generations;

@@ -3,6 +3,7 @@
 mod auth;
 mod board;
 mod contract;
+mod endpoints;
 mod faults;
 mod support;
 mod tls;

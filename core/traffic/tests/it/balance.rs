@@ -7,8 +7,8 @@
 
 use crate::plans::Bits;
 use std::time::Duration;
-use tidegate_traffic::SplitKey;
 use tidegate_traffic::balance::{Ask, Candidate, DECAY, Ewma, Load, Policy, SlowStart, Standing, Table};
+use tidegate_traffic::{Split, SplitKey};
 
 const SCHEDULES: u64 = 100_000;
 
@@ -24,7 +24,7 @@ fn candidates<'n>(names: &'n [String], weights: &[u32]) -> Vec<Candidate<'n>> {
 }
 
 fn ring(bound: Option<u32>) -> Policy {
-    Policy::RingHash { key: SplitKey::Cookie("user".into()), bound }
+    Policy::RingHash { split: Split { key: SplitKey::Cookie("user".into()), salt: String::new() }, bound }
 }
 
 fn chance(bits: &mut Bits) -> u64 {

@@ -1,7 +1,7 @@
 //! `/api/v1/…`: JSON in and out, errors as `google.rpc.Status`.
 
 use super::reply::{self, Answer, error, ok};
-use super::{State, breakers, canaries, shown};
+use super::{State, breakers, canaries, concurrency, shown};
 use crate::generations::{Handle, Refused};
 use bytes::Bytes;
 use http::header::ALLOW;
@@ -30,6 +30,7 @@ enum Resource<'p> {
     Canaries,
     Canary(&'p str),
     CanaryCommand(&'p str, canaries::Command),
+    Concurrency,
     Breakers,
     Breaker(&'p str),
     BreakerCommand(&'p str, breakers::Command),
@@ -60,6 +61,7 @@ impl<'p> Resource<'p> {
                 "log-level" => Self::LogLevel,
                 "canaries" => Self::Canaries,
                 "breakers" => Self::Breakers,
+                "concurrency" => Self::Concurrency,
                 _ => return None,
             },
         })
@@ -108,6 +110,7 @@ where
         (Resource::Canaries, Some(handle)) => canaries::all(handle.gateway()),
         (Resource::Canary(name), Some(handle)) => canaries::one(handle.gateway(), name),
         (Resource::CanaryCommand(name, command), Some(handle)) => canaries::command(handle, name, command).await,
+        (Resource::Concurrency, Some(handle)) => concurrency::all(handle.gateway()),
         (Resource::Breakers, Some(handle)) => breakers::all(handle.gateway()),
         (Resource::Breaker(name), Some(handle)) => breakers::one(handle.gateway(), name),
         (Resource::BreakerCommand(name, command), Some(handle)) => breakers::command(handle.gateway(), name, command),

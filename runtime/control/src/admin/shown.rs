@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::time::SystemTime;
 use tidegate_telemetry::access_log;
 use tidegate_telemetry::metrics::Metrics;
+use tidegate_upstream::fleet::EndpointState;
 
 /// `/api/v1/config`.
 pub(super) fn generations(handle: &Handle) -> Value {
@@ -80,9 +81,16 @@ pub(super) fn upstreams(handle: &Handle, schemas: &SchemaStates, metrics: &Metri
         .config
         .upstreams
         .iter()
-        .map(|upstream| {
-            let endpoints: Vec<String> = upstream.pool.endpoints.iter().map(ToString::to_string).collect();
-            let mut shown = json!({ "name": upstream.name, "endpoints": endpoints });
+        .zip(snapshot.fleets())
+        .map(|(upstream, fleet)| {
+            let view = fleet.view();
+            let mut shown = json!({
+                "name": upstream.name,
+                "balance": view.balance,
+                "panicking": view.panicking,
+                "lost": view.lost.as_deref(),
+                "endpoints": view.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
+            });
             if let Some(state) = states.iter().find(|state| state.upstream == upstream.name) {
                 let (endpoint, kept_from) = match state.in_force.as_ref().map(|known| &known.teller) {
                     Some(Teller::Endpoint(endpoint)) => (Some(endpoint), None),
@@ -111,6 +119,24 @@ pub(super) fn upstreams(handle: &Handle, schemas: &SchemaStates, metrics: &Metri
         })
         .collect();
     json!({ "generation": snapshot.generation, "upstreams": upstreams })
+}
+
+fn endpoint(state: &EndpointState) -> Value {
+    json!({
+        "address": &*state.address,
+        "state": state.state,
+        "why": state.why,
+        "weight": state.weight,
+        // While it starts slowly.
+        "startingPercent": (state.tenths < 10).then_some(state.tenths * 10),
+        "inFlight": state.in_flight,
+        "connections": state.connections,
+        "latencyMs": state.latency.map(|took| took.as_secs_f64() * 1e3),
+        "ejectedUntil": state.ejected_until.map(time),
+        "requests": state.requests,
+        "failures": state.failures,
+        "ejections": state.ejections,
+    })
 }
 
 pub(super) fn warnings(report: &Report) -> Vec<String> {

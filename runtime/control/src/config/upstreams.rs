@@ -1,16 +1,16 @@
 //! `upstreams`: named sets of endpoints and their descriptors.
 
-use super::{http_rules, pool, resilience};
+use super::{balance, endpoints, http_rules, pool, resilience};
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
 use crate::value::{self, Wrong};
 use crate::yaml::{Entry, Kind, Node};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidegate_gateway::config::{Reflection, Schema, SchemaSource, Upstream};
+use tidegate_gateway::config::{Listener, Reflection, Schema, SchemaSource, Upstream};
 use tidegate_upstream::Protocol;
 
-const LATER: &[&str] = &["balance", "health", "outlier", "tls"];
+const LATER: &[&str] = &["tls"];
 
 /// How often an upstream may be asked for its schema.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -26,29 +26,35 @@ pub(super) struct Declared {
     like: Option<Span>,
 }
 
-pub(super) fn read(fields: &mut Fields<'_>, folder: &Path, cx: &mut Context) -> Vec<Declared> {
+pub(super) fn read(fields: &mut Fields<'_>, folder: &Path, listeners: &[Listener], cx: &mut Context) -> Vec<Declared> {
     let Some(node) = fields.required_node("upstreams", cx) else { return Vec::new() };
     let Some(names) = Fields::of(node, "`upstreams`", cx) else { return Vec::new() };
     if names.entries().is_empty() {
         cx.error(node.span, "`upstreams` is empty: there is nothing to route to");
     }
-    let upstreams: Vec<Declared> = names.entries().iter().map(|entry| declared(entry, folder, cx)).collect();
+    let upstreams: Vec<Declared> = names.entries().iter().map(|entry| declared(entry, folder, listeners, cx)).collect();
     check_likes(&upstreams, cx);
     upstreams
 }
 
-fn declared(entry: &Entry, folder: &Path, cx: &mut Context) -> Declared {
+fn declared(entry: &Entry, folder: &Path, listeners: &[Listener], cx: &mut Context) -> Declared {
     if let Err(wrong) = value::name(&entry.key) {
         cx.error_with(entry.key_span, format!("`{}` cannot name an upstream", entry.key), |d| d.label(wrong.hint));
     }
     let mut like = None;
-    let config = upstream(entry, folder, &mut like, cx);
+    let config = upstream(entry, folder, listeners, &mut like, cx);
     Declared { name: entry.key.clone(), name_span: entry.key_span, config, like }
 }
 
-fn upstream(entry: &Entry, folder: &Path, like: &mut Option<Span>, cx: &mut Context) -> Option<Upstream> {
+fn upstream(
+    entry: &Entry,
+    folder: &Path,
+    listeners: &[Listener],
+    like: &mut Option<Span>,
+    cx: &mut Context,
+) -> Option<Upstream> {
     let mut fields = Fields::of(&entry.value, "an upstream", cx)?.not_yet(LATER);
-    let endpoints = fields.required_node("endpoints", cx).and_then(|node| endpoints(node, cx));
+    let endpoints = fields.required_node("endpoints", cx).and_then(|node| endpoints::read(node, listeners, cx));
     let schema = match fields.node("schema", cx) {
         Some(node) => schema(node, folder, like, cx),
         None => Some(Schema::default()),
@@ -58,9 +64,18 @@ fn upstream(entry: &Entry, folder: &Path, like: &mut Option<Span>, cx: &mut Cont
         Protocol::H2 => tidegate_upstream::Config::new(entry.key.clone(), Vec::new()),
     };
     let replies = pool::read(&mut fields, &mut pool, cx);
+    balance::read(&mut fields, &mut pool, cx);
+    let reflects = matches!(schema.as_ref().map(|schema| &schema.source), Some(SchemaSource::Reflection(_)));
+    if reflects && endpoints.as_ref().is_some_and(endpoints::Endpoints::has_unknown_addresses) {
+        cx.error_with(
+            fields.key_span("schema"),
+            "endpoints by `srv` or `etcd` cannot be asked for their schema yet",
+            |d| d.help("give the upstream `schema: { descriptor_set: … }`, or its endpoints by `dns`"),
+        );
+    }
     let protection = resilience::of_upstream(&mut fields, cx);
     fields.finish(cx);
-    pool.endpoints = endpoints?.into_iter().map(|(host, port)| tidegate_upstream::Endpoint { host, port }).collect();
+    endpoints?.put(&mut pool);
     let (name, place) = (entry.key.clone(), entry.key_span.place());
     Some(Upstream { name, pool, replies, protection, schema: schema?, place })
 }
@@ -75,34 +90,6 @@ fn protocol(fields: &mut Fields<'_>, schema: Option<&Schema>, cx: &mut Context) 
         });
     }
     said.unwrap_or(if has_schema { Protocol::H2 } else { Protocol::H1 })
-}
-
-fn endpoints(node: &Node, cx: &mut Context) -> Option<Vec<(String, u16)>> {
-    if let Kind::Map(entries) = &node.kind
-        && let Some(entry) = entries.iter().find(|entry| matches!(entry.key.as_str(), "dns" | "etcd"))
-    {
-        cx.error_with(entry.key_span, format!("`{}` is not supported yet", entry.key), |d| {
-            d.label("list the endpoints: `[127.0.0.1:50051]`")
-        });
-        return None;
-    }
-    let endpoints = cx.scalars("endpoints", node, value::endpoint)?;
-    if matches!(&node.kind, Kind::List(items) if items.is_empty()) {
-        cx.error(node.span, "`endpoints` is empty: an upstream needs at least one");
-    }
-    let mut distinct: Vec<Located<(String, u16)>> = Vec::new();
-    for endpoint in endpoints {
-        if let Some(first) = distinct.iter().find(|other| other.value == endpoint.value) {
-            let (source, first) = (cx.source.clone(), first.span);
-            let (host, port) = &endpoint.value;
-            cx.error_with(endpoint.span, format!("the endpoint {host}:{port} is listed twice"), |d| {
-                d.label("again here").related(&source, first, "first here")
-            });
-        } else {
-            distinct.push(endpoint);
-        }
-    }
-    Some(distinct.into_iter().map(|endpoint| endpoint.value).collect())
 }
 
 // === schema ===

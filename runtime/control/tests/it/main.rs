@@ -1,6 +1,7 @@
 //! The control plane as the program uses it.
 
 mod admin;
+mod balancing;
 mod board;
 mod breaker;
 mod canary;

@@ -165,12 +165,6 @@ error: `proto` must be a list
 6 |   empty: { endpoints: [], schema: { proto: proto } }
   |                                            ^^^^^ put it in brackets: `[proto]`
 
-error: `dns` is not supported yet
- --> tidegate.yaml:7:23
-  |
-7 |   dns: { endpoints: { dns: shop.local:50051 } }
-  |                       ^^^ list the endpoints: `[127.0.0.1:50051]`
-
 error: `a b` cannot name an upstream
  --> tidegate.yaml:8:3
   |

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tidegate_telemetry::{clock, random};
 use tidegate_traffic::retry::{Failed, Failure, Pushback, Settings, Stop, Verdict};
 use tidegate_transcode::{Code, Status};
-use tidegate_upstream::{Call, CallError, ClientDeadline, Kept, Kind, RequestBody, Resent, Retry, Tried};
+use tidegate_upstream::{Call, CallError, Kept, Kind, RequestBody, Resent, Retry, Tried};
 
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
@@ -44,7 +44,7 @@ pub(super) async fn call<C: Call>(
         return Box::pin(tries(upstream, request, settings, plan, exchange)).await;
     }
     exchange.pass(plan).await?;
-    let request = with_hints(request, Tried::new(), exchange.asked());
+    let request = with_hints(request, &Tried::new(), exchange.asked(), exchange);
     let outcome = match upstream.call(request, exchange.deadline()).await {
         Ok(reply) => Outcome::Reply(reply),
         Err(error) => Outcome::Failed(error),
@@ -112,7 +112,7 @@ async fn once<C: Call>(
     let own = own.filter(|(at, _)| deadline.is_none_or(|deadline| *at < deadline));
     let asked = exchange.asked() && own.is_none();
     let until: Option<Instant> = own.map(|(at, _)| at).or(deadline);
-    match (upstream.call(with_hints(request, tried.clone(), asked), until).await, own) {
+    match (upstream.call(with_hints(request, tried, asked, exchange), until).await, own) {
         (Ok(mut reply), Some(_)) => {
             // The rest of it has the time that the call has.
             C::set_deadline(reply.body_mut(), deadline);
@@ -125,13 +125,16 @@ async fn once<C: Call>(
 }
 
 /// What the choice of an endpoint, and its judgement, have to know.
-fn with_hints(mut request: Request<RequestBody>, tried: Tried, asked: bool) -> Request<RequestBody> {
+fn with_hints(
+    mut request: Request<RequestBody>,
+    tried: &Tried,
+    asked: bool,
+    exchange: &Exchange,
+) -> Request<RequestBody> {
     if !tried.is_empty() {
-        request.extensions_mut().insert(tried);
+        request.extensions_mut().insert(tried.clone());
     }
-    if asked {
-        request.extensions_mut().insert(ClientDeadline);
-    }
+    exchange.hint(asked, request.extensions_mut());
     request
 }
 

@@ -6,6 +6,7 @@ use crate::exchange::Exchange;
 use crate::peer::Peer;
 use http::request;
 use tidegate_traffic::RequestView;
+use tidegate_traffic::balance::Policy;
 
 /// The upstream that the route's canary rules choose, else the route's own; an index into the config's.
 pub(super) fn upstream(
@@ -15,10 +16,19 @@ pub(super) fn upstream(
     peer: &Peer,
     exchange: &mut Exchange,
 ) -> usize {
-    let Some(rules) = rules else { return stable };
-    let chosen = rules.choose(&view(head, peer));
-    let upstream = chosen.upstream;
-    exchange.chosen(chosen);
+    let upstream = match rules {
+        Some(rules) => {
+            let chosen = rules.choose(&view(head, peer));
+            let upstream = chosen.upstream;
+            exchange.chosen(chosen);
+            upstream
+        }
+        None => stable,
+    };
+    if let Policy::RingHash { split, .. } = &exchange.snapshot().config.upstreams[upstream].pool.balance {
+        let place = split.place(&view(head, peer));
+        exchange.stands_at(place);
+    }
     upstream
 }
 

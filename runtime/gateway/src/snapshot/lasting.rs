@@ -1,4 +1,5 @@
-//! The canaries, breakers and limits of all routes, and how they go on from one snapshot to the next.
+//! The canaries, breakers and limits of all routes and the endpoints of all upstreams, and how they go on from one
+//! snapshot to the next.
 
 use super::Snapshot;
 use crate::breakers::{Breakers, Guard};
@@ -7,6 +8,7 @@ use crate::gates::Gate;
 use crate::policies::{Policies, Shield};
 use std::sync::Arc;
 use tidegate_telemetry::metrics::Metrics;
+use tidegate_upstream::Fleet;
 
 impl Snapshot {
     /// The plans that its canaries follow.
@@ -35,9 +37,25 @@ impl Snapshot {
         of_services.chain(self.plain.iter().map(|route| &route.policies))
     }
 
-    /// Goes on with the plans and breakers of the snapshot that was in force before, as far as they are the same,
+    /// The endpoints of its upstreams, in the order of [`Config::upstreams`](crate::config::Config::upstreams).
+    #[must_use]
+    pub fn fleets(&self) -> &[Arc<Fleet>] {
+        &self.fleets
+    }
+
+    /// Goes on with the plans, breakers and endpoints of the snapshot that was in force before, as far as they are the same,
     /// and shows all of them in the metrics. To be called before it is put in force.
     pub(crate) fn take_over(&mut self, before: Option<&Self>, metrics: &Metrics) {
+        for fleet in &mut self.fleets {
+            let name = &fleet.config().name;
+            let known = before.and_then(|before| before.fleets.iter().find(|known| known.config().name == *name));
+            match known {
+                Some(known) if known.config() == fleet.config() => *fleet = Arc::clone(known),
+                Some(known) => *fleet = Fleet::after(Arc::clone(fleet.config()), known),
+                None => {}
+            }
+            metrics.register_fleet(fleet);
+        }
         let walks = before.map(Self::canaries).unwrap_or_default();
         let of_services = self.routes.iter_mut().filter_map(|route| route.canary.as_mut());
         for rules in of_services.chain(self.plain.iter_mut().filter_map(|route| route.canary.as_mut())) {

@@ -33,7 +33,8 @@ fn at(pools: &Pools, snapshot: &Snapshot, index: usize) -> usize {
 fn an_upstream_that_stays_the_same_keeps_its_pool_wherever_it_stands() {
     let metrics = Arc::new(Metrics::new("0", 1));
     let old = snapshot(&metrics, &[("a", 1), ("b", 1)]);
-    let new = snapshot(&metrics, &[("c", 1), ("b", 1), ("a", 2)]);
+    let mut new = snapshot(&metrics, &[("c", 1), ("b", 1), ("a", 2)]);
+    new.take_over(Some(&old), &metrics);
     let pools = Pools::new(&old, &Instruments { metrics });
     let (a, b) = (at(&pools, &old, 0), at(&pools, &old, 1));
     assert_eq!(at(&pools, &new, 1), b);
@@ -44,7 +45,8 @@ fn an_upstream_that_stays_the_same_keeps_its_pool_wherever_it_stands() {
 #[test]
 fn pools_of_a_config_that_nobody_has_are_let_go_and_their_figures_disappear() {
     let metrics = Arc::new(Metrics::new("0", 1));
-    let (old, new) = (snapshot(&metrics, &[("a", 1), ("b", 1)]), snapshot(&metrics, &[("b", 1)]));
+    let (old, mut new) = (snapshot(&metrics, &[("a", 1), ("b", 1)]), snapshot(&metrics, &[("b", 1)]));
+    new.take_over(Some(&old), &metrics);
     let pools = Pools::new(&old, &Instruments { metrics: Arc::clone(&metrics) });
     pools.take_on(&new);
     let shown = || {

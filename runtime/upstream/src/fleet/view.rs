@@ -5,7 +5,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tidegate_telemetry::clock;
+use tidegate_telemetry::{
+    clock,
+    metrics::endpoints::{self, Figures},
+};
 use tidegate_traffic::{balance::STEPS, balance::SlowStart, health::Health};
 
 use super::{Fleet, Member, Seat};
@@ -110,5 +113,25 @@ fn figures(member: &Member, state: &'static str, why: Option<String>) -> Endpoin
         requests: member.requests.load(Relaxed),
         failures: member.failures.load(Relaxed),
         ejections: member.ejections.load(Relaxed),
+    }
+}
+
+impl endpoints::Fleet for Fleet {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn endpoints(&self) -> Vec<Figures> {
+        let all = self.view().endpoints.into_iter();
+        let figures = |state: EndpointState| Figures {
+            address: state.address.to_string(),
+            state: state.state,
+            in_flight: state.in_flight.into(),
+            requests: state.requests,
+            failures: state.failures,
+            ejections: state.ejections,
+            latency_us: state.latency.map_or(0, |took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+        };
+        all.map(figures).collect()
     }
 }

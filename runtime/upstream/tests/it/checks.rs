@@ -89,7 +89,7 @@ async fn if_all_are_ill_all_are_used() {
 async fn a_check_that_is_not_answered_in_time_has_failed() {
     let stalls = Server::start(|asked: Asked| async move {
         let _kept = asked;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
     .await;
     let upstream = checked(&[&stalls], Question::Http("/healthz".into()));

@@ -8,6 +8,7 @@ mod connect;
 mod goaway;
 mod h1;
 mod in_process;
+mod outliers;
 mod parting;
 mod pool;
 mod quiet;
