@@ -5,6 +5,7 @@ mod drain;
 mod endpoint;
 mod endpoints;
 mod memory;
+mod overload;
 mod place;
 mod reload;
 mod report;
@@ -32,6 +33,9 @@ pub(crate) struct Args {
     /// Changes of the config, for each protocol and each place where configs are kept.
     #[arg(long, default_value_t = 100)]
     reloads: u32,
+    /// Calls of 20 ms that the overloaded service works on at once.
+    #[arg(long, default_value_t = 40)]
+    at_once: u32,
     /// Idle connections.
     #[arg(long, default_value_t = 10_000)]
     connections: u32,
@@ -59,6 +63,8 @@ pub(crate) enum Fault {
     Reload,
     /// The upstream is killed and started again under 2 000 requests a second.
     Restart,
+    /// Three times the calls that a service can do, a twentieth of them critical.
+    Overload,
     /// One of three endpoints is killed, paused, slow, or fails half of its calls, under 1 000 requests a second;
     /// then all three are down.
     Endpoints,
@@ -72,8 +78,17 @@ pub(crate) enum Fault {
     Stalled,
 }
 
-const ALL: [Fault; 7] =
-    [Fault::Drain, Fault::Reload, Fault::Restart, Fault::Endpoints, Fault::Idle, Fault::SlowReader, Fault::Stalled];
+const ALL: [Fault; 9] = [
+    Fault::Drain,
+    Fault::Reload,
+    Fault::Restart,
+    Fault::Overload,
+    Fault::Endpoints,
+    Fault::SlowEndpoint,
+    Fault::Idle,
+    Fault::SlowReader,
+    Fault::Stalled,
+];
 
 /// Makes the runs and prints what was found beside what was to be found.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
@@ -87,6 +102,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             Fault::Drain => drain::run(&rig, args.drains, &mut report)?,
             Fault::Reload => reload::run(workspace, &rig, args.reloads, &mut report)?,
             Fault::Restart => restart::run(&rig, &mut report)?,
+            Fault::Overload => overload::run(&rig, args.at_once, &mut report)?,
             Fault::Endpoints => endpoints::run(&rig, args.endpoint_seconds, &mut report)?,
             Fault::SlowEndpoint => slow::run(workspace, &rig, args.rounds, &mut report)?,
             Fault::Idle => memory::idle(&rig, args.connections, &mut report)?,

@@ -12,6 +12,7 @@ use tidegate_bench::faults::traffic::{self, Plan, Protocol};
 use tidegate_bench::faults::{quiet, upstream};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 #[derive(Debug, Parser)]
@@ -34,6 +35,9 @@ enum Role {
         /// The file that ids of unary calls are appended to.
         #[arg(long)]
         journal: Option<PathBuf>,
+        /// Unary calls that it works on at once; others wait. 0 is any number.
+        #[arg(long, default_value_t = 0)]
+        at_once: usize,
         /// What answers say of it, and of the metadata `x-probe` and `x-injected` of their call.
         #[arg(long)]
         name: Option<String>,
@@ -44,6 +48,9 @@ enum Role {
         address: String,
         #[arg(long)]
         protocol: Protocol,
+        /// The host that is asked.
+        #[arg(long, default_value = "bench.local")]
+        host: String,
         #[arg(long, default_value_t = 64)]
         connections: usize,
         /// Requests a second.
@@ -91,20 +98,34 @@ fn main() -> Result<()> {
 
 async fn run(role: Role) -> Result<()> {
     match role {
-        Role::Upstream { listen, delay, journal, name } => {
+        Role::Upstream { listen, delay, journal, at_once, name } => {
             let listener = TcpListener::bind(listen).await?;
             println!("{}", listener.local_addr()?);
             let open = |path| OpenOptions::new().create(true).append(true).open(path);
             let journal = journal.map(open).transpose()?;
             let delay = Cell::new(Duration::from_millis(delay));
-            let plan = upstream::Plan { delay, failing: Cell::new(0), calls: Cell::new(0), journal, name };
-            let plan = Rc::new(plan);
+            let at_once = (at_once > 0).then(|| Semaphore::new(at_once));
+            let (failing, calls) = (Cell::new(0), Cell::new(0));
+            let plan = Rc::new(upstream::Plan { delay, failing, calls, at_once, journal, name });
             tokio::task::spawn_local(obey(Rc::clone(&plan)));
             upstream::serve(listener, plan).await
         }
-        Role::Traffic { address, protocol, connections, rate, streams, seconds, until_refused, ids, post, ends } => {
+        Role::Traffic {
+            address,
+            protocol,
+            host,
+            connections,
+            rate,
+            streams,
+            seconds,
+            until_refused,
+            ids,
+            post,
+            ends,
+        } => {
             let time = Duration::from_secs_f64(seconds.clamp(0.0, 600.0));
-            let plan = Plan { address, protocol, connections, rate, streams, time, until_refused, ids, post, ends };
+            let plan =
+                Plan { address, host, protocol, connections, rate, streams, time, until_refused, ids, post, ends };
             println!("{}", traffic::run(plan).await?.to_json());
             Ok(())
         }

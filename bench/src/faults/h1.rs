@@ -9,9 +9,9 @@ use super::ledger::Ledger;
 use super::traffic::{Ask, Plan, within};
 use crate::load::connection::Connection;
 
-fn request(Ask { method, target, body }: &Ask) -> Vec<u8> {
+fn request(host: &str, Ask { method, target, body }: &Ask) -> Vec<u8> {
     let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
-    let head = format!("{method} {target} HTTP/1.1\r\nhost: bench.local\r\naccept: application/x-ndjson\r\n");
+    let head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\naccept: application/x-ndjson\r\n");
     format!("{head}x-probe: 1\r\n{length}\r\n{body}").into_bytes()
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
             let Some(number) = number else { return };
             let sent = Instant::now();
             let mut body = Vec::new();
-            let ask = request(&plan.ask(number));
+            let ask = request(&plan.host, &plan.ask(number));
             let asked = within(connection.ask(&ask, |piece| body.extend_from_slice(piece))).await;
             match asked {
                 Ok(head) => {
@@ -50,7 +50,8 @@ pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: &str) {
     while let Some(connection) = plan.connect().await {
         let mut connection = Connection::on(connection);
         let mut last = Vec::new();
-        let ended: Result<_> = connection.ask(&request(&Ask::get(target)), |piece| keep_last(&mut last, piece)).await;
+        let ended: Result<_> =
+            connection.ask(&request(&plan.host, &Ask::get(target)), |piece| keep_last(&mut last, piece)).await;
         ledger.stream_ended(ended.map(drop).map_err(|error| format!("{error:#}")), &last);
         if ledger.is_closed() {
             return;

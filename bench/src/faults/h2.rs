@@ -26,8 +26,8 @@ async fn connect(plan: &Plan) -> Option<SendRequest<Bytes>> {
     }
 }
 
-fn send(on: &mut SendRequest<Bytes>, ask: Ask) -> Result<ResponseFuture> {
-    let request = Request::builder().method(ask.method).uri(format!("http://bench.local{}", ask.target));
+fn send(on: &mut SendRequest<Bytes>, host: &str, ask: Ask) -> Result<ResponseFuture> {
+    let request = Request::builder().method(ask.method).uri(format!("http://{host}{}", ask.target));
     let request = request.header("accept", "application/x-ndjson").header("x-probe", "1").body(())?;
     let (response, mut body) = on.send_request(request, ask.body.is_empty())?;
     if !ask.body.is_empty() {
@@ -50,7 +50,7 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
                 }
             };
             let sent = Instant::now();
-            match self::send(&mut send, plan.ask(number)) {
+            match self::send(&mut send, &plan.host, plan.ask(number)) {
                 Ok(response) => {
                     exchanges.spawn_local(exchange(response, Rc::clone(&ledger), number, sent));
                 }
@@ -100,7 +100,7 @@ pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: &str) {
         let mut last = Vec::new();
         let ended: Result<_> = async {
             let mut send = send.ready().await.context("not sent")?;
-            let response = self::send(&mut send, Ask::get(target)).context("not sent")?;
+            let response = self::send(&mut send, &plan.host, Ask::get(target)).context("not sent")?;
             read(response, |piece| keep_last(&mut last, piece)).await
         }
         .await;

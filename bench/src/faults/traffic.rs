@@ -35,6 +35,8 @@ pub enum Protocol {
 pub struct Plan {
     /// Where the gateway listens.
     pub address: String,
+    /// The host that they ask.
+    pub host: String,
     /// What the clients speak.
     pub protocol: Protocol,
     /// Connections for unary calls.

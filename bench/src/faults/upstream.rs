@@ -12,6 +12,7 @@ use h2::SendStream;
 use http::{HeaderMap, HeaderValue, Response};
 use prost::Message;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 use crate::messages::{GetItemRequest, Item, ListItemsRequest};
 use crate::scenario::Scenario;
@@ -32,6 +33,8 @@ pub struct Plan {
     pub failing: Cell<u32>,
     /// Where it is among them.
     pub calls: Cell<u32>,
+    /// Places for unary calls: one that finds none waits.
+    pub at_once: Option<Semaphore>,
     /// Where the id of every unary call goes, one a line, before anything else happens. A line that
     /// was written stays, however the process ends.
     pub journal: Option<File>,
@@ -116,7 +119,12 @@ async fn answer(
         if let Some(mut journal) = plan.journal.as_ref() {
             journal.write_all(format!("{id}\n").as_bytes())?;
         }
+        let place = match &plan.at_once {
+            Some(places) => Some(places.acquire().await?),
+            None => None,
+        };
         tokio::time::sleep(plan.delay.get()).await;
+        drop(place);
         // Spread evenly: of two every second one.
         let failing = plan.failing.get();
         let turn = plan.calls.get() + failing;

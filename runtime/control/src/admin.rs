@@ -9,6 +9,7 @@ mod answer;
 mod api;
 mod breakers;
 mod canaries;
+mod concurrency;
 mod guard;
 mod limits;
 mod reply;

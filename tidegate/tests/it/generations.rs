@@ -292,3 +292,16 @@ fn a_breaker_is_shown_and_told_what_to_do() {
     assert_eq!(admin.post("/api/v1/breakers/other:open", "").0, 404);
     assert_eq!(admin.post("/api/v1/breakers", "").0, 405);
 }
+
+#[test]
+fn limits_of_calls_in_flight_are_shown() {
+    let admin = Admin::start();
+    let config = config().replace("upstream: echo }", "upstream: echo, concurrency: { max: 7, queue: 3 } }");
+    let (status, answer) = admin.post("/api/v1/config:apply", &config);
+    assert_eq!(status, 200, "{answer}");
+    let limit = json!({
+        "of": "route", "name": "demo.v1.Echo", "inFlight": 0, "limit": 7, "queued": 0, "queue": 3, "callMs": null,
+        "refused": 0,
+    });
+    assert_eq!(admin.get("/api/v1/concurrency"), json!({ "limits": [limit] }));
+}

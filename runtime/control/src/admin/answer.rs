@@ -149,6 +149,7 @@ fn index(state: &State) -> String {
          /api/v1/canaries/NAME:DO     POST; DO is pause, resume, promote or abort\n\
          /api/v1/breakers             circuit breakers, and what they did\n\
          /api/v1/breakers/NAME:DO     POST; DO is open, close or disable\n\
+         /api/v1/concurrency          limits of calls in flight, and who waits\n\
          /api/v1/log-level            GET; POST {{\"level\": \"info,h2=debug\"}}\n",
         state.shown.version
     )

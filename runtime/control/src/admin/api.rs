@@ -1,7 +1,7 @@
 //! `/api/v1/…`: JSON in and out, errors as `google.rpc.Status`.
 
 use super::reply::{self, Answer, error, ok};
-use super::{State, breakers, canaries, limits, shown};
+use super::{State, breakers, canaries, concurrency, limits, shown};
 use crate::generations::{Handle, Refused};
 use bytes::Bytes;
 use http::header::ALLOW;
@@ -30,6 +30,7 @@ enum Resource<'p> {
     Canaries,
     Canary(&'p str),
     CanaryCommand(&'p str, canaries::Command),
+    Concurrency,
     Breakers,
     Breaker(&'p str),
     BreakerCommand(&'p str, breakers::Command),
@@ -65,6 +66,7 @@ impl<'p> Resource<'p> {
                 "canaries" => Self::Canaries,
                 "breakers" => Self::Breakers,
                 "limits" => Self::Limits,
+                "concurrency" => Self::Concurrency,
                 _ => return None,
             },
         })
@@ -118,6 +120,7 @@ where
         (Resource::Limits, Some(handle)) => limits::all(handle.gateway()),
         (Resource::Limit(name), Some(handle)) => limits::one(handle.gateway(), name, head.uri.query()),
         (Resource::LimitReset(name), Some(handle)) => limits::reset(handle.gateway(), name, head.uri.query()),
+        (Resource::Concurrency, Some(handle)) => concurrency::all(handle.gateway()),
         (Resource::Breakers, Some(handle)) => breakers::all(handle.gateway()),
         (Resource::Breaker(name), Some(handle)) => breakers::one(handle.gateway(), name),
         (Resource::BreakerCommand(name, command), Some(handle)) => {

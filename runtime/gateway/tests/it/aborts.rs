@@ -173,10 +173,14 @@ fn left(gateway: &Gateway) -> Vec<u64> {
     places.chain(streams).filter(|left| *left > 0).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "how much to try is asked of who runs the test")]
+fn asked() -> Option<u32> {
+    std::env::var("TIDEGATE_ABORTS").ok()?.parse().ok()
+}
+
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "how many clients leave is asked of who runs the test")]
 async fn clients_that_leave_at_any_moment_leave_nothing_behind() {
-    let aborts = std::env::var("TIDEGATE_ABORTS").ok().and_then(|text| text.parse().ok()).unwrap_or(ABORTS);
+    let aborts = asked().unwrap_or(ABORTS);
     let (gateway, pools) = gateway(services());
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let crowd = async |size: u32| {
