@@ -6,6 +6,7 @@ use crate::clock::{Clock, LateClock};
 use crate::protocol::{Cause, Protocol, Refused};
 use crate::random;
 use http::{HeaderMap, Request, Response};
+use http_body::Body as HttpBody;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
@@ -23,6 +24,29 @@ use tower_service::Service;
 ///
 /// A call that is under way when its future, or the body of its answer, is dropped counts neither way, and gives its place
 /// back. A call is as slow as what judges it takes to come: the head, or the trailers.
+///
+/// ```
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # use http_body_util::Empty;
+/// # use tower::{Layer as _, ServiceExt as _, service_fn};
+/// use tidegate_client::{BreakerLayer, Protocol, Refused, breaker::{Settings, State, Window}};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let settings = Settings { window: Window::Calls(2), min_calls: 2, ..Settings::default() };
+/// let breaker = BreakerLayer::new(Protocol::Http, settings);
+/// let broken = service_fn(|_: Request<_>| async {
+///     Ok::<_, Infallible>(Response::builder().status(500).body(Empty::<bytes::Bytes>::new()).unwrap())
+/// });
+/// for _ in 0..2 {
+///     breaker.layer(broken).oneshot(Request::new(Empty::<bytes::Bytes>::new())).await.unwrap();
+/// }
+/// assert_eq!(breaker.state(), State::Open);
+/// let answer = breaker.layer(broken).oneshot(Request::new(Empty::<bytes::Bytes>::new())).await.unwrap();
+/// assert_eq!(answer.status(), 503);
+/// assert!(Refused::of(&answer).is_some());
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct BreakerLayer<C = Protocol> {
     shared: Arc<Shared>,
@@ -131,6 +155,7 @@ where
     S: Service<Request<A>, Response = Response<B>>,
     C: Classify<S::Error> + Clone + Send + 'static,
     S::Error: 'static,
+    B: HttpBody,
 {
     type Response = Response<Body<B>>;
     type Error = S::Error;
@@ -175,6 +200,7 @@ where
     F: Future<Output = Result<Response<B>, E>>,
     C: Classify<E> + Send + 'static,
     E: 'static,
+    B: HttpBody,
 {
     type Output = Result<Response<Body<B>>, E>;
 
@@ -189,8 +215,13 @@ where
         Poll::Ready(match answer {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
+                let judged = match held.classify.head(&head) {
+                    // Nobody asks a body that has ended for its end.
+                    Judged::Later if body.is_end_stream() => held.classify.trailers(None),
+                    judged => judged,
+                };
                 let body = Body::new(body);
-                let body = match held.classify.head(&head) {
+                let body = match judged {
                     Judged::Later => body.with_ending(Waiting { held, error: PhantomData }),
                     judged => {
                         held.judge(judged);

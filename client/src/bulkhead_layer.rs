@@ -7,6 +7,7 @@ use crate::protocol::{Cause, Protocol, Refused};
 use crate::random;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response};
+use http_body::Body as HttpBody;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -23,6 +24,30 @@ use tower_service::Service;
 /// deadline could not be met as well. Every service that one layer and its clones make has the same bulkhead.
 ///
 /// A call is in flight until its answer was read to the end, or was dropped.
+///
+/// ```
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # use http_body_util::Empty;
+/// # use tower::{Layer as _, ServiceExt as _, service_fn};
+/// # use http_body_util::Full;
+/// use std::time::Duration;
+/// use tidegate_client::{BulkheadLayer, Protocol, bulkhead::{Limit, Settings, Shares}};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let settings =
+///     Settings { limit: Limit::Fixed(1), queue: 0, wait: Duration::from_secs(1), shares: Shares::EVEN };
+/// let bulkhead = BulkheadLayer::new(Protocol::Http, settings);
+/// let service = service_fn(|_: Request<_>| async {
+///     Ok::<_, Infallible>(Response::new(Full::new(bytes::Bytes::from("hello"))))
+/// });
+/// let first = bulkhead.layer(service).oneshot(Request::new(Empty::<bytes::Bytes>::new())).await.unwrap();
+/// let second = bulkhead.layer(service).oneshot(Request::new(Empty::<bytes::Bytes>::new())).await.unwrap();
+/// assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 503));
+/// drop(first);
+/// assert_eq!(bulkhead.figures().in_flight, 0);
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct BulkheadLayer {
     shared: Arc<Shared>,
@@ -105,7 +130,7 @@ where
     S: Service<Request<A>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     A: Send + 'static,
-    B: Send + 'static,
+    B: HttpBody + Send + 'static,
     S::Error: Send,
 {
     type Response = Response<Body<B>>;
@@ -138,7 +163,14 @@ where
             };
             let held = Held { permit, clock, begun: clock.now() };
             let answer = inner.call(Request::from_parts(head, body)).await?;
-            Ok(answer.map(|body| Body::new(body).with_ending(held)))
+            Ok(answer.map(|body| {
+                if body.is_end_stream() {
+                    // Nobody asks a body that has ended for its end.
+                    Box::new(held).ended(None);
+                    return Body::new(body);
+                }
+                Body::new(body).with_ending(held)
+            }))
         })
     }
 }

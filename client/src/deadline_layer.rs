@@ -23,6 +23,25 @@ const AT_ONCE: Duration = Duration::from_millis(2);
 /// What is left is told to the service: in `grpc-timeout`, in the request's extensions, and as the deadline of the
 /// task. A call that is late is dropped and answered with `DEADLINE_EXCEEDED` or 504; if its answer has begun, gRPC ends it
 /// with that status, and HTTP breaks it off.
+///
+/// ```
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # use http_body_util::Empty;
+/// # use tower::{Layer as _, ServiceExt as _, service_fn};
+/// use std::time::Duration;
+/// use tidegate_client::{Deadline, DeadlineLayer, Protocol};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let silent = service_fn(|_: Request<_>| async {
+///     assert!(Deadline::current().is_some());
+///     std::future::pending::<Result<Response<Empty<bytes::Bytes>>, Infallible>>().await
+/// });
+/// let layer = DeadlineLayer::new(Protocol::Http).timeout(Duration::from_millis(1));
+/// let answer = layer.layer(silent).oneshot(Request::new(Empty::<bytes::Bytes>::new())).await.unwrap();
+/// assert_eq!(answer.status(), 504);
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct DeadlineLayer {
     protocol: Protocol,

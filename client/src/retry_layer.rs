@@ -33,6 +33,26 @@ const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
 /// Which requests may be made twice is said by [`Settings::idempotent`], by [`safe`](Self::safe), and else by the HTTP
 /// method: of gRPC none. Of those the body is read before the call, up to 64 KiB; a longer one is sent once. An answer of
 /// another layer ([`Refused`]) is not tried again.
+///
+/// ```
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # use http_body_util::Empty;
+/// # use tower::{Layer as _, ServiceExt as _, service_fn};
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use tidegate_client::{Protocol, Replay, RetryLayer, retry::Settings};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// static CALLS: AtomicU32 = AtomicU32::new(0);
+/// let flaky = service_fn(|_: Request<Replay<Empty<bytes::Bytes>>>| async {
+///     let status = if CALLS.fetch_add(1, Ordering::Relaxed) == 0 { 503 } else { 200 };
+///     Ok::<_, Infallible>(Response::builder().status(status).body(Empty::<bytes::Bytes>::new()).unwrap())
+/// });
+/// let retry = RetryLayer::new(Protocol::Http, Settings::default());
+/// let answer = retry.layer(flaky).oneshot(Request::new(Empty::<bytes::Bytes>::new())).await.unwrap();
+/// assert_eq!((answer.status().as_u16(), CALLS.load(Ordering::Relaxed)), (200, 2));
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct RetryLayer<M = AsItIs> {
     protocol: Protocol,

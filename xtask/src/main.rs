@@ -18,6 +18,7 @@ mod golang;
 mod h2spec;
 mod interop;
 mod lint;
+mod loom;
 mod proc;
 mod servers;
 mod siege;
@@ -41,6 +42,8 @@ struct Cli {
 enum Task {
     /// Install or find what the tests need, and run all of them.
     Test(test::Args),
+    /// Every order of a few threads' steps, over the state that threads share.
+    Loom,
     /// Formatting, clippy and rustdoc, warnings as errors.
     Lint,
     /// The official protobuf conformance suite against core/protojson.
@@ -78,6 +81,7 @@ fn run() -> anyhow::Result<()> {
     let workspace = proc::Workspace::find()?;
     match Cli::parse().task {
         Task::Test(args) => test::run(&workspace, &args),
+        Task::Loom => loom::run(&workspace),
         Task::Lint => lint::run(&workspace),
         Task::Conformance(args) => conformance::run(&workspace, &args).map(drop),
         Task::Fuzz(args) => fuzz::run(&workspace, &args),

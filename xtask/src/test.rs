@@ -16,6 +16,7 @@ use crate::generate;
 use crate::golang;
 use crate::h2spec;
 use crate::interop;
+use crate::loom;
 use crate::proc::{Running, Workspace};
 use crate::servers;
 use crate::steps::{Outcome, Steps};
@@ -43,7 +44,10 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     steps.run("etcd (configs that are kept there)", || Ok(built(servers::etcd(workspace))));
     steps.run("Apollo's server for tests", || Ok(built(servers::apollo(workspace))));
     steps.command("cargo test --workspace", &mut cargo_test(workspace)?);
-    steps.command("every order of a few threads' steps (loom)", &mut loom(workspace));
+    steps.run("loom", || {
+        loom::run(workspace)?;
+        Ok(Outcome::Passed(String::new()))
+    });
     steps.run("protobuf conformance", || {
         if let Err(left_out) = installed(workspace, &[cache::PROTOC]) {
             return Ok(left_out);
@@ -113,13 +117,6 @@ fn cargo_test(workspace: &Workspace) -> Result<Command> {
         command.env("PROTOC", protoc);
     }
     Ok(command)
-}
-
-/// Limits under loom, which needs a build of its own: everything is compiled under another flag.
-fn loom(workspace: &Workspace) -> Command {
-    let mut command = workspace.cargo(["test", "-p", "tidegate-limit", "--lib", "loom", "--target-dir"]);
-    command.arg(workspace.root.join("target/loom")).env("RUSTFLAGS", "--cfg tidegate_loom");
-    command
 }
 
 /// The program as a user builds it makes its own tour.

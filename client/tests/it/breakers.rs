@@ -76,6 +76,13 @@ async fn a_status_behind_the_message_counts_as_one_in_the_head() {
         call(&layer, || Response::new(Frames::default())).await;
     }
     assert_eq!(layer.state(), State::Open, "an answer without a status broke off");
+    let layer = BreakerLayer::new(Protocol::Grpc, settings());
+    let empty = service_fn(|_: Request<_>| async { Ok::<_, Infallible>(Response::new(Frames::default())) });
+    let unread: Vec<_> = [(); 4].map(|()| layer.layer(empty).oneshot(get())).into();
+    for answer in unread {
+        drop(answer.await);
+    }
+    assert_eq!(layer.state(), State::Open, "whether anybody looks for it or not");
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,6 +69,9 @@ async fn a_call_is_in_flight_until_its_answer_was_read_or_dropped() {
     assert_eq!(levels(&layer), (0, 0));
     drop(layer.layer(service).oneshot(get()).await);
     assert_eq!(levels(&layer), (0, 0));
+    let empty = service_fn(|_: Request<_>| async { Ok::<_, Infallible>(status(204)) });
+    let _unread = layer.layer(empty).oneshot(get()).await.expect("no error");
+    assert_eq!(levels(&layer), (0, 0), "there is nothing to read");
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,6 +42,10 @@ impl Body for Frames {
             frame => Poll::Ready(frame.map(Ok)),
         }
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.frames.is_empty() && !self.hangs
+    }
 }
 
 /// An answer with this status and no body.

@@ -23,8 +23,11 @@
 //! [`Permit`]s cannot be lost. [`Keyed`] has one for each of a bounded number of keys.
 
 mod keyed;
+#[cfg(all(test, tidegate_loom))]
+mod loom;
 mod machine;
 mod shared;
+mod sync;
 mod window;
 
 pub use keyed::{Keeps, Keyed};

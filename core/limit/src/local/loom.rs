@@ -1,4 +1,4 @@
-//! Every order of a few threads' steps, by loom: `RUSTFLAGS="--cfg tidegate_loom" cargo test -p tidegate-limit --lib`.
+//! Every order of a few threads' steps, by loom: `cargo xtask loom`.
 //! A table has two slots here.
 
 use loom::sync::Arc;

@@ -178,6 +178,9 @@ fn push_choice(attributes: &mut Vec<Attribute>, exchange: &Exchange, log: &LogFi
     if let Some(upstream) = log.upstream.as_deref() {
         attributes.push(("tidegate.upstream", upstream.to_owned().into()));
     }
+    if let Some(instead) = exchange.instead {
+        attributes.push(("tidegate.fallback", instead.word().to_owned().into()));
+    }
     if let Some(rule) = exchange.canary_rule() {
         attributes.push(("tidegate.canary.rule", rule.to_owned().into()));
     }
