@@ -75,7 +75,11 @@ where
     trust::cleanse(&mut head.headers, peer);
     let mut exchange = Exchange::begin(gateway, snapshot, &head, peer);
     let protocol = native::protocol(&head);
-    if let Err(refusal) = limit::edge(&head, peer, &mut exchange).await {
+    let edge = match exchange.snapshot().edge_limits(peer) {
+        [] => Ok(()),
+        _ => until_over(gateway, limit::edge(&head, peer, &mut exchange)).await,
+    };
+    if let Err(refusal) = edge {
         return match protocol {
             Protocol::Grpc => exchange.end_rpc_refused(refusal),
             Protocol::Other | Protocol::Relative => exchange.end_refused(refusal),

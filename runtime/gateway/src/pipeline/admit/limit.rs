@@ -34,11 +34,8 @@ pub(in crate::pipeline) async fn edge(
     exchange: &mut Exchange,
 ) -> Result<(), Refusal> {
     let snapshot = Arc::clone(exchange.snapshot());
-    let set = snapshot.edge_limits(peer);
-    if set.is_empty() {
-        return Ok(());
-    }
     let patience = exchange.limits().request_timeout;
+    let set = snapshot.edge_limits(peer);
     let wait = exchange.ask(&snapshot, set, &facts(head, peer, "", None), patience)?;
     hold(wait).await;
     Ok(())
