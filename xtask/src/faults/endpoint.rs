@@ -43,7 +43,7 @@ pub(super) fn traffic(rig: &Rig, address: &str, rate: u32, time: Duration, ids: 
     let mut arguments = vec!["--protocol", "h2", "--connections", "8", "--rate", &rate, "--seconds", &seconds];
     arguments.extend(["--ids", ids]);
     arguments.extend(post.then_some("--post"));
-    let ends = NAMES.map(|name| format!(r#","title":"{name}","priceCents":"1"}}"#));
+    let ends = NAMES.map(|name| format!(r#","title":"{name}+probe","priceCents":"1"}}"#));
     for end in &ends {
         arguments.extend(["--ends", end]);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::endpoint::{self, Endpoint, What};
+use super::place::Place;
 use super::report::Report;
 use super::rig::{Rig, Sample, Traffic, ms, quantile};
 use crate::bench::envoy::config;
@@ -35,7 +36,8 @@ pub(super) fn run(workspace: &Workspace, rig: &Rig, rounds: usize, report: &mut 
     for _ in 0..rounds {
         for (subject, (p99s, shares)) in subjects.iter().zip(&mut found) {
             let traffic = Traffic::of(endpoint::traffic(rig, &subject.address, 1000, TIME, "r", false)?)?;
-            ensure!(traffic.unanswered.count + traffic.wrong.count == 0, "requests failed: {traffic:?}");
+            let (unanswered, wrong) = (&traffic.unanswered, &traffic.wrong);
+            ensure!(unanswered.count + wrong.count == 0, "{}: {unanswered:?}, {wrong:?}", subject.name);
             let begin = traffic.samples.iter().map(|sample| sample.at).min().unwrap_or(0) + WARM_US;
             let warm: Vec<&Sample> = traffic.samples.iter().filter(|sample| sample.at >= begin).collect();
             p99s.push(quantile(warm.iter().map(|sample| sample.took).collect(), 0.99));
@@ -64,7 +66,9 @@ fn ours(rig: &Rig, name: &'static str, endpoints: &[Endpoint; 3], balance: &str)
          upstreams: {{ items: {{ endpoints: [{addresses}], balance: {balance}, schema: {{ proto: [{proto}] }} }} }}\n\
          routes: [{{ service: tidegate.bench.v1.Items, upstream: items }}]\n"
     );
-    let mut gateway = rig.gateway_with(&config)?;
+    // A file of its own: each follows what is in its file.
+    let mut place = Place::File(rig.folder.join(format!("{balance}-ours.yaml")));
+    let mut gateway = rig.gateway_from(&mut place, &config)?;
     gateway.subject.name = name;
     Ok(gateway.subject)
 }
