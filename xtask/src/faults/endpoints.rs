@@ -155,7 +155,12 @@ fn gateway(rig: &Rig, endpoints: &[Endpoint; 3]) -> Result<Gateway> {
          \x20 items:\n\
          \x20   endpoints: [{addresses}]\n\
          \x20   schema: {{ proto: [{proto}] }}\n\
-         \x20   outlier: {{ consecutive_errors: 5, ejection: 3s }}\n\
+         \x20   outlier:\n\
+         \x20     slow: 3\n\
+         \x20     success_rate: {{ deviations: 1, min_endpoints: 3 }}\n\
+         \x20     interval: 1s\n\
+         \x20     ejection: 10s\n\
+         \x20     ejection_max: 10s\n\
          routes:\n\
          \x20 - service: tidegate.bench.v1.Items\n\
          \x20   upstream: items\n\
