@@ -8,6 +8,7 @@
 //!
 //! **Invariant**: what could not run is named with its reason, and under `CI=true` it is a failure.
 
+mod apt;
 mod bench;
 mod cache;
 mod conformance;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::apt;
 use crate::cache;
 use crate::golang;
 use crate::proc::{self, Workspace};
@@ -60,13 +61,8 @@ pub(crate) fn redis(workspace: &Workspace) -> Result<()> {
     }
     println!("fetching {} into {}", REDIS.join(", "), wanted.display());
     let beside = cache::fresh(&wanted.with_extension("partial"))?;
-    let downloads = cache::fresh(&wanted.with_extension("downloads"))?;
-    proc::output(Command::new("apt-get").arg("download").args(REDIS).current_dir(&downloads))
-        .context("apt-get cannot download (are its lists there? apt-get update)")?;
-    for package in fs::read_dir(&downloads)? {
-        proc::output(Command::new("dpkg-deb").arg("-x").arg(package?.path()).arg(&beside))?;
-    }
-    fs::remove_dir_all(&downloads)?;
+    let state = cache::folder(workspace)?.join("apt/state");
+    apt::unpack(&state, &apt::system()?, &REDIS, &beside)?;
     fs::rename(&beside, &wanted)?;
     Ok(())
 }

@@ -1,21 +1,19 @@
 //! A newer C library beside the system's, for a program that needs one: no root, nothing installed.
 //!
-//! Debian 13's `libc6`, `libstdc++6` and `libgcc-s1`, fetched by apt from the very archive that the
-//! system is set up with, into a private apt state in the cache, checked with the system's keyring.
+//! Debian 13's `libc6`, `libstdc++6` and `libgcc-s1`, fetched by an apt of our own ([`apt`]).
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
+use crate::apt;
 use crate::cache;
-use crate::proc::{self, Workspace};
+use crate::proc::Workspace;
 
 /// The suite whose libraries are new enough.
 const SUITE: &str = "trixie";
 const PACKAGES: [&str; 3] = ["libc6", "libstdc++6", "libgcc-s1"];
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// The folder with the loader and the libraries.
 pub(crate) fn libraries(workspace: &Workspace) -> Result<PathBuf> {
@@ -27,105 +25,7 @@ pub(crate) fn libraries(workspace: &Workspace) -> Result<PathBuf> {
     }
     println!("fetching {} of Debian {SUITE}", PACKAGES.join(", "));
     let beside = cache::fresh(&home.join(format!("{SUITE}.partial")))?;
-    let apt = Apt::new(&home.join("state"))?;
-    proc::output(apt.get().arg("update")).context("apt-get update of the private state")?;
-    let downloads = cache::fresh(&home.join("downloads"))?;
-    proc::output(apt.get().arg("download").args(PACKAGES).current_dir(&downloads))?;
-    for package in fs::read_dir(&downloads)? {
-        let package = package?.path();
-        proc::output(Command::new("dpkg-deb").arg("-x").arg(package).arg(&beside))?;
-    }
+    apt::unpack(&home.join("state"), SUITE, &PACKAGES, &beside)?;
     fs::rename(&beside, &root)?;
     Ok(libraries)
-}
-
-/// An apt whose whole state is a folder of ours.
-struct Apt {
-    state: PathBuf,
-}
-
-impl Apt {
-    fn new(state: &Path) -> Result<Self> {
-        let state = cache::fresh(state)?;
-        for folder in ["lists/partial", "archives/partial", "empty"] {
-            fs::create_dir_all(state.join(folder))?;
-        }
-        fs::write(state.join("status"), "")?;
-        let archive = archive()?;
-        let source = format!("deb [signed-by={KEYRING}] {archive} {SUITE} main\n");
-        fs::write(state.join("sources.list"), source)?;
-        Ok(Self { state })
-    }
-
-    fn get(&self) -> Command {
-        let mut command = Command::new("apt-get");
-        let at = |name: &str| self.state.join(name).display().to_string();
-        for option in [
-            format!("Dir::Etc::SourceList={}", at("sources.list")),
-            format!("Dir::Etc::SourceParts={}", at("empty")),
-            format!("Dir::State::Lists={}", at("lists")),
-            format!("Dir::State::Status={}", at("status")),
-            format!("Dir::Cache={}", at("")),
-            format!("Dir::Cache::Archives={}", at("archives")),
-            // Only the package index: no translations, icons or metadata of desktop programs.
-            "Acquire::Languages=none".to_owned(),
-            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
-            // The unprivileged user of a root's apt could not write into our folder.
-            format!("APT::Sandbox::User={}", user()),
-        ] {
-            command.arg("-o").arg(option);
-        }
-        command
-    }
-}
-
-/// The address of the archive that this system gets its own packages from.
-fn archive() -> Result<String> {
-    let release = fs::read_to_string("/etc/os-release").context("not a Debian system")?;
-    let codename = codename(&release).context("not a Debian system: no VERSION_CODENAME")?;
-    let targets = proc::output(Command::new("apt-get").args([
-        "indextargets",
-        "--format",
-        "$(RELEASE) $(COMPONENT) $(REPO_URI)",
-        "Created-By: Packages",
-    ]))?;
-    let targets = String::from_utf8(targets)?;
-    match archive_of(&targets, codename) {
-        Some(archive) => Ok(archive.to_owned()),
-        None => bail!("no source of {codename} main in this system's apt"),
-    }
-}
-
-fn codename(release: &str) -> Option<&str> {
-    release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).map(|name| name.trim_matches('"'))
-}
-
-fn archive_of<'a>(targets: &'a str, codename: &str) -> Option<&'a str> {
-    let wanted = format!("{codename} main ");
-    targets.lines().find_map(|line| line.strip_prefix(&wanted))
-}
-
-fn user() -> String {
-    std::env::var("USER").unwrap_or_else(|_| "root".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_archive_is_that_of_the_main_suite() {
-        let targets = "bookworm-updates main mirror:/updates/\n\
-                       bookworm contrib mirror:/contrib/\n\
-                       bookworm main mirror:/debian/\n";
-        assert_eq!(archive_of(targets, "bookworm"), Some("mirror:/debian/"));
-        assert_eq!(archive_of(targets, "sid"), None);
-    }
-
-    #[test]
-    fn the_codename_may_be_quoted() {
-        assert_eq!(codename("NAME=x\nVERSION_CODENAME=\"sid\"\n"), Some("sid"));
-        assert_eq!(codename("VERSION_CODENAME=trixie"), Some("trixie"));
-        assert_eq!(codename("NAME=x"), None);
-    }
 }
