@@ -24,6 +24,7 @@ pub mod upstreams;
 
 mod exposition;
 mod family;
+mod living;
 #[cfg(test)]
 mod tests;
 

@@ -5,10 +5,9 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use parking_lot::Mutex;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
-use super::family;
+use super::{family, living::Living};
 
 /// A breaker that can say what it does. Implemented by whoever asks it.
 pub trait Breaker: fmt::Debug + Send + Sync + 'static {
@@ -45,22 +44,19 @@ pub struct KeyFigures {
 
 /// The breakers of the process.
 #[derive(Debug, Default)]
-pub(super) struct Breakers(Mutex<Vec<Weak<dyn Breaker>>>);
+pub(super) struct Breakers(Living<dyn Breaker>);
 
 impl Breakers {
     pub(super) fn register<B: Breaker>(&self, breaker: &Arc<B>) {
-        let mut known = self.0.lock();
-        // That of a config before may live until the last request of that config ends.
-        known.retain(|known| known.upgrade().is_some_and(|known| known.labels() != breaker.labels()));
-        let breaker: Weak<B> = Arc::downgrade(breaker);
-        known.push(breaker);
+        let new: Weak<B> = Arc::downgrade(breaker);
+        self.0.replace(new, |known| known.labels() == breaker.labels());
     }
 }
 
 impl Collector for Breakers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
-        let breakers: Vec<Arc<dyn Breaker>> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        let breakers = self.0.all();
         let all: Vec<_> = breakers.iter().map(|breaker| (breaker.labels(), breaker.figures())).collect();
         let states = all.iter().map(|((route, upstream), figures)| {
             ([("route", *route), ("upstream", *upstream), ("state", figures.state)], 1)

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
-use super::family;
+use super::{family, living::Living};
 use crate::shard;
 
 /// The label of the requests that no rule took.
@@ -47,7 +47,7 @@ pub struct PlanFigures {
 pub(super) struct Canaries {
     shards: usize,
     rules: Mutex<Vec<Weak<Rule>>>,
-    plans: Mutex<Vec<Weak<dyn Plan>>>,
+    plans: Living<dyn Plan>,
 }
 
 /// The counter of one rule.
@@ -63,7 +63,7 @@ pub struct Rule {
 
 impl Canaries {
     pub(super) fn new(shards: usize) -> Self {
-        Self { shards, rules: Mutex::default(), plans: Mutex::default() }
+        Self { shards, rules: Mutex::default(), plans: Living::default() }
     }
 
     pub(super) fn rule(&self, route: &str, rule: &str, upstream: &str) -> Arc<Rule> {
@@ -79,11 +79,8 @@ impl Canaries {
     }
 
     pub(super) fn register<P: Plan>(&self, plan: &Arc<P>) {
-        let mut plans = self.plans.lock();
-        // The plan of a config before may go on under the same name until the last request of that config ends.
-        plans.retain(|known| known.upgrade().is_some_and(|known| known.name() != plan.name()));
-        let plan: Weak<P> = Arc::downgrade(plan);
-        plans.push(plan);
+        let new: Weak<P> = Arc::downgrade(plan);
+        self.plans.replace(new, |known| known.name() == plan.name());
     }
 }
 
@@ -99,7 +96,7 @@ impl Collector for Canaries {
                 (labels, u64::try_from(rule.taken.get()).unwrap_or(0))
             }),
         )?;
-        let plans: Vec<Arc<dyn Plan>> = self.plans.lock().iter().filter_map(Weak::upgrade).collect();
+        let plans = self.plans.all();
         let figures: Vec<(&str, PlanFigures)> = plans.iter().map(|plan| (plan.name(), plan.figures())).collect();
         encode_plans(encoder, &figures)
     }

@@ -5,10 +5,9 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use parking_lot::Mutex;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
-use super::family;
+use super::{family, living::Living};
 
 /// A limit of calls in flight that can say what it does. Implemented by whoever asks it.
 pub trait Limit: fmt::Debug + Send + Sync + 'static {
@@ -36,22 +35,19 @@ pub struct Figures {
 
 /// The limits of the process.
 #[derive(Debug, Default)]
-pub(super) struct Limits(Mutex<Vec<Weak<dyn Limit>>>);
+pub(super) struct Limits(Living<dyn Limit>);
 
 impl Limits {
     pub(super) fn register<L: Limit>(&self, limit: &Arc<L>) {
-        let mut known = self.0.lock();
-        // That of a config before may live until the last request of that config ends.
-        known.retain(|known| known.upgrade().is_some_and(|known| known.labels() != limit.labels()));
-        let limit: Weak<L> = Arc::downgrade(limit);
-        known.push(limit);
+        let new: Weak<L> = Arc::downgrade(limit);
+        self.0.replace(new, |known| known.labels() == limit.labels());
     }
 }
 
 impl Collector for Limits {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
-        let limits: Vec<Arc<dyn Limit>> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        let limits = self.0.all();
         let all: Vec<_> = limits.iter().map(|limit| (limit.labels(), limit.figures())).collect();
         let mut gauge = |name: &'static str, help: &'static str, of: fn(&Figures) -> u64| {
             let values = all

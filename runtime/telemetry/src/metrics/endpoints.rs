@@ -5,10 +5,12 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use parking_lot::Mutex;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
-use super::family::{self, Name, level};
+use super::{
+    family::{self, Name, level},
+    living::Living,
+};
 
 /// Endpoints of one upstream that are shown, so that one that has thousands, or changes them all the time, does not
 /// fill the exposition.
@@ -44,15 +46,12 @@ pub struct Figures {
 
 /// The endpoints of the process.
 #[derive(Debug, Default)]
-pub(super) struct Endpoints(Mutex<Vec<Weak<dyn Fleet>>>);
+pub(super) struct Endpoints(Living<dyn Fleet>);
 
 impl Endpoints {
     pub(super) fn register<F: Fleet>(&self, fleet: &Arc<F>) {
-        let mut known = self.0.lock();
-        // That of a config before may live until the last request of that config ends.
-        known.retain(|known| known.upgrade().is_some_and(|known| known.name() != fleet.name()));
-        let fleet: Weak<F> = Arc::downgrade(fleet);
-        known.push(fleet);
+        let new: Weak<F> = Arc::downgrade(fleet);
+        self.0.replace(new, |known| known.name() == fleet.name());
     }
 }
 
@@ -72,7 +71,7 @@ const COUNTERS: [(Name, fn(&Figures) -> u64); 3] = [
 impl Collector for Endpoints {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
-        let fleets: Vec<Arc<dyn Fleet>> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        let fleets = self.0.all();
         let all: Vec<(&str, Figures)> = fleets
             .iter()
             .flat_map(|fleet| fleet.endpoints().into_iter().take(SHOWN_MAX).map(|figures| (fleet.name(), figures)))

@@ -5,10 +5,12 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use parking_lot::Mutex;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
-use super::family::{self, level};
+use super::{
+    family::{self, level},
+    living::Living,
+};
 
 /// A rate limit that can say what it does. Implemented by whoever asks it.
 pub trait RateLimit: fmt::Debug + Send + Sync + 'static {
@@ -38,22 +40,19 @@ pub struct Figures {
 
 /// The rate limits of the process.
 #[derive(Debug, Default)]
-pub(super) struct RateLimits(Mutex<Vec<Weak<dyn RateLimit>>>);
+pub(super) struct RateLimits(Living<dyn RateLimit>);
 
 impl RateLimits {
     pub(super) fn register<R: RateLimit>(&self, limit: &Arc<R>) {
-        let mut known = self.0.lock();
-        // That of a config before may live until the last request of that config ends.
-        known.retain(|known| known.upgrade().is_some_and(|known| known.name() != limit.name()));
-        let limit: Weak<R> = Arc::downgrade(limit);
-        known.push(limit);
+        let new: Weak<R> = Arc::downgrade(limit);
+        self.0.replace(new, |known| known.name() == limit.name());
     }
 }
 
 impl Collector for RateLimits {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
-        let limits: Vec<Arc<dyn RateLimit>> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        let limits = self.0.all();
         let all: Vec<_> = limits.iter().map(|limit| ([("limit", limit.name())], limit.figures())).collect();
         let counts: [(_, _, fn(&Figures) -> u64); 4] = [
             ("rate_limit_admitted", "Requests that a rate limit let pass.", |figures| figures.admitted),

@@ -5,10 +5,9 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use parking_lot::Mutex;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
-use super::family;
+use super::{family, living::Living};
 
 /// The retries of calls to one upstream.
 pub trait Retries: fmt::Debug + Send + Sync + 'static {
@@ -30,21 +29,19 @@ pub struct Figures {
 
 /// The retries of the process.
 #[derive(Debug, Default)]
-pub(super) struct All(Mutex<Vec<Weak<dyn Retries>>>);
+pub(super) struct All(Living<dyn Retries>);
 
 impl All {
     pub(super) fn register<R: Retries>(&self, retries: &Arc<R>) {
-        let mut known = self.0.lock();
-        known.retain(|known| known.upgrade().is_some_and(|known| known.upstream() != retries.upstream()));
-        let retries: Weak<R> = Arc::downgrade(retries);
-        known.push(retries);
+        let new: Weak<R> = Arc::downgrade(retries);
+        self.0.replace(new, |known| known.upstream() == retries.upstream());
     }
 }
 
 impl Collector for All {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
-        let all: Vec<Arc<dyn Retries>> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        let all = self.0.all();
         let all: Vec<_> = all.iter().map(|retries| (retries.upstream(), retries.figures())).collect();
         let made = all.iter().map(|(upstream, figures)| ([("upstream", *upstream)], figures.made));
         family::counters(encoder, ("retries", "Tries of calls behind the first one."), made)?;

@@ -5,10 +5,12 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use parking_lot::Mutex;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
-use super::family::{self, Name, level};
+use super::{
+    family::{self, Name, level},
+    living::Living,
+};
 
 /// Something that can say how an upstream is doing. Implemented by whoever owns the pool.
 pub trait Source: fmt::Debug + Send + Sync + 'static {
@@ -49,7 +51,7 @@ pub struct Figures {
 /// The upstreams of the process.
 #[derive(Debug, Default)]
 pub(super) struct Upstreams {
-    sources: Mutex<Vec<Weak<dyn Source>>>,
+    sources: Living<dyn Source>,
 }
 
 // === impl Figures ===
@@ -79,16 +81,15 @@ impl Figures {
 
 impl Upstreams {
     pub(super) fn register<S: Source>(&self, source: &Arc<S>) {
-        let mut sources = self.sources.lock();
-        sources.retain(|source| source.strong_count() > 0);
-        let source: Weak<S> = Arc::downgrade(source);
-        sources.push(source);
+        let new: Weak<S> = Arc::downgrade(source);
+        // Each worker has its own.
+        self.sources.replace(new, |_| false);
     }
 
     /// The figures of each upstream, in the order of first registration.
     pub(super) fn sums(&self) -> Vec<(String, Figures)> {
         let mut sums: Vec<(String, Figures)> = Vec::new();
-        for source in self.sources.lock().iter().filter_map(Weak::upgrade) {
+        for source in self.sources.all() {
             match sums.iter_mut().find(|(name, _)| name == source.name()) {
                 Some((_, sum)) => sum.add(source.figures()),
                 None => sums.push((source.name().to_owned(), source.figures())),
