@@ -43,7 +43,6 @@ pub(crate) struct Plan<'p> {
     /// What the breakers want to know of the request.
     pub(crate) asked: Asked,
     policies: &'p Policies,
-    pub(crate) shield: &'p Shield,
     class: Class,
     pub(crate) kind: Kind<'p>,
 }
@@ -83,8 +82,7 @@ impl Policies {
         kind: Kind<'p>,
     ) -> Plan<'p> {
         let class = class_of(self.priority.as_ref(), headers, peer);
-        let (asked, shield) = (breakers.asked(headers), &snapshot.shields[upstream]);
-        Plan { snapshot, upstream, breakers, asked, policies: self, shield, class, kind }
+        Plan { snapshot, upstream, breakers, asked: breakers.asked(headers), policies: self, class, kind }
     }
 
     pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {
@@ -140,6 +138,11 @@ impl<'p> Plan<'p> {
     pub(crate) fn retry(&self, body: &RequestBody) -> Option<&'p retry::Settings> {
         let settings = self.policies.retry.as_ref()?;
         (self.kind.whole && body.in_memory().is_some_and(|bytes| bytes <= KEPT_BYTES)).then_some(settings)
+    }
+
+    /// The retries of calls to its upstream.
+    pub(crate) fn retries(&self) -> &'p Retries {
+        &self.snapshot.shields[self.upstream].retries
     }
 
     /// How much of a request is kept for another try, if there may be one.

@@ -74,7 +74,7 @@ async fn tries<U: Upstreams>(
     plan: &Plan<'_>,
     exchange: &mut Exchange,
 ) -> Result<Called<BodyOf<U>>, Refusal> {
-    let (retries, rpc) = (&plan.shield.retries, plan.kind.rpc.is_some());
+    let (retries, rpc) = (plan.retries(), plan.kind.rpc.is_some());
     let (mut head, body) = request.into_parts();
     let kept = Kept::new(&head);
     let mut tried = Tried::new();
@@ -170,7 +170,7 @@ impl<B> Outcome<B> {
         let left = exchange.deadline().map(|deadline| deadline.saturating_duration_since(clock::now()));
         let failed = Failed { made, failure, idempotent: plan.kind.idempotent, pushback, left };
         Err(Some(match settings.decide(&failed, random::u64()) {
-            Verdict::Again { after } if plan.shield.retries.again() => return Ok(after),
+            Verdict::Again { after } if plan.retries().again() => return Ok(after),
             Verdict::Again { .. } => Ended::Budget,
             Verdict::Stop(Stop::Exhausted) => Ended::Exhausted,
             Verdict::Stop(Stop::Deadline) => Ended::Deadline,
