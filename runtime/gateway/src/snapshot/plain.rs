@@ -108,7 +108,7 @@ impl CompiledPlain {
                 limits: RouteLimits::compile(&route.rate_limits, &of, problems),
                 upstream,
                 breakers: upstream
-                    .map(|stable| super::breakers_of(&full, stable, canary.as_ref(), None, config))
+                    .map(|stable| super::compile::breakers_of(&full, stable, canary.as_ref(), None, config))
                     .map(|of| Breakers::compile(route.breaker.as_ref(), &of, problems))
                     .unwrap_or_default(),
                 policies: Policies::compile(&full, &route.resilience, config),

@@ -1,7 +1,8 @@
 //! Native gRPC: from `/pkg.Service/Method` to its route.
 
+use super::CompiledRoute;
 use super::Snapshot;
-use super::{CompiledRoute, upstream_uri};
+use super::compile::upstream_uri;
 use crate::config::{Config, HostPattern};
 use crate::peer::Peer;
 use crate::policies::{self, Plan};
