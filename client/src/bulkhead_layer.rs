@@ -5,6 +5,7 @@ use crate::clock::{Clock, LateClock};
 use crate::deadline::Deadline;
 use crate::protocol::{Cause, Protocol, Refused};
 use crate::random;
+use crate::ready::take_ready;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use http_body::Body as HttpBody;
@@ -145,9 +146,7 @@ where
         let protocol = self.layer.protocol;
         let (head, body) = request.into_parts();
         let (clock, admission) = self.layer.enter(&head);
-        // The one that was said to be ready is the one that is called.
-        let ready = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, ready);
+        let mut inner = take_ready(&mut self.inner);
         Box::pin(async move {
             let permit = match admission {
                 Admission::Admitted(permit) => Ok(permit),

@@ -56,6 +56,7 @@ mod deadline;
 mod deadline_layer;
 mod protocol;
 mod random;
+mod ready;
 mod replay;
 mod retry_layer;
 

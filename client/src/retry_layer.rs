@@ -5,6 +5,7 @@ use crate::clock::{self, LateClock};
 use crate::deadline::Deadline;
 use crate::protocol::{Protocol, Refused};
 use crate::random;
+use crate::ready::take_ready;
 use crate::replay::Replay;
 use bytes::Bytes;
 use http::header::{HeaderValue, RETRY_AFTER};
@@ -175,9 +176,7 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let ready = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, ready);
-        let tries = Tries { inner, layer: self.layer.clone(), made: 0 };
+        let tries = Tries { inner: take_ready(&mut self.inner), layer: self.layer.clone(), made: 0 };
         Box::pin(tries.run(request))
     }
 }

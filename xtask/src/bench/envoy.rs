@@ -106,14 +106,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let upstream = Subject::reporting("upstream", Command::new(&bench).arg("upstream"))?;
     let start_envoy = |file: &str, descriptors: Option<&Path>| {
         let config = config::Envoy { descriptors, endpoints: &[&upstream.address], balance: "ROUND_ROBIN" };
-        Subject::on_free_port("Envoy 1.40", |address| {
-            let file = folder.join(file);
-            std::fs::write(&file, config.text(address))?;
-            let mut command = Command::new(&envoy);
-            command.args(["--concurrency", "1", "--disable-hot-restart"]);
-            command.args(["--log-level", "error", "-c"]).arg(file);
-            Ok(command)
-        })
+        config.start("Envoy 1.40", &envoy, &folder.join(file))
     };
     let mut subjects = vec![start_envoy("envoy.yaml", Some(&descriptors))?];
     let router = start_envoy("envoy-router.yaml", None)?;

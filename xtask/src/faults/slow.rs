@@ -1,7 +1,6 @@
 //! One of three endpoints is ten times slower: what that costs through us and through Envoy, in turn.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -84,11 +83,5 @@ fn envoy(
     let descriptors = config::descriptors(workspace, &rig.folder)?;
     let addresses = endpoints.each_ref().map(|endpoint| endpoint.address.as_str());
     let config = config::Envoy { descriptors: Some(Path::new(&descriptors)), endpoints: &addresses, balance };
-    Subject::on_free_port(name, |address| {
-        let file = rig.folder.join(format!("{balance}.yaml"));
-        std::fs::write(&file, config.text(address))?;
-        let mut command = Command::new(&program);
-        command.args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "error", "-c"]).arg(file);
-        Ok(command)
-    })
+    config.start(name, &program, &rig.folder.join(format!("{balance}.yaml")))
 }

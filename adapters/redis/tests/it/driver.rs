@@ -26,17 +26,23 @@ fn hasty() -> DriverConfig {
     DriverConfig { front: front::Config::default(), budget: Duration::from_millis(20) }
 }
 
-#[tokio::test]
-async fn many_callers_of_one_key_are_few_operations_and_get_what_the_limit_has() {
-    let Some(server) = Server::start(Program::Redis7) else { return };
-    let (driver, store) = driver(store(&server), patient(front::Config::default()));
-    let terms = terms(bucket(600), Failure::Closed);
-    let waits: Vec<_> = (0..1000).map(|_| driver.ask(Key(1), &terms, Ask::spend(1))).collect();
+/// A thousand callers ask at once, of a key that nothing is known of: what all of them were granted.
+async fn granted_to_a_thousand(driver: &Driver, terms: &Terms) -> u64 {
+    let waits: Vec<_> = (0..1000).map(|_| driver.ask(Key(1), terms, Ask::spend(1))).collect();
     let mut granted = 0;
     for wait in waits {
         let Asked::Waits(answer) = wait else { panic!("nothing is known of the key") };
         granted += soon("an answer", answer).await.expect("the driver is there").decision.granted;
     }
+    granted
+}
+
+#[tokio::test]
+async fn many_callers_of_one_key_are_few_operations_and_get_what_the_limit_has() {
+    let Some(server) = Server::start(Program::Redis7) else { return };
+    let (driver, store) = driver(store(&server), patient(front::Config::default()));
+    let terms = terms(bucket(600), Failure::Closed);
+    let granted = granted_to_a_thousand(&driver, &terms).await;
     // All had asked before the task ran.
     let stats = driver.stats();
     assert_eq!((granted, stats.batches, stats.items), (600, 1, 1));
@@ -50,12 +56,7 @@ async fn without_combining_each_caller_is_an_operation() {
     let config = front::Config { combine: false, batch: 100, ..front::Config::default() };
     let (driver, _store) = driver(store(&server), patient(config));
     let terms = terms(bucket(600), Failure::Closed);
-    let waits: Vec<_> = (0..1000).map(|_| driver.ask(Key(1), &terms, Ask::spend(1))).collect();
-    let mut granted = 0;
-    for wait in waits {
-        let Asked::Waits(answer) = wait else { panic!("nothing is known of the key") };
-        granted += soon("an answer", answer).await.expect("the driver is there").decision.granted;
-    }
+    let granted = granted_to_a_thousand(&driver, &terms).await;
     assert_eq!((granted, driver.stats().batches, driver.stats().items), (600, 10, 1000));
 }
 

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::cache;
 use crate::proc::{self, Workspace};
+use crate::subject::Subject;
 
 /// Compiles the bench's service, with its imports, for both.
 pub(crate) fn descriptors(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
@@ -91,9 +92,19 @@ pub(crate) struct Envoy<'a> {
 }
 
 impl Envoy<'_> {
+    /// Starts this program with it, on one worker, its config in this file.
+    pub(crate) fn start(&self, name: &'static str, program: &Path, file: &Path) -> Result<Subject> {
+        Subject::on_free_port(name, |address| {
+            std::fs::write(file, self.text(address))?;
+            let mut command = Command::new(program);
+            command.args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "error", "-c"]).arg(file);
+            Ok(command)
+        })
+    }
+
     /// The static bootstrap. The print options are spelled out although they are the defaults,
     /// since the comparison stands on them.
-    pub(crate) fn text(&self, address: &str) -> String {
+    fn text(&self, address: &str) -> String {
         let transcoder = self.descriptors.map(transcoder).unwrap_or_default();
         let (host, port) = split(address);
         let Self { balance, .. } = self;
