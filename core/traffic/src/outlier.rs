@@ -7,21 +7,24 @@
 //!   504, `UNAVAILABLE`, and all without a reply.
 //! - [`Settings::success_rate`]: in an interval its share of calls that succeeded is lower than the mean of all endpoints by
 //!   so many standard deviations (as Envoy's), and by at least five points: where all but one succeed always, the
-//!   deviation alone would be next to nothing.
+//!   deviation alone would be next to nothing. Where there are few endpoints, so that one moves the mean, each is compared
+//!   with all others: it is lower than theirs by ten points, and by more than chance explains.
 //! - [`Settings::slow`]: in an interval its calls took so many times as long as the median of the others, and at least ten
 //!   milliseconds longer.
 //!
 //! An ejection lasts [`Settings::ejection`], twice as long the second time, and so on up to [`Settings::ejection_max`]; each
 //! stretch of `ejection` without one takes one back. No more than [`Settings::max_ejected`] are ejected at a time, though one
-//! always may be; of an upstream of one endpoint none ever is.
+//! always may be; of an upstream of one endpoint none ever is. When it is over the endpoint is on [`Trial`].
 //!
 //! [`Tally`] counts, shared by threads; the rest is pure.
 
 mod interval;
 mod tally;
+mod trial;
 
 pub use interval::{Sample, judge};
-pub use tally::{Outcome, Tally};
+pub use tally::{Outcome, Sign, Tally};
+pub use trial::{CALLS as TRIAL_CALLS, Trial};
 
 use crate::share::Share;
 use std::fmt;
@@ -53,7 +56,7 @@ pub struct Settings {
 pub struct SuccessRate {
     /// Thousandths of a standard deviation below the mean.
     pub deviations: u32,
-    /// With fewer endpoints that have enough calls nothing is judged.
+    /// With fewer endpoints that have enough calls each is compared with the others taken together.
     pub min_endpoints: u32,
     /// With fewer calls in an interval an endpoint is not judged.
     pub min_calls: u32,
@@ -72,9 +75,11 @@ pub enum Why {
         calls: u32,
         /// Those of them that failed.
         failed: u32,
-        /// The mean share of calls that succeed, of all endpoints.
-        mean: f64,
+        /// The share of calls that succeed of the other endpoints.
+        others: f64,
     },
+    /// It failed while it was on [`Trial`].
+    Again,
     /// It is slower than the others.
     Slow {
         /// The mean of its calls in the interval.
@@ -173,6 +178,16 @@ impl Settings {
         self.success_rate.is_some() || self.slow.is_some()
     }
 
+    /// Whether an end of a call is anything that endpoints are ejected for.
+    fn looks_at(&self, outcome: Outcome) -> bool {
+        let errors = self.consecutive_errors.is_some() || self.success_rate.is_some();
+        match outcome {
+            Outcome::Fine => false,
+            Outcome::Failed => errors,
+            Outcome::Unreached => errors || self.consecutive_gateway_errors.is_some(),
+        }
+    }
+
     /// How many of so many endpoints may be ejected.
     #[must_use]
     pub fn most(&self, endpoints: usize) -> usize {
@@ -225,9 +240,10 @@ impl fmt::Display for Why {
         match self {
             Self::Errors(calls) => write!(f, "{calls} calls in a row failed"),
             Self::GatewayErrors(calls) => write!(f, "the service could not be asked {calls} times in a row"),
-            Self::SuccessRate { calls, failed, mean } => {
-                write!(f, "{failed} of {calls} calls failed, and {:.1} % of all succeed", mean * 100.0)
+            Self::SuccessRate { calls, failed, others } => {
+                write!(f, "{failed} of {calls} calls failed, and {:.1} % elsewhere", (1.0 - others) * 100.0)
             }
+            Self::Again => f.write_str("a call failed again after its ejection"),
             Self::Slow { took, others } => {
                 let ms = |time: &Duration| time.as_secs_f64() * 1e3;
                 write!(f, "calls took {:.1} ms, and {:.1} ms elsewhere", ms(took), ms(others))

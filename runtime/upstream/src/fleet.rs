@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use tidegate_telemetry::{clock, random};
 use tidegate_traffic::{
     health::Health,
-    outlier::{self, Outcome, Record, Why},
+    outlier::{self, Outcome, Record, Sign, Trial, Why},
 };
 use tokio::sync::watch;
 
@@ -71,6 +71,8 @@ struct Seats {
     leaving: Vec<Arc<Member>>,
     /// When success rates and latencies are looked at next.
     judge_at: Duration,
+    /// What an endpoint is measured by that comes back: what the others did when they were looked at last.
+    usual: Trial,
     found: bool,
     panicking: bool,
     /// Why endpoints cannot be found at present.
@@ -228,14 +230,28 @@ impl Fleet {
             member.failures.fetch_add(1, Relaxed);
         }
         let Some(settings) = &self.config.outlier else { return };
-        if let Some(why) = member.tally.add(settings, outcome, took) {
+        if let Some(sign) = member.tally.add(settings, outcome, took) {
             let mut seats = self.seats.lock();
             let Some(at) = seats.all.iter().position(|seat| Arc::ptr_eq(&seat.member, member)) else { return };
             let now = self.now();
-            if self.eject(&mut seats, settings, at, &why, now) {
+            let changed = match sign {
+                Sign::Eject(why) => self.eject(&mut seats, settings, at, &why, now),
+                Sign::Passed => false,
+            };
+            if self.tried(&mut seats.all[at], now) || changed {
                 self.publish(&mut seats, now);
             }
         }
+    }
+
+    /// Ends the trial of an endpoint if it is over. Says whether it was.
+    fn tried(&self, seat: &mut Seat, now: Duration) -> bool {
+        let over = seat.tried(now);
+        if over {
+            let (upstream, endpoint) = (&*self.config.name, &*seat.member.name);
+            tracing::info!(upstream, endpoint, "endpoint is used again: it has passed its trial");
+        }
+        over
     }
 
     /// Told when no endpoint can be connected to.
@@ -293,17 +309,21 @@ impl Fleet {
 
     /// Ends ejections, judges, lets weights grow.
     fn look(&self, seats: &mut Seats, now: Duration) {
+        let (usual, lasts) = (seats.usual, self.config.outlier.map_or(Duration::ZERO, |settings| settings.ejection));
         for seat in &mut seats.all {
+            self.tried(seat, now);
             if seat.record.release(now) {
-                seat.returned(now);
+                seat.returned(usual, now + lasts);
                 let (upstream, endpoint) = (&*self.config.name, &*seat.member.name);
-                tracing::info!(upstream, endpoint, "endpoint is used again: the time of its ejection is over");
+                tracing::info!(upstream, endpoint, "endpoint is on trial: the time of its ejection is over");
             }
         }
         if let Some(settings) = self.config.outlier.filter(|settings| settings.has_intervals() && now >= seats.judge_at)
         {
             seats.judge_at = now + settings.interval;
             let samples: Vec<_> = seats.all.iter().map(|seat| seat.member.tally.take()).collect();
+            let well = seats.all.iter().zip(&samples).filter(|(seat, _)| seat.trial.is_none());
+            seats.usual = Trial::beside(&well.map(|(_, sample)| *sample).collect::<Vec<_>>());
             for (at, why) in outlier::judge(&settings, &samples) {
                 self.eject(seats, &settings, at, &why, now);
             }
@@ -317,6 +337,9 @@ impl Fleet {
         let seat = &mut seats.all[at];
         seat.record = records[at];
         seat.ejected = Some(why.to_string().into());
+        seat.others = if let Why::Slow { others, .. } = why { Some(*others) } else { None };
+        seat.trial = None;
+        seat.member.tally.end_trial();
         seat.member.ejections.fetch_add(1, Relaxed);
         let (upstream, endpoint) = (&*self.config.name, &*seat.member.name);
         let ejection_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);

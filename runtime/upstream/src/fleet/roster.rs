@@ -15,14 +15,16 @@ pub(crate) struct Roster {
     pub(super) built: Built,
     /// Places in it are places among the members.
     pub(crate) table: Table,
+    /// The places of those that get one call at a time.
+    pub(crate) on_trial: Box<[usize]>,
 }
 
 /// What a roster is made from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Built {
     members: Box<[Arc<Member>]>,
-    /// Weight in tenths, and standing, in the same order.
-    parts: Box<[(u32, Standing)]>,
+    /// Weight in tenths, standing, and whether it is on trial, in the same order.
+    parts: Box<[(u32, Standing, bool)]>,
     /// When that changes by the passing of time. Not part of what it says.
     pub(super) due: Option<Duration>,
 }
@@ -35,7 +37,7 @@ impl Built {
         let those = seats.iter().filter(|seat| seat.weight > 0);
         let part = |seat: &Seat| {
             let tenths = seat.added.map_or(STEPS, |added| start.tenths(now.saturating_sub(added)));
-            (seat.weight.saturating_mul(tenths), seat.standing())
+            (seat.weight.saturating_mul(tenths), seat.standing(), seat.trial.is_some())
         };
         let grows = |seat: &Seat| {
             let added = seat.added?;
@@ -44,7 +46,7 @@ impl Built {
         Self {
             members: those.clone().map(|seat| Arc::clone(&seat.member)).collect(),
             parts: those.clone().map(part).collect(),
-            due: those.flat_map(|seat| [grows(seat), seat.record.until]).flatten().min(),
+            due: those.flat_map(|seat| [grows(seat), seat.record.until, seat.trial]).flatten().min(),
         }
     }
 }
@@ -64,9 +66,14 @@ impl Roster {
     pub(super) fn new(version: u64, config: &Config, built: Built) -> Self {
         let all = built.members.iter().zip(&built.parts);
         let candidates: Vec<_> = all
-            .map(|(member, (weight, standing))| Candidate { name: &member.name, weight: *weight, standing: *standing })
+            .map(|(member, (weight, standing, _))| Candidate {
+                name: &member.name,
+                weight: *weight,
+                standing: *standing,
+            })
             .collect();
-        Self { version, table: Table::new(&config.balance, &candidates), built }
+        let on_trial = built.parts.iter().enumerate().filter(|(_, part)| part.2).map(|(at, _)| at).collect();
+        Self { version, table: Table::new(&config.balance, &candidates), on_trial, built }
     }
 
     pub(crate) fn members(&self) -> &[Arc<Member>] {
@@ -77,6 +84,7 @@ impl Roster {
 impl Default for Roster {
     /// Nobody.
     fn default() -> Self {
-        Self { version: 0, built: Built::default(), table: Table::new(&Default::default(), &[]) }
+        let table = Table::new(&Default::default(), &[]);
+        Self { version: 0, built: Built::default(), table, on_trial: Box::default() }
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tidegate_traffic::{
     balance::Standing,
     health::{Health, Machine},
-    outlier::Record,
+    outlier::{Record, Trial},
 };
 
 use super::Member;
@@ -24,12 +24,16 @@ pub(super) struct Seat {
     pub(super) record: Record,
     /// Why it was ejected last.
     pub(super) ejected: Option<Arc<str>>,
+    /// What calls took elsewhere, if it was for being slow.
+    pub(super) others: Option<Duration>,
+    /// It is on trial, and till when at most.
+    pub(super) trial: Option<Duration>,
 }
 
 impl Seat {
     pub(super) fn new(member: Arc<Member>, weight: u32) -> Self {
         let (checks, record) = (Machine::default(), Record::default());
-        Self { member, weight, added: None, checks, ill: None, record, ejected: None }
+        Self { member, weight, added: None, checks, ill: None, record, ejected: None, others: None, trial: None }
     }
 
     /// The same under another config: what it has ceased to ask for is forgotten.
@@ -40,6 +44,8 @@ impl Seat {
         }
         if config.outlier.is_none() {
             seat.record = Record::default();
+            seat.trial = None;
+            seat.member.tally.end_trial();
         }
         seat
     }
@@ -52,10 +58,12 @@ impl Seat {
         }
     }
 
-    /// Its ejection is over.
-    pub(super) fn returned(&mut self, now: Duration) {
-        self.member.tally.clear();
-        self.added = Some(now);
+    /// Its ejection is over: it is on trial until then at most.
+    pub(super) fn returned(&mut self, trial: Trial, until: Duration) {
+        self.member.tally.begin_trial(Trial { others: self.others, ..trial });
+        // Its weight grows when the trial is over.
+        self.added = None;
+        self.trial = Some(until);
     }
 
     /// Checks found it dead, and now find it well: what it was ejected for is likely to be over too.
@@ -63,6 +71,19 @@ impl Seat {
         if self.record.until.is_some() {
             self.record.end(now);
         }
-        self.returned(now);
+        self.member.tally.clear();
+        self.added = Some(now);
+        self.trial = None;
+    }
+
+    /// Ends a trial that has lasted long enough, or that its calls ended. Says whether it is over.
+    pub(super) fn tried(&mut self, now: Duration) -> bool {
+        let over = self.trial.is_some_and(|until| until <= now || !self.member.tally.is_on_trial());
+        if over {
+            self.member.tally.end_trial();
+            self.trial = None;
+            self.added = Some(now);
+        }
+        over
     }
 }

@@ -33,7 +33,8 @@ pub struct View {
 pub struct EndpointState {
     /// Where it is.
     pub address: Arc<str>,
-    /// In a word: `healthy`, `unknown` (not checked, or not yet), `unhealthy`, `ejected`, `unreachable` or `leaving`.
+    /// In a word: `healthy`, `unknown` (not checked, or not yet), `unhealthy`, `ejected`, `returning` (on trial), `unreachable` or
+    /// `leaving`.
     pub state: &'static str,
     /// Why it is not used, if it is not.
     pub why: Option<String>,
@@ -82,6 +83,7 @@ impl Fleet {
             (Health::Unhealthy, ..) => (health.word(), text(&seat.ill)),
             (_, Some(_), _) => ("ejected", text(&seat.ejected)),
             (_, _, Some(why)) => ("unreachable", Some(why)),
+            _ if seat.trial.is_some() => ("returning", text(&seat.ejected)),
             _ => (health.word(), None),
         };
         let start = SlowStart { window: self.config.slow_start };

@@ -1,7 +1,7 @@
 //! Which endpoint a call goes to, and the wait for a place on one of its connections.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -100,11 +100,13 @@ impl Shared {
             // Better one that was tried than none, or than one that is left alone.
             not = places(&|name| failed.iter().any(|failed| **failed == *name));
         }
+        let last = not.len() + 1 >= endpoints.len();
+        leave_to_trial(roster, &mut not);
         let policy = &self.fleet.config().balance;
         let members = roster.members();
         let ask = Ask { chance: random::u64(), place: hints.affinity, not: &not };
         let at = roster.table.pick(ask, |at| members[at].load(policy, now), || self.fleet.turn())?;
-        Some((Arc::clone(&endpoints[at]), not.len() + 1 >= endpoints.len()))
+        Some((Arc::clone(&endpoints[at]), last))
     }
 
     /// The connections to the endpoints of the roster in force.
@@ -135,6 +137,17 @@ impl Shared {
         for endpoint in gone {
             endpoint.close();
         }
+    }
+}
+
+/// Endpoints that are on trial and have a call get no other, as long as there is another endpoint. Two workers that ask in
+/// the same moment may both find it free.
+fn leave_to_trial(roster: &Roster, not: &mut SmallVec<[usize; 4]>) {
+    let before = not.len();
+    let busy = |at: &&usize| roster.members()[**at].load.load(Relaxed) > 0;
+    not.extend(roster.on_trial.iter().filter(busy).copied());
+    if not.len() > before && roster.table.used().iter().all(|at| not.contains(at)) {
+        not.truncate(before);
     }
 }
 

@@ -91,7 +91,72 @@ async fn an_endpoint_that_fails_is_left_alone_for_a_while_and_then_used_again() 
         asked.load(SeqCst) > 5
     })
     .await;
-    assert_eq!(states(&upstream), ["unknown", "unknown"]);
+    until(async || {
+        ask(&upstream, get("/")).await.unwrap();
+        states(&upstream) == ["unknown", "unknown"]
+    })
+    .await;
+    assert_eq!(asked.load(SeqCst), 15, "ten calls make a trial");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_again_is_put_out_by_the_first_call_and_for_longer() {
+    let ((one, mood, asked), (two, ..)) = (server("one").await, server("two").await);
+    let upstream = upstream(&[&one, &two], short());
+    mood.store(ILL, SeqCst);
+    let mut lasted = Vec::new();
+    for calls in [5, 6, 7] {
+        until(async || {
+            ask(&upstream, get("/")).await.unwrap();
+            asked.load(SeqCst) == calls
+        })
+        .await;
+        let view = upstream.fleet().view().endpoints.swap_remove(0);
+        lasted.push((view.state, view.ejections, view.why.unwrap_or_default()));
+        // A retry of whoever had the failed call may not go there either: it is ejected.
+        assert_eq!(ask(&upstream, get("/")).await.unwrap().data, b"two");
+    }
+    let again = "a call failed again after its ejection";
+    let expected = [(1, "5 calls in a row failed"), (2, again), (3, again)];
+    assert_eq!(lasted, expected.map(|(times, why)| ("ejected", times, why.to_owned())));
+}
+
+#[tokio::test]
+async fn an_endpoint_on_trial_has_one_call_at_a_time() {
+    let ((one, mood, asked), (two, ..)) = (server("one").await, server("two").await);
+    let upstream = upstream(&[&one, &two], short());
+    mood.store(ILL, SeqCst);
+    until(async || {
+        ask(&upstream, get("/")).await.unwrap();
+        states(&upstream) == ["ejected", "unknown"]
+    })
+    .await;
+    mood.store(PAUSED, SeqCst);
+    // Who gets there waits; everybody else goes to the other one.
+    let mut waits = None;
+    until(async || {
+        let upstream = upstream.clone();
+        let call = tokio::spawn(async move { ask(&upstream, get("/")).await });
+        until(async || call.is_finished() || asked.load(SeqCst) == 6).await;
+        if asked.load(SeqCst) == 6 {
+            waits = Some(call);
+        }
+        waits.is_some()
+    })
+    .await;
+    for _ in 0..100 {
+        assert_eq!(ask(&upstream, get("/")).await.unwrap().data, b"two");
+    }
+    assert_eq!((asked.load(SeqCst), states(&upstream)), (6, vec!["returning", "unknown"]));
+    // If there is no other, it is used all the same.
+    let mut request = get("/");
+    let mut tried = Tried::new();
+    tried.add(&two.endpoint().to_string());
+    request.extensions_mut().insert(tried);
+    let no_answer = upstream.call(request, in_ms(50)).await;
+    assert!(no_answer.is_err_and(|error| error.is_deadline()));
+    assert_eq!((asked.load(SeqCst), states(&upstream)), (7, vec!["ejected", "unknown"]));
+    waits.expect("it waits").abort();
 }
 
 #[tokio::test]
