@@ -3,6 +3,7 @@
 use crate::cli::VERSION;
 use crate::exit::Exit;
 use crate::follow::{self, Told};
+use crate::stores;
 use std::path::Path;
 use std::sync::Arc;
 use tidegate_control::generations::{Candidate, Loader};
@@ -101,7 +102,8 @@ fn candidate(document: &Document, folder: &Path) -> Result<(Candidate, Arc<Loade
     // Values that are no UTF-8 count as not set.
     let variables = Arc::new(|name: &str| std::env::var_os(name)?.into_string().ok());
     let compiler = Arc::new(Compiler::with_protoc_from(std::env::var_os("PATH").as_deref()));
-    let loader = Arc::new(Loader::new(folder.to_owned(), variables, Arc::<Compiler>::clone(&compiler)));
+    let loader = Loader::new(folder.to_owned(), variables, Arc::<Compiler>::clone(&compiler));
+    let loader = Arc::new(loader.with_stores(stores::check));
     let candidate = loader.load(document).map_err(|report| {
         // If other things are wrong too, they have to be mended first.
         let exit = if compiler.lacked_protoc() && report.errors() == 1 { Exit::Unavailable } else { Exit::Config };

@@ -27,6 +27,7 @@ mod schema;
 mod serve;
 mod source;
 mod start;
+mod stores;
 mod supervisor;
 mod upstreams;
 

@@ -1,15 +1,16 @@
-//! What requests are told to: the access log and the collector, opened as a config says, and closed when no request
-//! uses them any more.
+//! What requests are told to, and what of their limits other gateways know: the access log, the collector and the
+//! stores, opened as a config says, and closed when no request uses them any more.
 
 use crate::otlp;
+use crate::stores::{StoreThread, Stores};
 use parking_lot::Mutex;
 use std::fmt::Debug;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::sync::Arc;
-use tidegate_control::config::{self, AccessLogTarget, Telemetry};
+use tidegate_control::config::{self, AccessLogTarget};
 use tidegate_control::generations;
-use tidegate_control::{Diagnostic, Report, Source};
+use tidegate_control::{Diagnostic, Loaded, Report, Source};
 use tidegate_gateway::{InUse, Sinks};
 use tidegate_telemetry::access_log::{AccessLog, QUEUE_LIMIT_BYTES, Writer};
 use tidegate_telemetry::metrics::Metrics;
@@ -27,6 +28,7 @@ pub(crate) struct Outlets {
     open: Arc<Open>,
     log: Option<Kept<config::AccessLog, AccessLog>>,
     otlp: Option<Kept<config::Otlp, Tracer>>,
+    stores: Stores,
 }
 
 /// What is in force, and what it was made of.
@@ -48,7 +50,7 @@ impl Outlets {
     /// Nothing is open yet. What is no longer in use is closed from `runtime`.
     pub(crate) fn new(runtime: Handle, metrics: Arc<Metrics>, workers: usize) -> Self {
         let (origin, open) = (otlp::Origin::new(), Arc::default());
-        Self { runtime, metrics, workers, origin, open, log: None, otlp: None }
+        Self { runtime, metrics, workers, origin, open, log: None, otlp: None, stores: Stores::default() }
     }
 
     /// Who closes everything in the end.
@@ -73,6 +75,18 @@ impl Outlets {
         Ok(self.share(log, writer))
     }
 
+    /// Starts the thread that speaks with stores. It runs until everything is closed.
+    fn store_thread(&mut self) -> Result<(), Report> {
+        if self.stores.runtime.is_none() {
+            let thread = StoreThread::start().map_err(|error| {
+                Report::new(vec![Diagnostic::error(format!("cannot start the thread of the stores: {error}"))])
+            })?;
+            self.stores.runtime = Some(thread.handle());
+            self.open.add(Box::new(thread));
+        }
+        Ok(())
+    }
+
     fn tracer(&self, config: &config::Otlp, source: &Arc<Source>) -> Result<Arc<InUse<Tracer>>, Report> {
         let (tracer, sender) = otlp::start(config, &self.metrics, source, &self.origin)?;
         Ok(self.share(tracer, sender))
@@ -94,13 +108,17 @@ fn kept_or<C: Clone + PartialEq, T>(
 }
 
 impl generations::Outlets for Outlets {
-    fn open(&mut self, telemetry: &Telemetry, source: &Arc<Source>) -> Result<Sinks, Report> {
+    fn open(&mut self, loaded: &Loaded) -> Result<Sinks, Report> {
+        let (telemetry, source) = (&loaded.telemetry, &loaded.source);
         // Where it stands in the file makes no difference.
         let plain = telemetry.clone().without_places();
         let said = telemetry.access_log.as_ref().zip(plain.access_log);
         let log = kept_or(self.log.as_ref(), said, |config| self.log(config, source))?;
         let said = telemetry.otlp.as_ref().zip(plain.otlp);
         let otlp = kept_or(self.otlp.as_ref(), said, |config| self.tracer(config, source))?;
+        if !loaded.stores.is_empty() {
+            self.store_thread()?;
+        }
         if let Some(before) = &self.otlp
             && otlp.as_ref().is_none_or(|otlp| !Arc::ptr_eq(&otlp.what, &before.what))
         {
@@ -115,7 +133,8 @@ impl generations::Outlets for Outlets {
         if let Some(tracer) = &tracer {
             self.metrics.register_tracer(tracer);
         }
-        Ok(Sinks { access_log, tracer })
+        let stores = self.stores.open(&loaded.stores);
+        Ok(Sinks { access_log, tracer, stores })
     }
 }
 

@@ -89,9 +89,7 @@ impl Serving {
             .transpose()?;
         let mut outlets = Outlets::new(runtime.handle().clone(), Arc::clone(&metrics), workers);
         let threads = outlets.threads();
-        let sinks = outlets
-            .open(&candidate.loaded.telemetry, &source)
-            .map_err(|report| Failure { report, exit: Exit::Failure })?;
+        let sinks = outlets.open(&candidate.loaded).map_err(|report| Failure { report, exit: Exit::Failure })?;
         metrics.config().accepted(snapshot.generation, clock::wall());
         let gateway = Arc::new(Gateway::with(snapshot, Arc::clone(&metrics), sinks));
         // As long as the slowest upstream takes to tell its schema.

@@ -68,6 +68,9 @@ pub enum AddressError {
     /// Bytes that are no text.
     #[error("the {0} is not UTF-8 after percent-decoding")]
     Text(&'static str),
+    /// A slash in front of the `@`: what is told must not have a part of a password in it.
+    #[error("it has an @ behind a slash: a password with / is written %2F, with @ %40")]
+    Slash,
     /// Something behind a question mark or a hash sign.
     #[error("it has a query or a fragment: a password with ? or # is written %3F or %23")]
     Extra,
@@ -93,6 +96,9 @@ impl Address {
             return Err(AddressError::Extra);
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        if path.contains('@') {
+            return Err(AddressError::Slash);
+        }
         let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
         let (user, password) = user.split_once(':').unwrap_or((user, ""));
         let path: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::failure::Failure;
+use crate::tls;
 
 /// A node's monotonic clock. It decides nothing; jumps of servers' clocks are seen against it.
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -39,6 +41,19 @@ pub struct Tls {
     pub ca: Option<Vec<u8>>,
     /// Our own certificate and its key, if servers ask for one: PEM, PEM.
     pub identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Tls {
+    /// Whether certificates and keys can be used.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check(&self) -> Result<(), Failure> {
+        if *self == Self::default() {
+            return Ok(());
+        }
+        tls::connector(self).map(drop)
+    }
 }
 
 impl Config {

@@ -55,6 +55,12 @@ impl Keys {
         Self { hasher: keyed(secret) }
     }
 
+    /// Keys under a secret that a person made up: the same text is the same secret, on every node.
+    #[must_use]
+    pub fn of_text(secret: &str) -> Self {
+        Self::new(keyed(0).hash(secret.as_bytes()).as_u128())
+    }
+
     /// The keys of `limit`, by its name.
     #[must_use]
     pub fn of(&self, limit: &str) -> KeysOfLimit {

@@ -23,11 +23,13 @@ mod rate_limits;
 pub(crate) mod redact;
 mod resilience;
 mod routes;
+mod stores;
 mod telemetry;
 mod transcoding;
 mod upstreams;
 
 pub use access::Admin;
+pub use stores::Store;
 pub use telemetry::{AccessLog, AccessLogTarget, CertificateFile, Otlp, OtlpProtocol, Telemetry};
 
 use crate::diagnostics::{Diagnostic, Report, Severity, Source};
@@ -41,7 +43,7 @@ use tidegate_gateway::config::{self as gateway, DEFAULT_DRAIN};
 use tidegate_source::{Document, SourceError, Why};
 
 /// Keys of later versions.
-const LATER: &[&str] = &["stores", "rate_limit_service", "transactions", "sagas"];
+const LATER: &[&str] = &["rate_limit_service", "transactions", "sagas"];
 
 /// A config file that holds together.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub struct Loaded {
     pub admin: Option<Admin>,
     /// The access log, and the collector of traces and metrics.
     pub telemetry: Telemetry,
+    /// Where limits are kept that gateways share, in the order of the file.
+    pub stores: Vec<Store>,
     /// The file, for diagnostics about it that come later.
     pub source: Arc<Source>,
     /// What is allowed but probably not meant.
@@ -132,7 +136,8 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let admin = access::admin(&mut fields, cx);
     let upstreams = upstreams::read(&mut fields, folder, &listeners, cx);
     let routes = routes::read(&mut fields, &upstreams, &listeners, cx);
-    let rate_limits = rate_limits::read(&mut fields, cx);
+    let stores = stores::read(&mut fields, folder, cx);
+    let rate_limits = rate_limits::read(&mut fields, &stores, cx);
     let of_routes = routes.services.iter().map(|route| &*route.rate_limits);
     let of_routes = of_routes.chain(routes.plain.iter().map(|route| &*route.rate_limits));
     let of_listeners = listeners.iter().map(|listener| &*listener.rate_limits);
@@ -142,6 +147,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let grpc = grpc::read(&mut fields, cx);
     let telemetry = telemetry::read(&mut fields, folder, cx);
     fields.finish(cx);
+    let stores: Vec<Store> = stores.into_iter().filter_map(|store| store.config).collect();
     Some(Loaded {
         config: gateway::Config {
             workers: workers.map_or(0, |workers| workers.value),
@@ -155,10 +161,12 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
             plain: routes.plain,
             metadata,
             rate_limits: rate_limits.into_iter().filter_map(|limit| limit.config).collect(),
+            stores: stores.iter().map(|store| store.store.clone()).collect(),
             grpc,
         },
         admin,
         telemetry,
+        stores,
         source: Arc::clone(&cx.source),
         warnings: Report::default(),
     })

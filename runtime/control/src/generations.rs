@@ -19,7 +19,7 @@ mod state;
 pub use follow::Following;
 pub use handle::{Checked, Handle, Refused};
 pub use keeper::{Given, Keeper};
-pub use loader::{Candidate, Fixed, Loader, Variables};
+pub use loader::{Candidate, Fixed, Loader, StoreCheck, Variables};
 pub use outlets::Outlets;
 pub use state::{Saved, StateFolder};
 

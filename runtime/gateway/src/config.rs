@@ -8,6 +8,7 @@ pub mod limits;
 mod metadata;
 mod rate_limits;
 mod resilience;
+mod stores;
 pub(crate) mod template;
 mod traffic;
 mod trust;
@@ -19,6 +20,7 @@ pub use limits::Limits;
 pub use metadata::{B3, Case, Mapping, MetadataPolicy, Preset};
 pub use rate_limits::{LimitName, RateLimit, Tells};
 pub use resilience::{Priority, PriorityHeader, Protection, Resilience};
+pub use stores::Store;
 pub use template::{BadTemplate, Placeholder, Template};
 pub use traffic::{CanaryPlan, CanaryRule, PlainRoute};
 pub use trust::{BadNetwork, Network, Trust};
@@ -67,6 +69,8 @@ pub struct Config {
     pub metadata: MetadataPolicy,
     /// How many requests of whom, in the order of the file: what listeners and routes name.
     pub rate_limits: Vec<RateLimit>,
+    /// What gateways share, in the order of the file: what limits name.
+    pub stores: Vec<Store>,
     /// gRPC services that the gateway answers by itself, where no route has them.
     pub grpc: LocalServices,
 }

@@ -58,7 +58,7 @@ impl Gateway {
         // Nobody waits to close them.
         let access_log = access_log.map(|log| InUse::new(log).0);
         let tracer = tracer.map(|tracer| InUse::new(tracer).0);
-        Self::with(snapshot, metrics, Sinks { access_log, tracer })
+        Self::with(snapshot, metrics, Sinks { access_log, tracer, ..Sinks::default() })
     }
 
     /// A gateway that serves `snapshot`, and tells `sinks` of it.

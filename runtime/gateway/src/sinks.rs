@@ -1,14 +1,19 @@
-//! Where requests are told of. It belongs to a config, like all else that a request sees: what began under one is told
-//! where that one says.
+//! Where requests are told of, and what of their limits other gateways know. It belongs to a config, like all else that
+//! a request sees: what began under one is told where that one says.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::ops::Deref;
 use std::sync::Arc;
+use tidegate_limit::ports::SharedLimits;
 use tidegate_telemetry::access_log::AccessLog;
 use tidegate_telemetry::tracer::Tracer;
 use tokio::sync::oneshot;
 
-/// The access log and the traces of a config.
+/// Stores of limits by their names, each open as long as somebody has it.
+pub type Stores = HashMap<String, Arc<dyn SharedLimits>>;
+
+/// The access log, the traces and the stores of a config: what the program opens.
 #[derive(Clone, Debug, Default)]
 pub struct Sinks {
     /// One line per request; `None` is off and costs nothing.
@@ -16,6 +21,9 @@ pub struct Sinks {
     /// Which requests are traced, and where their spans go; without one the gateway takes no part in
     /// traces, and passes on what it is sent.
     pub tracer: Option<Arc<InUse<Tracer>>>,
+    /// Where limits are kept that gateways share. A limit whose store is not among them is answered as if the store
+    /// did not answer.
+    pub stores: Stores,
 }
 
 /// What requests use, and somebody waits to close.

@@ -28,12 +28,21 @@ impl Rules {
     /// # Errors
     /// Every problem of every limit.
     pub fn compile(limits: &[Limit], context: &Context) -> Result<Self, Vec<Problem>> {
+        Self::compile_each(limits, |_| *context)
+    }
+
+    /// The same, where what a limit is compiled for differs: limits of different stores have different keys.
+    ///
+    /// # Errors
+    /// Every problem of every limit.
+    pub fn compile_each(limits: &[Limit], context: impl Fn(&Limit) -> Context) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut rules = Vec::new();
         for (index, limit) in limits.iter().enumerate() {
             if limits[..index].iter().any(|earlier| earlier.name == limit.name) {
                 problems.push(Problem::Twice(limit.name.clone()));
             }
+            let context = &context(limit);
             check(limit, context, &mut problems);
             let overrides = overrides(limit, &mut problems);
             let mut quotas = vec![limit.algorithm];

@@ -3,7 +3,9 @@
 mod key;
 mod parts;
 mod quota;
+mod shared;
 
+use super::stores::Declared as Store;
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
 use crate::value::{self, Wrong};
@@ -13,12 +15,6 @@ use tidegate_gateway::config::{LimitName, Listener, RateLimit, Tells};
 use tidegate_limit::Keys;
 use tidegate_limit::local::MOST_KEYS;
 use tidegate_limit::rules::{Absent, Context as Rules, KeyPart, Limit, Percent, Problem, Rules as Compiled, Source};
-
-/// Keys of later versions.
-const LATER: &[&str] = &["failure", "lease"];
-
-/// The word for this process as a store.
-const LOCAL: &str = "local";
 
 /// A limit that the file declares.
 #[derive(Debug)]
@@ -32,25 +28,25 @@ pub(super) struct Declared {
 /// What a limit looks at of a request, and where the file says so.
 pub(super) type Sources = Vec<(Source, Span)>;
 
-pub(super) fn read(fields: &mut Fields<'_>, cx: &mut Context) -> Vec<Declared> {
+pub(super) fn read(fields: &mut Fields<'_>, stores: &[Store], cx: &mut Context) -> Vec<Declared> {
     let Some(node) = fields.node("limits", cx) else { return Vec::new() };
     let Some(names) = Fields::of(node, "`limits`", cx) else { return Vec::new() };
-    names.entries().iter().map(|entry| declared(entry, cx)).collect()
+    names.entries().iter().map(|entry| declared(entry, stores, cx)).collect()
 }
 
-fn declared(entry: &Entry, cx: &mut Context) -> Declared {
+fn declared(entry: &Entry, stores: &[Store], cx: &mut Context) -> Declared {
     if let Err(wrong) = value::name(&entry.key) {
         cx.error_with(entry.key_span, format!("`{}` cannot name a limit", entry.key), |d| d.label(wrong.hint));
     }
     let before = cx.problems.len();
-    let config = limit(entry, cx);
+    let config = limit(entry, stores, cx);
     // What core checks is asked only of a limit that is otherwise right: one mistake, one error.
-    let config = config.filter(|_| cx.problems.len() == before).filter(|limit| check(limit, entry, cx));
+    let config = config.filter(|_| cx.problems.len() == before).filter(|limit| check(limit, entry, stores, cx));
     Declared { name: entry.key.clone(), name_span: entry.key_span, config }
 }
 
-fn limit(entry: &Entry, cx: &mut Context) -> Option<RateLimit> {
-    let mut fields = Fields::of(&entry.value, "a limit", cx)?.not_yet(LATER);
+fn limit(entry: &Entry, stores: &[Store], cx: &mut Context) -> Option<RateLimit> {
+    let mut fields = Fields::of(&entry.value, "a limit", cx)?;
     let mut sources = Sources::new();
     let key = fields.node("key", cx).map(|node| key::read(node, &mut sources, cx)).unwrap_or_default();
     let absent = fields.word("absent", cx, &[("counts", Absent::Counts), ("skips", Absent::Skips)]).unwrap_or_default();
@@ -62,17 +58,12 @@ fn limit(entry: &Entry, cx: &mut Context) -> Option<RateLimit> {
     let cost = fields.node("cost", cx).map(|node| parts::cost(node, of, &mut sources, cx));
     let enforce = enforced(&mut fields, cx);
     let keys = fields.optional("keys", cx, keys);
-    let store = fields.optional("store", cx, value::name);
+    let shared = shared::read(&mut fields, stores, keys.as_ref(), cx);
     let tells = [("never", Tells::Never), ("refused", Tells::Refused), ("always", Tells::Always)];
     let headers = fields.word("headers", cx, &tells).unwrap_or_default();
     let legacy_headers = fields.optional("legacy_headers", cx, value::boolean).is_some_and(|flag| flag.value);
     let gives_back = fields.optional("give_back", cx, value::boolean).is_some_and(|flag| flag.value);
     fields.finish(cx);
-    if let Some(store) = store.filter(|store| store.value != LOCAL) {
-        cx.error_with(store.span, format!("the store `{}` is not configured", store.value), |d| {
-            d.label("leave it out: this version keeps limits in this process (`local`)")
-        });
-    }
     let mut limit = Limit::new(&entry.key, Vec::new(), algorithm?.algorithm);
     limit.key = key.into_iter().map(|source| KeyPart { source, absent }).collect();
     limit.when = when;
@@ -80,6 +71,7 @@ fn limit(entry: &Entry, cx: &mut Context) -> Option<RateLimit> {
     limit.classes = classes;
     limit.enforce = enforce;
     limit.keys = keys.map_or(limit.keys, |keys| keys.value);
+    shared.fill(&mut limit);
     if let Some(cost) = cost {
         limit.cost = cost?;
     }
@@ -100,7 +92,7 @@ fn enforced(fields: &mut Fields<'_>, cx: &mut Context) -> Percent {
     }
 }
 
-fn percent(text: &str) -> Result<Percent, Wrong> {
+pub(super) fn percent(text: &str) -> Result<Percent, Wrong> {
     let number = text.strip_suffix('%').and_then(|number| number.parse().ok());
     let wrong = || Wrong { expected: "a percentage", hint: "from `0%` to `100%`, without decimals".into() };
     number.and_then(Percent::new).ok_or_else(wrong)
@@ -115,8 +107,10 @@ fn keys(text: &str) -> Result<usize, Wrong> {
 }
 
 /// What only the rules themselves know to be wrong.
-fn check(limit: &RateLimit, entry: &Entry, cx: &mut Context) -> bool {
-    let context = Rules { keys: Keys::new(0), nodes: 1, verifies_identity: false };
+fn check(limit: &RateLimit, entry: &Entry, stores: &[Store], cx: &mut Context) -> bool {
+    let store = stores.iter().find(|store| limit.limit.store.as_ref() == Some(&store.name));
+    let nodes = store.and_then(|store| store.config.as_ref()?.store.nodes).unwrap_or(1);
+    let context = Rules { keys: Keys::new(0), nodes, verifies_identity: false };
     let Err(problems) = Compiled::compile(std::slice::from_ref(&limit.limit), &context) else { return true };
     for problem in problems {
         let place = match &problem {
@@ -130,7 +124,9 @@ fn check(limit: &RateLimit, entry: &Entry, cx: &mut Context) -> bool {
             }
             Problem::AllReserved { .. } | Problem::ManyClasses { .. } => place_of(entry, &["classes"]),
             Problem::Keys { .. } => place_of(entry, &["keys"]),
-            Problem::Twice(_) | Problem::NoShares(_) | Problem::Lease { .. } | Problem::SharedConcurrency(_) => None,
+            Problem::NoShares(_) => place_of(entry, &["on_failure"]),
+            Problem::Lease { .. } => place_of(entry, &["lease"]),
+            Problem::Twice(_) | Problem::SharedConcurrency(_) => None,
         };
         cx.error(place.unwrap_or(entry.key_span), problem.to_string());
     }

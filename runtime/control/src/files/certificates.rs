@@ -11,8 +11,20 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Fills in what is in the file.
 ///
 /// # Errors
-/// It cannot be read, or is no PEM file.
+/// It cannot be read, or has no certificate in PEM.
 pub(crate) fn read(file: &mut CertificateFile, source: &Arc<Source>) -> Result<(), Report> {
+    fill(file, ("CERTIFICATE-----", "certificate"), source)
+}
+
+/// The same for the key of a certificate of ours.
+///
+/// # Errors
+/// It cannot be read, or has no private key in PEM.
+pub(crate) fn read_key(file: &mut CertificateFile, source: &Arc<Source>) -> Result<(), Report> {
+    fill(file, ("PRIVATE KEY-----", "private key"), source)
+}
+
+fn fill(file: &mut CertificateFile, (mark, what): (&str, &str), source: &Arc<Source>) -> Result<(), Report> {
     let shown = file.path.display();
     let told = |message: String| Report::new(vec![Diagnostic::error(message).at(source, file.place.into())]);
     let mut pem = Vec::new();
@@ -25,14 +37,18 @@ pub(crate) fn read(file: &mut CertificateFile, source: &Arc<Source>) -> Result<(
         Err(error) if error.kind() == ErrorKind::NotFound => Err(told(format!("there is no file `{shown}`"))),
         Err(error) => Err(told(format!("cannot read `{shown}`: {error}"))),
         Ok(_) if pem.len() as u64 > MAX_BYTES => Err(told(format!("`{shown}` has more than {MAX_BYTES} bytes"))),
-        Ok(_) if !pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") => {
-            Err(told(format!("`{shown}` has no certificate in PEM")))
-        }
+        Ok(_) if !has_mark(&pem, mark) => Err(told(format!("`{shown}` has no {what} in PEM"))),
         Ok(_) => {
             file.pem = pem;
             Ok(())
         }
     }
+}
+
+/// Whether a line begins a block whose name ends so: `-----BEGIN EC PRIVATE KEY-----`.
+fn has_mark(pem: &[u8], mark: &str) -> bool {
+    let begins = |line: &[u8]| line.starts_with(b"-----BEGIN ") && line.trim_ascii_end().ends_with(mark.as_bytes());
+    pem.split(|byte| *byte == b'\n').any(begins)
 }
 
 #[cfg(test)]

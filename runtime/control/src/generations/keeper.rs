@@ -261,9 +261,8 @@ impl Keeper {
             let source = candidate.sources.source();
             Report::new(vec![cannot_listen(error.address, &error.source, error.place, source)])
         })?;
-        let (outlets, telemetry) = (Arc::clone(&self.outlets), candidate.loaded.telemetry.clone());
-        let source = Arc::clone(candidate.sources.source());
-        let sinks = blocking(move || outlets.lock().open(&telemetry, &source)).await?;
+        let (outlets, loaded) = (Arc::clone(&self.outlets), candidate.loaded.clone());
+        let sinks = blocking(move || outlets.lock().open(&loaded)).await?;
         let before = self.ports.addresses();
         let number = self.gateway.apply_with(snapshot, Some(sinks));
         self.ports.commit(prepared);

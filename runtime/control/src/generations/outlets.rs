@@ -1,12 +1,12 @@
-//! The port behind which the access log and the export of traces and metrics are opened: the program knows how.
+//! The port behind which the access log, the export of traces and metrics and the stores of limits are opened: the
+//! program knows how.
 
-use crate::config::Telemetry;
-use crate::diagnostics::{Report, Source};
+use crate::config::Loaded;
+use crate::diagnostics::Report;
 use std::fmt::Debug;
-use std::sync::Arc;
 use tidegate_gateway::Sinks;
 
-/// Opens what requests are told to.
+/// Opens what requests are told to, and what of their limits other gateways know.
 pub trait Outlets: Debug + Send {
     /// What a config says. What it says as the one before it did stays open; what it says otherwise is closed when
     /// the last request that began before has ended.
@@ -15,5 +15,5 @@ pub trait Outlets: Debug + Send {
     ///
     /// # Errors
     /// Something cannot be opened. What is open stays.
-    fn open(&mut self, telemetry: &Telemetry, source: &Arc<Source>) -> Result<Sinks, Report>;
+    fn open(&mut self, loaded: &Loaded) -> Result<Sinks, Report>;
 }

@@ -53,7 +53,7 @@ error: unknown key `${KEY}`
   |
 5 | ${KEY}: 1
   | ^^^^^^
-  = help: the config file has `workers`, `drain`, `drain_delay`, `connections`, `memory`, `listeners`, `admin`, `upstreams`, `routes`, `limits`, `metadata`, `grpc` and 1 more
+  = help: the config file has `workers`, `drain`, `drain_delay`, `connections`, `memory`, `listeners`, `admin`, `upstreams`, `routes`, `stores`, `limits`, `metadata` and 2 more
 "#,
     );
 }

@@ -20,6 +20,7 @@ mod rejects;
 mod resilience;
 mod routes;
 mod schemas;
+mod stores;
 mod syntax;
 mod telemetry;
 mod upstreams;

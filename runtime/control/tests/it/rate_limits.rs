@@ -186,8 +186,9 @@ fn what_makes_no_sense_is_told_in_one_sentence_at_its_place() {
             "a limit has both `shadow: true` and `enforce`: a shadow refuses nothing",
         ),
         ("{ rate: 5/s, keys: 0 }", 35, "`keys` must be a number of keys, not `0`"),
-        ("{ rate: 5/s, store: redis }", 36, "the store `redis` is not configured"),
-        ("{ rate: 5/s, lease: 1s }", 29, "`lease` is not supported yet"),
+        ("{ rate: 5/s, store: redis }", 36, "unknown store `redis`"),
+        ("{ rate: 5/s, lease: 1s }", 36, "`lease` is for limits that gateways share"),
+        ("{ rate: 5/s, on_failure: open }", 41, "`on_failure` is for limits that gateways share"),
         ("{ rate: 5/s, brust: 9 }", 29, "unknown key `brust`"),
         (
             "{ rate: 5/s, overrides: { acme: { rate: 9/s } } }",

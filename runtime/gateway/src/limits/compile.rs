@@ -49,8 +49,7 @@ impl Limits {
     pub(crate) fn compile(config: &Config, problems: &mut Vec<Problem>) -> Self {
         let origin = clock::now();
         let limits: Vec<rules::Limit> = config.rate_limits.iter().map(|limit| limit.limit.clone()).collect();
-        let context = Context { keys: *KEYS, nodes: 1, verifies_identity: false };
-        let rules = Rules::compile(&limits, &context).unwrap_or_else(|errors| {
+        let rules = Rules::compile_each(&limits, |limit| context(limit, config)).unwrap_or_else(|errors| {
             problems.extend(errors.iter().map(|error| problem(None, error.to_string(), None)));
             Rules::default()
         });
@@ -86,6 +85,13 @@ impl Limits {
         }
         set
     }
+}
+
+/// What a limit is compiled for: keys that this process alone can make, or those of its store.
+fn context(limit: &rules::Limit, config: &Config) -> Context {
+    let store = config.stores.iter().find(|store| limit.store.as_ref() == Some(&store.name));
+    let keys = store.map_or(*KEYS, |store| Keys::of_text(&store.secret));
+    Context { keys, nodes: store.and_then(|store| store.nodes).unwrap_or(1), verifies_identity: false }
 }
 
 /// The places of limits by their names. One that is not there is told.
