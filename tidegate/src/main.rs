@@ -21,6 +21,7 @@ mod load;
 mod logging;
 mod otlp;
 mod outlets;
+mod rate_limit_service;
 mod routes;
 mod run;
 mod schema;

@@ -2,6 +2,7 @@
 //! stores, opened as a config says, and closed when no request uses them any more.
 
 use crate::otlp;
+use crate::rate_limit_service::ForOthers;
 use crate::stores::{StoreThread, Stores};
 use parking_lot::Mutex;
 use std::fmt::Debug;
@@ -29,6 +30,7 @@ pub(crate) struct Outlets {
     log: Option<Kept<config::AccessLog, AccessLog>>,
     otlp: Option<Kept<config::Otlp, Tracer>>,
     stores: Stores,
+    for_others: Arc<ForOthers>,
 }
 
 /// What is in force, and what it was made of.
@@ -50,7 +52,13 @@ impl Outlets {
     /// Nothing is open yet. What is no longer in use is closed from `runtime`.
     pub(crate) fn new(runtime: Handle, metrics: Arc<Metrics>, workers: usize) -> Self {
         let (origin, open) = (otlp::Origin::new(), Arc::default());
-        Self { runtime, metrics, workers, origin, open, log: None, otlp: None, stores: Stores::default() }
+        let for_others = Arc::new(ForOthers::new(Arc::clone(&metrics), workers));
+        Self { runtime, metrics, workers, origin, open, log: None, otlp: None, stores: Stores::default(), for_others }
+    }
+
+    /// Who stops the rate limit service in the end.
+    pub(crate) fn for_others(&self) -> Arc<ForOthers> {
+        Arc::clone(&self.for_others)
     }
 
     /// Who closes everything in the end.
@@ -119,6 +127,8 @@ impl generations::Outlets for Outlets {
         if !loaded.stores.is_empty() {
             self.store_thread()?;
         }
+        let stores = self.stores.open(&loaded.stores);
+        self.for_others.open(loaded, &stores)?;
         if let Some(before) = &self.otlp
             && otlp.as_ref().is_none_or(|otlp| !Arc::ptr_eq(&otlp.what, &before.what))
         {
@@ -133,7 +143,6 @@ impl generations::Outlets for Outlets {
         if let Some(tracer) = &tracer {
             self.metrics.register_tracer(tracer);
         }
-        let stores = self.stores.open(&loaded.stores);
         Ok(Sinks { access_log, tracer, stores })
     }
 }

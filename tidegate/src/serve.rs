@@ -6,6 +6,7 @@ use crate::finders;
 use crate::follow;
 use crate::load::{Failure, Ready};
 use crate::outlets::{Open, Outlets};
+use crate::rate_limit_service::ForOthers;
 use crate::run::Signals;
 use crate::start::{Feed, Started};
 use std::future::Future;
@@ -59,6 +60,8 @@ pub(crate) struct Serving {
     runtime: Runtime,
     /// Write and send what requests tell.
     threads: Arc<Open>,
+    /// Answers others about limits.
+    for_others: Arc<ForOthers>,
 }
 
 impl Serving {
@@ -88,7 +91,7 @@ impl Serving {
             })
             .transpose()?;
         let mut outlets = Outlets::new(runtime.handle().clone(), Arc::clone(&metrics), workers);
-        let threads = outlets.threads();
+        let (threads, for_others) = (outlets.threads(), outlets.for_others());
         let sinks = outlets.open(&candidate.loaded).map_err(|report| Failure { report, exit: Exit::Failure })?;
         metrics.config().accepted(snapshot.generation, clock::wall());
         let gateway = Arc::new(Gateway::with(snapshot, Arc::clone(&metrics), sinks));
@@ -135,7 +138,19 @@ impl Serving {
             address
         });
         let heartbeat = given.heartbeat.is_some().then_some(heartbeat);
-        Ok(Self { gateway, server, heartbeat, handle, plans, addresses, admin, readiness, runtime, threads })
+        Ok(Self {
+            gateway,
+            server,
+            heartbeat,
+            handle,
+            plans,
+            addresses,
+            admin,
+            readiness,
+            runtime,
+            threads,
+            for_others,
+        })
     }
 
     /// Where clients connect, in the order of the config, with the ports that were taken for port 0.
@@ -199,8 +214,8 @@ impl Serving {
     /// and then says `false`.
     pub(crate) fn stop(self, draining: impl FnOnce(), hurry: impl Future<Output = ()>) -> bool {
         self.leave();
-        let Self { gateway, server, runtime, plans, threads, .. } = self;
-        let delay = gateway.snapshot().config.drain_delay;
+        let Self { gateway, server, runtime, plans, threads, for_others, .. } = self;
+        let (delay, drain) = (gateway.snapshot().config.drain_delay, gateway.snapshot().config.drain);
         let drained = runtime.block_on(async {
             let stopping = async {
                 if !delay.is_zero() {
@@ -209,7 +224,9 @@ impl Serving {
                 gateway.advance(Phase::Draining);
                 draining();
                 // The workers are joined, which blocks: elsewhere than where the admin port is served.
-                tokio::task::spawn_blocking(move || server.shutdown()).await
+                let others = tokio::task::spawn_blocking(move || for_others.stop(drain));
+                let shutdown = tokio::task::spawn_blocking(move || server.shutdown()).await;
+                others.await.and(shutdown)
             };
             let drained = tokio::select! {
                 _ = stopping => true,

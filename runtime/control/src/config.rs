@@ -19,6 +19,7 @@ mod metadata;
 pub(crate) mod parts;
 mod plain;
 mod pool;
+mod rate_limit_service;
 mod rate_limits;
 pub(crate) mod redact;
 mod resilience;
@@ -29,6 +30,7 @@ mod transcoding;
 mod upstreams;
 
 pub use access::Admin;
+pub use rate_limit_service::RateLimitService;
 pub use stores::Store;
 pub use telemetry::{AccessLog, AccessLogTarget, CertificateFile, Otlp, OtlpProtocol, Telemetry};
 
@@ -43,7 +45,10 @@ use tidegate_gateway::config::{self as gateway, DEFAULT_DRAIN};
 use tidegate_source::{Document, SourceError, Why};
 
 /// Keys of later versions.
-const LATER: &[&str] = &["rate_limit_service", "transactions", "sagas"];
+const LATER: &[&str] = &["transactions", "sagas"];
+
+/// Without any of these nothing is served through the gateway.
+const GATEWAY: [&str; 3] = ["listeners", "upstreams", "routes"];
 
 /// A config file that holds together.
 #[derive(Clone, Debug)]
@@ -56,6 +61,8 @@ pub struct Loaded {
     pub telemetry: Telemetry,
     /// Where limits are kept that gateways share, in the order of the file.
     pub stores: Vec<Store>,
+    /// The rate limit service for others, if there shall be one.
+    pub rate_limit_service: Option<RateLimitService>,
     /// The file, for diagnostics about it that come later.
     pub source: Arc<Source>,
     /// What is allowed but probably not meant.
@@ -132,10 +139,12 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let drain_delay = fields.optional("drain_delay", cx, value::duration);
     let connections = limits::connections(&mut fields, cx);
     let memory = limits::memory(&mut fields, cx);
-    let listeners = listeners::read(&mut fields, cx);
+    // Whoever serves limits to others need not serve anything else.
+    let serves = !fields.has("rate_limit_service") || GATEWAY.iter().any(|key| fields.has(key));
+    let listeners = if serves { listeners::read(&mut fields, cx) } else { Vec::new() };
     let admin = access::admin(&mut fields, cx);
-    let upstreams = upstreams::read(&mut fields, folder, &listeners, cx);
-    let routes = routes::read(&mut fields, &upstreams, &listeners, cx);
+    let upstreams = if serves { upstreams::read(&mut fields, folder, &listeners, cx) } else { Vec::new() };
+    let routes = if serves { routes::read(&mut fields, &upstreams, &listeners, cx) } else { Default::default() };
     let stores = stores::read(&mut fields, folder, cx);
     let rate_limits = rate_limits::read(&mut fields, &stores, cx);
     let of_routes = routes.services.iter().map(|route| &*route.rate_limits);
@@ -143,6 +152,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
     let of_listeners = listeners.iter().map(|listener| &*listener.rate_limits);
     rate_limits::check_names(of_listeners.chain(of_routes), &rate_limits, cx);
     rate_limits::warn_of_choice(&rate_limits, &listeners, cx);
+    let rate_limit_service = rate_limit_service::read(&mut fields, folder, &stores, &listeners, cx);
     let metadata = metadata::read(&mut fields, cx);
     let grpc = grpc::read(&mut fields, cx);
     let telemetry = telemetry::read(&mut fields, folder, cx);
@@ -167,6 +177,7 @@ fn sections(root: &yaml::Node, folder: &Path, cx: &mut Context) -> Option<Loaded
         admin,
         telemetry,
         stores,
+        rate_limit_service,
         source: Arc::clone(&cx.source),
         warnings: Report::default(),
     })

@@ -228,6 +228,21 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|entry| entry.key == key).map_or(self.span, |entry| entry.key_span)
     }
 
+    /// Whether `key` is there.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// Whether `key` was asked for.
+    pub(crate) fn is_known(&self, key: &str) -> bool {
+        self.known.contains(&key)
+    }
+
+    /// Takes `key`, whatever its value is.
+    pub(crate) fn pass_over(&mut self, key: &'static str) {
+        self.known.push(key);
+    }
+
     /// Takes the value of `key`. A key without value is reported.
     pub(crate) fn node(&mut self, key: &'static str, cx: &mut Context) -> Option<&'n Node> {
         self.known.push(key);

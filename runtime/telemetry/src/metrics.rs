@@ -16,6 +16,7 @@ pub mod export;
 pub mod limits;
 pub mod listeners;
 pub mod process;
+pub mod rate_limit_service;
 pub mod rate_limits;
 pub mod requests;
 pub mod retries;
@@ -84,6 +85,7 @@ pub struct Metrics {
     retries: Arc<retries::All>,
     endpoints: Arc<endpoints::Endpoints>,
     rate_limits: Arc<rate_limits::RateLimits>,
+    rate_limit_service: Arc<rate_limit_service::Services>,
     export: Arc<export::Export>,
 }
 
@@ -105,6 +107,7 @@ impl Metrics {
         let retries = Arc::new(retries::All::default());
         let endpoints = Arc::new(endpoints::Endpoints::default());
         let rate_limits = Arc::new(rate_limits::RateLimits::default());
+        let rate_limit_service = Arc::new(rate_limit_service::Services::default());
         let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
@@ -122,6 +125,7 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&retries)));
         registry.register_collector(Box::new(Arc::clone(&endpoints)));
         registry.register_collector(Box::new(Arc::clone(&rate_limits)));
+        registry.register_collector(Box::new(Arc::clone(&rate_limit_service)));
         registry.register_collector(Box::new(Arc::clone(&export)));
         Self {
             registry,
@@ -138,6 +142,7 @@ impl Metrics {
             retries,
             endpoints,
             rate_limits,
+            rate_limit_service,
             export,
         }
     }
@@ -230,6 +235,12 @@ impl Metrics {
     /// Adds a rate limit's figures to the exposition for as long as `limit` lives, in place of another one of its name.
     pub fn register_rate_limit<R: rate_limits::RateLimit>(&self, limit: &Arc<R>) {
         self.rate_limits.register(limit);
+    }
+
+    /// Adds the figures of the rate limit service to the exposition for as long as `service` lives, in place of those of
+    /// another one.
+    pub fn register_rate_limit_service<S: rate_limit_service::RateLimitService>(&self, service: &Arc<S>) {
+        self.rate_limit_service.register(service);
     }
 
     /// Adds the access log's figures to the exposition.

@@ -98,7 +98,8 @@ pub(super) fn percent(text: &str) -> Result<Percent, Wrong> {
     number.and_then(Percent::new).ok_or_else(wrong)
 }
 
-fn keys(text: &str) -> Result<usize, Wrong> {
+/// Keys to keep at one time.
+pub(super) fn keys(text: &str) -> Result<usize, Wrong> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(keys) if plain && (1..=MOST_KEYS).contains(&keys) => Ok(keys),

@@ -1,10 +1,11 @@
-//! The files that a config names: descriptors, `.proto` folders, rules.
+//! The files that a config names: descriptors, `.proto` folders, http rules, rules of the rate limit service.
 
 use super::watch::{self, Rest, Watch};
+use crate::config::Loaded;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
-use tidegate_gateway::config::{Config, SchemaSource};
+use tidegate_gateway::config::SchemaSource;
 
 /// The deepest folder below one that is named.
 const DEPTH: usize = 32;
@@ -25,7 +26,7 @@ impl Named {
     }
 
     /// Those that `config` names, and no others, as they were when [`fingerprint`] was taken.
-    pub(crate) fn set(&mut self, config: &Config, fingerprint: u64) {
+    pub(crate) fn set(&mut self, config: &Loaded, fingerprint: u64) {
         self.paths = paths(config);
         self.fingerprint = fingerprint;
     }
@@ -67,13 +68,13 @@ impl Named {
 }
 
 /// Tells whether the content of a file that `config` names is another. Reads them all.
-pub(crate) fn fingerprint(config: &Config) -> u64 {
+pub(crate) fn fingerprint(config: &Loaded) -> u64 {
     fingerprint_of(&paths(config))
 }
 
-fn paths(config: &Config) -> Vec<PathBuf> {
+fn paths(config: &Loaded) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = Vec::new();
-    for upstream in &config.upstreams {
+    for upstream in &config.config.upstreams {
         match &upstream.schema.source {
             SchemaSource::Proto(folders) => paths.extend(folders.iter().cloned()),
             SchemaSource::DescriptorSet(file) => paths.push(file.clone()),
@@ -81,6 +82,7 @@ fn paths(config: &Config) -> Vec<PathBuf> {
         }
         paths.extend(upstream.schema.http_rules.iter().map(|(file, _)| PathBuf::from(file)));
     }
+    paths.extend(config.rate_limit_service.iter().flat_map(|service| service.files.iter().cloned()));
     paths.sort();
     paths.dedup();
     paths
@@ -113,14 +115,17 @@ fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
     all
 }
 
-/// The file at `path`; or the folder, the folders below it, and their `.proto` files, in order.
+/// What files in folders are called that are read.
+const READ: [&str; 3] = ["proto", "yaml", "yml"];
+
+/// The file at `path`; or the folder, the folders below it, and their files that are read, in order.
 fn each(path: &Path, depth: usize, visit: &mut impl FnMut(&Path)) {
     visit(path);
     if depth > DEPTH || !path.is_dir() {
         return;
     }
     let mut entries: Vec<PathBuf> = std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path()).collect();
-    entries.retain(|entry| entry.is_dir() || entry.extension().is_some_and(|extension| extension == "proto"));
+    entries.retain(|entry| entry.is_dir() || entry.extension().is_some_and(|is| READ.iter().any(|read| is == *read)));
     entries.sort();
     for entry in entries {
         each(&entry, depth + 1, visit);

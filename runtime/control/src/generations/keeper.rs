@@ -99,7 +99,7 @@ impl Keeper {
         let (commands, asked) = mpsc::channel(COMMANDS);
         let fixed = Fixed::of(&candidate.loaded);
         let mut named = Named::new();
-        named.set(&candidate.loaded.config, candidate.named);
+        named.set(&candidate.loaded, candidate.named);
         let handle = Handle {
             commands,
             loader: Arc::clone(&loader),
@@ -225,7 +225,7 @@ impl Keeper {
                 let revision = document.revision.to_string();
                 self.remember(number, document.clone(), origin.clone());
                 self.save(document, origin.clone()).await;
-                self.named.set(&candidate.loaded.config, candidate.named);
+                self.named.set(&candidate.loaded, candidate.named);
                 tracing::info!(generation = number, origin, revision, "the config is in force");
                 self.warn(&candidate);
                 Ok(number)

@@ -72,7 +72,7 @@ impl Loader {
         }
         self.read_stores(&mut loaded)?;
         // Taken before they are read, so that a change after that is noticed.
-        let named = named::fingerprint(&loaded.config);
+        let named = named::fingerprint(&loaded);
         let config = Arc::new(loaded.config.clone());
         let sources = Arc::new(Sources::load(config, &loaded.source, &*self.compiler)?);
         loaded.warnings = Report::new([loaded.warnings.diagnostics, sources.warnings()].concat());

@@ -1,0 +1,162 @@
+//! One call.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use tokio::time::timeout;
+
+use super::MESSAGE;
+use crate::service::{Answer, Failed, Replied, Service};
+
+const SHOULD_RATE_LIMIT: &str = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit";
+const SERVICE: &str = "envoy.service.ratelimit.v3.RateLimitService";
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
+
+/// Flag and length before a message (gRPC over HTTP/2, "Length-Prefixed-Message").
+const FRAME: usize = 5;
+/// How long a request may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(5);
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// Answers a call. One that was cancelled is answered to nobody.
+pub(super) async fn answer(
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    service: Arc<Service>,
+    stopping: bool,
+) {
+    let (head, body) = request.into_parts();
+    let is_grpc = head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(GRPC.as_bytes()));
+    if head.method != Method::POST || !is_grpc {
+        return refuse(&mut respond, if is_grpc { 405 } else { 415 });
+    }
+    let message = match timeout(ARRIVAL, message(body)).await {
+        Ok(Ok(message)) => message,
+        Ok(Err(Broken::Failed(failed))) => return fail(&mut respond, &failed),
+        Ok(Err(Broken::Gone)) => return,
+        Err(_) => return respond.send_reset(Reason::CANCEL),
+    };
+    let replied = match head.uri.path() {
+        SHOULD_RATE_LIMIT => match service.should_rate_limit(&message, FRAME) {
+            Answer::Now(replied) => replied,
+            Answer::Later(waits) => waits.await,
+        },
+        HEALTH => health(&message, stopping),
+        _ => Err(Failed { code: 12, message: "there is no such method".into() }),
+    };
+    match replied {
+        Ok(reply) => succeed(&mut respond, reply),
+        Err(failed) => fail(&mut respond, &failed),
+    }
+}
+
+enum Broken {
+    /// There is nobody to answer.
+    Gone,
+    Failed(Failed),
+}
+
+fn failed(code: u8, message: &'static str) -> Broken {
+    Broken::Failed(Failed { code, message: message.into() })
+}
+
+/// The one message of a request.
+async fn message(mut body: RecvStream) -> Result<Bytes, Broken> {
+    let mut whole = Bytes::new();
+    let mut more = BytesMut::new();
+    while let Some(data) = body.data().await {
+        let data = data.map_err(|_| Broken::Gone)?;
+        // Fails only for more than was received. The stream's window stays as it is: it is as large as a message.
+        if whole.len() + more.len() + data.len() > MESSAGE + FRAME {
+            return Err(failed(8, "the request has more than 65531 bytes"));
+        }
+        match (whole.is_empty(), more.is_empty()) {
+            (true, true) => whole = data,
+            (_, true) => {
+                more.extend_from_slice(&whole);
+                more.extend_from_slice(&data);
+            }
+            _ => more.extend_from_slice(&data),
+        }
+    }
+    let mut whole = if more.is_empty() { whole } else { more.freeze() };
+    // The connection's window, for all calls, gets its room back.
+    let _ = body.flow_control().release_capacity(whole.len());
+    if whole.len() < FRAME {
+        return Err(failed(13, "the request has no message"));
+    }
+    let frame = whole.split_to(FRAME);
+    if frame[0] != 0 {
+        return Err(failed(12, "the request is compressed, which is not supported"));
+    }
+    let length = u32::from_be_bytes([frame[1], frame[2], frame[3], frame[4]]);
+    if usize::try_from(length) != Ok(whole.len()) {
+        return Err(failed(13, "the request is not one message of the length that it says"));
+    }
+    Ok(whole)
+}
+
+/// `grpc.health.v1.HealthCheckResponse`: whether calls are answered.
+fn health(message: &[u8], stopping: bool) -> Replied {
+    const SERVING: u8 = 1;
+    const NOT_SERVING: u8 = 2;
+    let known = match message {
+        [] => true,
+        [10, length, name @ ..] => {
+            usize::from(*length) == name.len() && (name == SERVICE.as_bytes() || name.is_empty())
+        }
+        _ => false,
+    };
+    if !known {
+        return Err(Failed { code: 5, message: "there is no such service".into() });
+    }
+    let mut reply = vec![0; FRAME];
+    reply.extend_from_slice(&[1 << 3, if stopping { NOT_SERVING } else { SERVING }]);
+    Ok(reply)
+}
+
+fn succeed(respond: &mut SendResponse<Bytes>, mut reply: Vec<u8>) {
+    let length = u32::try_from(reply.len() - FRAME).unwrap_or(u32::MAX);
+    reply[1..FRAME].copy_from_slice(&length.to_be_bytes());
+    let mut response = Response::new(());
+    response.headers_mut().insert(CONTENT_TYPE, GRPC);
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
+    // What fails here fails because the caller is gone.
+    let Ok(mut stream) = respond.send_response(response, false) else { return };
+    let _ = stream.send_data(reply.into(), false).and_then(|()| stream.send_trailers(trailers));
+}
+
+fn fail(respond: &mut SendResponse<Bytes>, failed: &Failed) {
+    let mut response = Response::new(());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, GRPC);
+    headers.insert(GRPC_STATUS, HeaderValue::from(u16::from(failed.code)));
+    let mut message = String::new();
+    for byte in failed.message.bytes() {
+        match byte {
+            b'%' | ..b' ' | 0x7f.. => drop(write!(message, "%{byte:02X}")),
+            byte => message.push(char::from(byte)),
+        }
+    }
+    if let Ok(message) = HeaderValue::try_from(message) {
+        headers.insert(GRPC_MESSAGE, message);
+    }
+    let _ = respond.send_response(response, true);
+}
+
+/// What is no gRPC is told so by HTTP.
+fn refuse(respond: &mut SendResponse<Bytes>, status: u16) {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    let _ = respond.send_response(response, true);
+}
