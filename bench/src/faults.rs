@@ -11,5 +11,6 @@ pub mod upstream;
 mod h1;
 mod h2;
 mod ledger;
+mod native;
 
 pub use ledger::Ledger;

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
@@ -101,6 +101,23 @@ pub async fn answer(address: &str, scenario: Scenario) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     connection.exchange(&scenario.request(), |piece| body.extend_from_slice(piece)).await?;
     Ok(body)
+}
+
+/// So many requests, one after the other on one connection, each like the first. Must run in a [`LocalSet`].
+///
+/// # Errors
+/// An answer is wrong, or the connection fails.
+pub async fn ask(address: &str, scenario: Scenario, requests: u32) -> Result<()> {
+    let mut asker = match scenario {
+        Scenario::Grpc => Asker::Grpc(Calls::open(address, scenario).await?, scenario.grpc_request()),
+        _ => Asker::Http(Connection::open(address).await?, scenario.request().into(), address.to_owned()),
+    };
+    let first = asker.ask().await?;
+    for _ in 1..requests {
+        let length = asker.ask().await?;
+        ensure!(length == first, "an answer of {length} bytes, the first had {first}");
+    }
+    Ok(())
 }
 
 /// Runs the plan. The first answer is compared with what the scenario expects, all others with the

@@ -1,6 +1,7 @@
 //! Who finds endpoints that come and go: DNS, and etcd.
 
 use crate::source::{self, Place};
+use std::net::SocketAddr;
 use tidegate_control::endpoints::Finders;
 use tidegate_dns::{Dns, Question, Servers};
 use tidegate_etcd::EtcdEndpoints;
@@ -17,14 +18,19 @@ pub(crate) struct Known {
 impl Finders for Known {
     fn open(&self, what: &Discovery) -> Result<Box<dyn Finder>, String> {
         Ok(match what {
-            Discovery::Dns(name) => {
+            Discovery::Dns { name, servers } => {
                 let question = Question::Addresses { host: name.host.clone(), port: name.port };
-                Box::new(Dns::new(question, Servers::System))
+                Box::new(Dns::new(question, asked(servers)))
             }
-            Discovery::Srv(name) => Box::new(Dns::new(Question::Service(name.clone()), Servers::System)),
+            Discovery::Srv { name, servers } => Box::new(Dns::new(Question::Service(name.clone()), asked(servers))),
             Discovery::Etcd(key) => Box::new(EtcdEndpoints::new(self.etcd(key)?)),
         })
     }
+}
+
+/// Who is asked for names.
+fn asked(servers: &[SocketAddr]) -> Servers {
+    if servers.is_empty() { Servers::System } else { Servers::These(servers.to_vec()) }
 }
 
 impl Known {

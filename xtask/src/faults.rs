@@ -1,6 +1,7 @@
 //! `cargo xtask faults`: the gateway while it is stopped, while its upstream dies, wholly or in part, before
 //! clients that hardly read, and while its config changes. Each run has goals; one that is missed fails the task.
 
+mod discovery;
 mod drain;
 mod endpoint;
 mod endpoints;
@@ -45,6 +46,9 @@ pub(crate) struct Args {
     /// Seconds of each trouble of an endpoint.
     #[arg(long, default_value_t = 60)]
     endpoint_seconds: u64,
+    /// Rounds of changes of the endpoints that are found, for each place where they are.
+    #[arg(long, default_value_t = 3)]
+    changes: usize,
     /// The cargo profile of the programs; figures count with `release` only.
     #[arg(long, default_value = "release")]
     profile: String,
@@ -68,6 +72,8 @@ pub(crate) enum Fault {
     /// One of three endpoints is killed, paused, slow, or fails half of its calls, under 1 000 requests a second;
     /// then all three are down.
     Endpoints,
+    /// Endpoints come and go in DNS and in etcd, which fail meanwhile, under 1 000 requests a second.
+    Discovery,
     /// One of three endpoints is ten times slower, before us and before Envoy.
     SlowEndpoint,
     /// 10 000 idle keep-alive connections.
@@ -78,12 +84,13 @@ pub(crate) enum Fault {
     Stalled,
 }
 
-const ALL: [Fault; 9] = [
+const ALL: [Fault; 10] = [
     Fault::Drain,
     Fault::Reload,
     Fault::Restart,
     Fault::Overload,
     Fault::Endpoints,
+    Fault::Discovery,
     Fault::SlowEndpoint,
     Fault::Idle,
     Fault::SlowReader,
@@ -104,6 +111,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             Fault::Restart => restart::run(&rig, &mut report)?,
             Fault::Overload => overload::run(&rig, args.at_once, &mut report)?,
             Fault::Endpoints => endpoints::run(&rig, args.endpoint_seconds, &mut report)?,
+            Fault::Discovery => discovery::run(workspace, &rig, args.changes, &mut report)?,
             Fault::SlowEndpoint => slow::run(workspace, &rig, args.rounds, &mut report)?,
             Fault::Idle => memory::idle(&rig, args.connections, &mut report)?,
             Fault::SlowReader => memory::slow_reader(&rig, &mut report)?,

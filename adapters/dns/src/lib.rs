@@ -20,6 +20,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tidegate_traffic::discovery::{Finder, Found, Lost, Next, Place};
+use tokio::task::JoinSet;
 
 /// How long a server has to answer, each time that it is asked.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,7 +38,7 @@ pub enum Question {
         /// The port.
         port: u16,
     },
-    /// The targets of a service: `_grpc._tcp.shop.example`.
+    /// The targets of a service: `_grpc._tcp.shop.example`. From [`Servers::These`] it is each address of theirs.
     Service(String),
 }
 
@@ -71,9 +72,17 @@ impl Dns {
             Some(resolver) => resolver,
             None => resolver(&self.servers).map_err(|error| Lost(format!("cannot ask any DNS server: {error}")))?,
         };
-        let found = match &self.question {
-            Question::Addresses { host, port } => addresses(&resolver, host, *port).await,
-            Question::Service(name) => targets(&resolver, name).await,
+        let found = match (&self.question, &self.servers) {
+            (Question::Addresses { host, port }, _) => addresses(&resolver, host, *port).await,
+            (Question::Service(name), Servers::System) => targets(&resolver, name).await,
+            // Whoever connects asks the system, which need not know names that these servers know.
+            (Question::Service(name), Servers::These(_)) => {
+                let targets = targets(&resolver, name).await;
+                match targets {
+                    Ok(found) => addresses_of(&resolver, found).await,
+                    lost => lost,
+                }
+            }
         };
         if found.is_ok() {
             self.resolver = Some(resolver);
@@ -145,6 +154,38 @@ async fn targets(resolver: &TokioResolver, name: &str) -> Result<Found, Lost> {
     found(name, &mut places, answer.answers())
 }
 
+/// The addresses of targets, each with the port and the weight of its target. A target that has none is no endpoint; that
+/// there is none at all is an error.
+async fn addresses_of(resolver: &TokioResolver, targets: Found) -> Result<Found, Lost> {
+    let mut asked = JoinSet::new();
+    for target in targets.places {
+        let resolver = resolver.clone();
+        asked.spawn(async move { (resolver.lookup_ip(&*target.host).await, target) });
+    }
+    let mut found = Found { places: Vec::new(), ..targets };
+    while let Some(answered) = asked.join_next().await {
+        let Ok((answer, Place { host, port, weight })) = answered else { continue };
+        match answer {
+            Ok(answer) => {
+                found.places.extend(answer.iter().map(|ip| Place { host: ip.to_string(), port, weight }));
+                found.again = found.again.min(Some(ttl(answer.as_lookup().answers())));
+            }
+            Err(error) if error.is_nx_domain() || error.is_no_records_found() => {
+                found.wrong.push(lost(&host, &error).0);
+            }
+            // Nothing is known of it; an answer without it would take a target out of use that may be well.
+            Err(error) => return Err(lost(&host, &error)),
+        }
+    }
+    found.places.sort();
+    found.places.dedup_by(|a, b| (&a.host, a.port) == (&b.host, b.port));
+    found.wrong.sort();
+    if found.places.is_empty() {
+        return Err(Lost(found.wrong.join("; ")));
+    }
+    Ok(found)
+}
+
 /// Servers give their answers in another order each time.
 fn found(name: &str, places: &mut Vec<Place>, records: &[Record]) -> Result<Found, Lost> {
     places.sort();
@@ -152,8 +193,12 @@ fn found(name: &str, places: &mut Vec<Place>, records: &[Record]) -> Result<Foun
     if places.is_empty() {
         return Err(Lost(format!("{name} has no records of that kind")));
     }
-    let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
-    Ok(Found { places: std::mem::take(places), wrong: Vec::new(), again: Some(Duration::from_secs(ttl.into())) })
+    Ok(Found { places: std::mem::take(places), wrong: Vec::new(), again: Some(ttl(records)) })
+}
+
+/// How long all of them hold.
+fn ttl(records: &[Record]) -> Duration {
+    Duration::from_secs(records.iter().map(|record| record.ttl).min().unwrap_or(0).into())
 }
 
 fn lost(name: &str, error: &NetError) -> Lost {

@@ -77,7 +77,7 @@ async fn every_address_of_a_name_is_an_endpoint_for_as_long_as_its_ttl() {
 }
 
 #[tokio::test]
-async fn of_a_service_the_targets_of_the_lowest_priority_are_endpoints_with_their_weights() {
+async fn of_a_service_the_addresses_of_the_targets_of_the_lowest_priority_are_endpoints_with_their_weights() {
     let srv = |priority, weight, port, target: &str| {
         RData::SRV(SRV::new(priority, weight, port, Name::from_ascii(target).expect("a name")))
     };
@@ -91,8 +91,20 @@ async fn of_a_service_the_targets_of_the_lowest_priority_are_endpoints_with_thei
     ]));
     let at = server(&zone).await;
     let mut finder = Dns::new(Question::Service(name.into()), Servers::These(vec![at]));
-    let places = vec![place("a.shop.test", 50052, 3), place("b.shop.test", 50051, 1)];
-    assert_eq!(finder.next().await, Ok(Found { places, again: Some(Duration::from_secs(30)), wrong: vec![] }));
+    let alone = finder.next().await.expect_err("nobody knows an address of them");
+    assert_eq!(alone, Lost("there is no a.shop.test in DNS; there is no b.shop.test in DNS".into()));
+    let address = |last| RData::A(A::new(10, 0, 0, last));
+    zone.lock().extend([
+        ("a.shop.test.", 30, address(1)),
+        ("a.shop.test.", 7, address(2)),
+        ("b.shop.test.", 60, address(3)),
+    ]);
+    let places = vec![place("10.0.0.1", 50052, 3), place("10.0.0.2", 50052, 3), place("10.0.0.3", 50051, 1)];
+    let all = Found { places, again: Some(Duration::from_secs(7)), wrong: vec![] };
+    assert_eq!(finder.next().await, Ok(all));
+    zone.lock().retain(|(name, ..)| *name != "b.shop.test.");
+    let found = finder.next().await.expect("an address is left");
+    assert_eq!((found.places.len(), found.wrong), (2, vec!["there is no b.shop.test in DNS".to_owned()]));
     let mut other = Dns::new(Question::Service("other.test.".into()), Servers::These(vec![at]));
     assert_eq!(other.next().await, Err(Lost("other.test. has no records of that kind".into())));
 }

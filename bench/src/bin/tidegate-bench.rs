@@ -41,6 +41,18 @@ enum Role {
         #[arg(long)]
         scenario: Scenario,
     },
+    /// Ask one request after the other, on one connection.
+    Ask {
+        /// The gateway's address.
+        #[arg(long)]
+        address: String,
+        /// What to ask.
+        #[arg(long)]
+        scenario: Scenario,
+        /// How often.
+        #[arg(long)]
+        requests: u32,
+    },
     /// Put load on a gateway; prints one line of JSON.
     Load {
         /// The gateway's address.
@@ -79,6 +91,7 @@ async fn run(role: Role) -> Result<()> {
             println!("{}", String::from_utf8(body)?);
             Ok(())
         }
+        Role::Ask { address, scenario, requests } => load::ask(&address, scenario, requests).await,
         Role::Load { address, scenario, connections, warm_up, window, pid } => {
             let plan = Plan {
                 address,

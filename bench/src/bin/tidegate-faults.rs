@@ -12,7 +12,7 @@ use tidegate_bench::faults::traffic::{self, Plan, Protocol};
 use tidegate_bench::faults::{quiet, upstream};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
 #[derive(Debug, Parser)]
@@ -23,8 +23,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Serve the gRPC upstream; prints the address it listens on. Obeys orders on its standard input: `delay MS` and
-    /// `fail PERCENT`.
+    /// Serve the gRPC upstream; prints the address it listens on. Obeys orders on its standard input: `delay MS`,
+    /// `fail PERCENT` and `stop`.
     Upstream {
         /// Where to listen.
         #[arg(long, default_value = "127.0.0.1:0")]
@@ -59,12 +59,21 @@ enum Role {
         /// Streams at a time.
         #[arg(long, default_value_t = 0)]
         streams: usize,
+        /// All streams end by themselves.
+        #[arg(long)]
+        short: bool,
+        /// Native calls; over HTTP/2.
+        #[arg(long)]
+        native: bool,
         /// Seconds to send (at most 600).
         #[arg(long)]
         seconds: f64,
         /// End when nobody listens any more.
         #[arg(long)]
         until_refused: bool,
+        /// End with the standard input.
+        #[arg(long)]
+        until_told: bool,
         /// What every id begins with.
         #[arg(long, default_value = "r")]
         ids: String,
@@ -106,7 +115,8 @@ async fn run(role: Role) -> Result<()> {
             let delay = Cell::new(Duration::from_millis(delay));
             let at_once = (at_once > 0).then(|| Semaphore::new(at_once));
             let (failing, calls) = (Cell::new(0), Cell::new(0));
-            let plan = Rc::new(upstream::Plan { delay, failing, calls, at_once, journal, name });
+            let stopped = watch::Sender::new(false);
+            let plan = Rc::new(upstream::Plan { delay, failing, calls, at_once, journal, name, stopped });
             tokio::task::spawn_local(obey(Rc::clone(&plan)));
             upstream::serve(listener, plan).await
         }
@@ -117,21 +127,49 @@ async fn run(role: Role) -> Result<()> {
             connections,
             rate,
             streams,
+            short,
+            native,
             seconds,
             until_refused,
+            until_told,
             ids,
             post,
             ends,
         } => {
             let time = Duration::from_secs_f64(seconds.clamp(0.0, 600.0));
-            let plan =
-                Plan { address, host, protocol, connections, rate, streams, time, until_refused, ids, post, ends };
+            let told = Cell::new(false);
+            let plan = Rc::new(Plan {
+                address,
+                host,
+                protocol,
+                connections,
+                rate,
+                streams,
+                short,
+                native,
+                time,
+                told,
+                until_refused,
+                ids,
+                post,
+                ends,
+            });
+            if until_told {
+                tokio::task::spawn_local(hear(Rc::clone(&plan)));
+            }
             println!("{}", traffic::run(plan).await?.to_json());
             Ok(())
         }
         Role::Idle { address, connections } => quiet::idle(&address, connections).await,
         Role::SlowReaders { address, streams } => quiet::slow_readers(&address, streams).await,
     }
+}
+
+/// Tells clients that the standard input has ended.
+async fn hear(plan: Rc<Plan>) {
+    // That it cannot be read is an end too.
+    drop(tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await);
+    plan.told.set(true);
 }
 
 /// Does as the standard input says, for as long as it says anything.

@@ -9,10 +9,10 @@ use super::ledger::Ledger;
 use super::traffic::{Ask, Plan, within};
 use crate::load::connection::Connection;
 
-fn request(host: &str, Ask { method, target, body }: &Ask) -> Vec<u8> {
+fn request(host: &str, Ask { method, target, body, .. }: &Ask) -> Vec<u8> {
     let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     let head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\naccept: application/x-ndjson\r\n");
-    format!("{head}x-probe: 1\r\n{length}\r\n{body}").into_bytes()
+    [format!("{head}x-probe: 1\r\n{length}\r\n").as_bytes(), body].concat()
 }
 
 /// One connection, opened again whenever it ends, until there is nothing more to send or nobody listens.
@@ -46,12 +46,12 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
 }
 
 /// One stream after the other, each on a connection of its own.
-pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: &str) {
+pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: String) {
     while let Some(connection) = plan.connect().await {
         let mut connection = Connection::on(connection);
         let mut last = Vec::new();
         let ended: Result<_> =
-            connection.ask(&request(&plan.host, &Ask::get(target)), |piece| keep_last(&mut last, piece)).await;
+            connection.ask(&request(&plan.host, &Ask::get(&target)), |piece| keep_last(&mut last, piece)).await;
         ledger.stream_ended(ended.map(drop).map_err(|error| format!("{error:#}")), &last);
         if ledger.is_closed() {
             return;

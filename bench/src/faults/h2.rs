@@ -6,11 +6,12 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use http::Request;
+use http::{HeaderMap, Request};
 
 use super::h1::keep_last;
 use super::ledger::Ledger;
-use super::traffic::{Ask, Plan, within};
+use super::native;
+use super::traffic::{Ask, Length, Plan, within};
 
 /// Opens a connection and drives it for as long as anybody uses it; `None` if nobody listens.
 async fn connect(plan: &Plan) -> Option<SendRequest<Bytes>> {
@@ -28,10 +29,13 @@ async fn connect(plan: &Plan) -> Option<SendRequest<Bytes>> {
 
 fn send(on: &mut SendRequest<Bytes>, host: &str, ask: Ask) -> Result<ResponseFuture> {
     let request = Request::builder().method(ask.method).uri(format!("http://{host}{}", ask.target));
-    let request = request.header("accept", "application/x-ndjson").header("x-probe", "1").body(())?;
-    let (response, mut body) = on.send_request(request, ask.body.is_empty())?;
+    let request = match ask.native {
+        true => request.header("content-type", "application/grpc").header("te", "trailers"),
+        false => request.header("accept", "application/x-ndjson"),
+    };
+    let (response, mut body) = on.send_request(request.header("x-probe", "1").body(())?, ask.body.is_empty())?;
     if !ask.body.is_empty() {
-        body.send_data(ask.body.into(), true)?;
+        body.send_data(ask.body, true)?;
     }
     Ok(response)
 }
@@ -52,7 +56,7 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
             let sent = Instant::now();
             match self::send(&mut send, &plan.host, plan.ask(number)) {
                 Ok(response) => {
-                    exchanges.spawn_local(exchange(response, Rc::clone(&ledger), number, sent));
+                    exchanges.spawn_local(exchange(response, Rc::clone(&ledger), plan.native, number, sent));
                 }
                 Err(_) => {
                     ledger.put_back(number);
@@ -68,10 +72,14 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
     while exchanges.join_next().await.is_some() {}
 }
 
-async fn exchange(response: ResponseFuture, ledger: Rc<Ledger>, number: u64, sent: Instant) {
+async fn exchange(response: ResponseFuture, ledger: Rc<Ledger>, native: bool, number: u64, sent: Instant) {
     let mut body = Vec::new();
     match within(read(response, |piece| body.extend_from_slice(piece))).await {
-        Ok(status) => ledger.answered(sent, status, &body),
+        Ok(End { status, native: Some(code) }) if native => {
+            let (status, body) = native::as_rest(status, code, &body);
+            ledger.answered(sent, status, body.as_bytes());
+        }
+        Ok(End { status, .. }) => ledger.answered(sent, status, &body),
         Err(error) => match error.downcast_ref::<h2::Error>() {
             Some(error) if surely_not_processed(error) => ledger.turned_away(),
             _ => ledger.unanswered(number, &error),
@@ -84,30 +92,43 @@ fn surely_not_processed(error: &h2::Error) -> bool {
     error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
 }
 
-async fn read(response: ResponseFuture, mut sink: impl FnMut(&[u8])) -> Result<u16> {
+/// How a reply ended.
+struct End {
+    status: u16,
+    /// gRPC's code, in the trailers or, of a reply without messages, in the head.
+    native: Option<u16>,
+}
+
+async fn read(response: ResponseFuture, mut sink: impl FnMut(&[u8])) -> Result<End> {
     let (head, mut body) = response.await?.into_parts();
     while let Some(data) = body.data().await {
         let data = data?;
         body.flow_control().release_capacity(data.len())?;
         sink(&data);
     }
-    Ok(head.status.as_u16())
+    let code = |headers: &HeaderMap| headers.get("grpc-status")?.to_str().ok()?.parse().ok();
+    let native = body.trailers().await?.as_ref().and_then(code).or_else(|| code(&head.headers));
+    Ok(End { status: head.status.as_u16(), native })
 }
 
 /// One stream after the other.
-pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: &str) {
+pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, length: Length) {
     while let Some(send) = connect(&plan).await {
         let mut last = Vec::new();
         let ended: Result<_> = async {
             let mut send = send.ready().await.context("not sent")?;
-            let response = self::send(&mut send, &plan.host, Ask::get(target)).context("not sent")?;
-            read(response, |piece| keep_last(&mut last, piece)).await
+            let response = self::send(&mut send, &plan.host, plan.stream(length)).context("not sent")?;
+            let End { status, native } = read(response, |piece| keep_last(&mut last, piece)).await?;
+            if plan.native {
+                last = native::last_line(status, native).into();
+            }
+            Ok(())
         }
         .await;
         match ended {
             Err(error) if error.to_string() == "not sent" => {}
             Err(error) if error.downcast_ref().is_some_and(surely_not_processed) => ledger.turned_away(),
-            ended => ledger.stream_ended(ended.map(drop).map_err(|error| format!("{error:#}")), &last),
+            ended => ledger.stream_ended(ended.map_err(|error| format!("{error:#}")), &last),
         }
         if ledger.is_closed() {
             return;

@@ -1,14 +1,16 @@
 //! Requests at a fixed rate, however the gateway does ("open loop").
 
+use std::cell::Cell;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::task::{JoinSet, LocalSet};
 
-use super::{Ledger, h1, h2};
+use super::{Ledger, h1, h2, native};
 
 /// A request that is not answered within this time hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,10 +18,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between attempts to connect to a gateway that is not there.
 const RECONNECT: Duration = Duration::from_millis(100);
 
-/// A stream of 20 messages, one each 50 ms: it ends within any drain worth the name.
-const SHORT: &str = "/v1/items:watch?pageSize=20&pageToken=slow";
-/// A stream that outlasts any drain.
-const LONG: &str = "/v1/items:watch?pageSize=100000&pageToken=slow";
+/// How many messages a stream has, one each 50 ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// It ends within any drain worth the name.
+    Short = 20,
+    /// It outlasts any drain.
+    Long = 100_000,
+}
+
+impl Length {
+    /// What REST clients ask for.
+    pub(super) fn target(self) -> String {
+        format!("/v1/items:watch?pageSize={}&pageToken=slow", self as u32)
+    }
+}
 
 /// What clients speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -45,8 +58,14 @@ pub struct Plan {
     pub rate: u32,
     /// Streams at a time: as many that end by themselves as that do not.
     pub streams: usize,
+    /// All of them end by themselves.
+    pub short: bool,
+    /// gRPC in place of REST. HTTP/2 has to be what the clients speak.
+    pub native: bool,
     /// How long to send.
     pub time: Duration,
+    /// Set when the end has come before that.
+    pub told: Cell<bool>,
     /// The end has also come when nobody listens any more; else connections are tried again.
     pub until_refused: bool,
     /// What every id begins with.
@@ -61,13 +80,15 @@ pub struct Plan {
 pub(super) struct Ask {
     pub(super) method: &'static str,
     pub(super) target: String,
-    pub(super) body: String,
+    pub(super) body: Bytes,
+    /// It is a native call.
+    pub(super) native: bool,
 }
 
 impl Ask {
     /// For a stream.
     pub(super) fn get(target: &str) -> Self {
-        Self { method: "GET", target: target.to_owned(), body: String::new() }
+        Self { method: "GET", target: target.to_owned(), body: Bytes::new(), native: false }
     }
 }
 
@@ -77,11 +98,20 @@ pub(super) async fn within<T>(work: impl Future<Output = Result<T>>) -> Result<T
 }
 
 impl Plan {
+    /// The request for a stream.
+    pub(super) fn stream(&self, length: Length) -> Ask {
+        if self.native { native::stream(length) } else { Ask::get(&length.target()) }
+    }
+
     /// The request with this number.
     pub(super) fn ask(&self, number: u64) -> Ask {
         let id = format!("{}-{number}", self.ids);
+        if self.native {
+            return native::ask(id, self.post);
+        }
         if self.post {
-            return Ask { method: "POST", target: "/v1/items".to_owned(), body: format!(r#"{{"id":"{id}"}}"#) };
+            let body = format!(r#"{{"id":"{id}"}}"#).into();
+            return Ask { method: "POST", target: "/v1/items".to_owned(), body, native: false };
         }
         Ask::get(&format!("/v1/items/{id}"))
     }
@@ -102,8 +132,8 @@ impl Plan {
 ///
 /// # Errors
 /// A client panicked.
-pub async fn run(plan: Plan) -> Result<Rc<Ledger>> {
-    LocalSet::new().run_until(drive(Rc::new(plan))).await
+pub async fn run(plan: Rc<Plan>) -> Result<Rc<Ledger>> {
+    LocalSet::new().run_until(drive(plan)).await
 }
 
 async fn drive(plan: Rc<Plan>) -> Result<Rc<Ledger>> {
@@ -121,11 +151,11 @@ async fn drive(plan: Rc<Plan>) -> Result<Rc<Ledger>> {
     let mut streams = JoinSet::new();
     for index in 0..plan.streams {
         let (plan, ledger) = (Rc::clone(&plan), Rc::clone(&ledger));
-        let target = if index % 2 == 0 { SHORT } else { LONG };
+        let length = if plan.short || index % 2 == 0 { Length::Short } else { Length::Long };
         streams.spawn_local(async move {
             match plan.protocol {
-                Protocol::H1 => h1::streams(plan, ledger, target).await,
-                Protocol::H2 => h2::streams(plan, ledger, target).await,
+                Protocol::H1 => h1::streams(plan, ledger, length.target()).await,
+                Protocol::H2 => h2::streams(plan, ledger, length).await,
             }
         });
     }
@@ -154,7 +184,7 @@ async fn send(plan: &Plan, ledger: &Ledger) {
     let mut ticks = tokio::time::interval(TICK);
     let begin = tokio::time::Instant::now();
     let mut number = 0;
-    while begin.elapsed() < plan.time {
+    while begin.elapsed() < plan.time && !plan.told.get() {
         ticks.tick().await;
         let due = begin.elapsed().as_micros() * u128::from(plan.rate) / 1_000_000;
         while u128::from(number) < due {

@@ -7,13 +7,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use h2::SendStream;
 use http::{HeaderMap, HeaderValue, Response};
 use prost::Message;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
+use super::native::frame;
 use crate::messages::{GetItemRequest, Item, ListItemsRequest};
 use crate::scenario::Scenario;
 use crate::upstream::collect;
@@ -41,16 +43,20 @@ pub struct Plan {
     /// Stands in the title of every unary answer, with `+probe` if the call has the metadata `x-probe`, and with
     /// `+` and its value if it has `x-injected`.
     pub name: Option<String>,
+    /// Whether it has been told to stop.
+    pub stopped: watch::Sender<bool>,
 }
 
 /// An order that an upstream gets while it runs, on a line of its own: `delay 50` (milliseconds), `fail 50` (of a
-/// hundred calls).
+/// hundred calls), `stop`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// From now on this long.
     Delay(Duration),
     /// From now on so many of a hundred.
     Fail(u32),
+    /// To listen no longer, to say so on every connection (GOAWAY), and to end with the last call.
+    Stop,
 }
 
 impl std::str::FromStr for Order {
@@ -60,6 +66,7 @@ impl std::str::FromStr for Order {
         match line.split_once(' ') {
             Some(("delay", ms)) => Ok(Self::Delay(Duration::from_millis(ms.parse()?))),
             Some(("fail", share)) => Ok(Self::Fail(share.parse()?)),
+            None if line == "stop" => Ok(Self::Stop),
             _ => anyhow::bail!("`{line}` is no order"),
         }
     }
@@ -71,31 +78,52 @@ impl Plan {
         match order {
             Order::Delay(delay) => self.delay.set(delay),
             Order::Fail(share) => self.failing.set(share),
+            Order::Stop => drop(self.stopped.send_replace(true)),
         }
     }
 }
 
-/// Serves h2c until the listener fails. Must run in a [`tokio::task::LocalSet`].
+/// Serves h2c until it is told to stop and has ended what it had. Must run in a [`tokio::task::LocalSet`].
 ///
 /// # Errors
 /// The listener fails.
 pub async fn serve(listener: TcpListener, plan: Rc<Plan>) -> Result<()> {
+    let mut stopped = plan.stopped.subscribe();
+    let mut connections = JoinSet::new();
     loop {
-        let (socket, _) = listener.accept().await?;
+        let (socket, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
         socket.set_nodelay(true)?;
-        tokio::task::spawn_local(connection(socket, Rc::clone(&plan)));
+        connections.spawn_local(connection(socket, Rc::clone(&plan)));
+        while connections.try_join_next().is_some() {}
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+    Ok(())
 }
 
+/// Ends with its client, or with the last call after it was told to stop.
 async fn connection(socket: TcpStream, plan: Rc<Plan>) -> Result<()> {
+    let mut stopped = plan.stopped.subscribe();
     let mut builder = h2::server::Builder::new();
     let mut connection = builder.max_concurrent_streams(1000).handshake(socket).await?;
-    while let Some(request) = connection.accept().await {
+    let mut leaves = false;
+    loop {
+        let request = tokio::select! {
+            request = connection.accept() => request,
+            _ = stopped.wait_for(|stopped| *stopped), if !leaves => {
+                leaves = true;
+                connection.graceful_shutdown();
+                continue;
+            }
+        };
+        let Some(request) = request else { return Ok(()) };
         let (request, respond) = request?;
         // A client that left is no error here.
         tokio::task::spawn_local(answer(request, respond, Rc::clone(&plan)));
     }
-    Ok(())
 }
 
 async fn answer(
@@ -175,13 +203,4 @@ async fn stream(send: &mut SendStream<Bytes>, asked: &ListItemsRequest) -> Resul
         }
     }
     Ok(())
-}
-
-fn frame(message: &Item) -> Bytes {
-    let length = message.encoded_len();
-    let mut frame = BytesMut::with_capacity(5 + length);
-    frame.put_u8(0);
-    frame.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    frame.put_slice(&message.encode_to_vec());
-    frame.freeze()
 }

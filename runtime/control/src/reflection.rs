@@ -81,7 +81,7 @@ impl Fetcher {
             upstream: pool.name.clone(),
             endpoints: match &pool.discovery {
                 // One of its addresses, whichever connects.
-                Some(Discovery::Dns(name)) => vec![endpoint(name)],
+                Some(Discovery::Dns { name, .. }) => vec![endpoint(name)],
                 _ => pool.endpoints.iter().map(endpoint).collect(),
             },
             services,

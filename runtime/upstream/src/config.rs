@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use tidegate_traffic::{balance::Policy, health, outlier};
 
@@ -124,9 +124,19 @@ pub struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Discovery {
     /// Every address (A and AAAA) of a name is an endpoint.
-    Dns(Endpoint),
+    Dns {
+        /// The name, and the port of all of them.
+        name: Endpoint,
+        /// The DNS servers that are asked; none: those of the system.
+        servers: Vec<SocketAddr>,
+    },
     /// Every target of an SRV record (RFC 2782), with its port and weight; of the lowest priority alone.
-    Srv(String),
+    Srv {
+        /// The name of the record.
+        name: String,
+        /// The DNS servers that are asked, for the addresses of the targets too; none: those of the system.
+        servers: Vec<SocketAddr>,
+    },
     /// Every key of etcd's below this one.
     Etcd(String),
 }
@@ -237,7 +247,7 @@ impl Config {
     /// What a request to an endpoint says without an authority of its own: the name that was looked up, if one was.
     pub(crate) fn authority(&self, address: &Endpoint) -> String {
         match &self.discovery {
-            Some(Discovery::Dns(name)) => name.to_string(),
+            Some(Discovery::Dns { name, .. }) => name.to_string(),
             _ => address.to_string(),
         }
     }

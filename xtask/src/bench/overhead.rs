@@ -1,10 +1,11 @@
 //! `cargo xtask bench overhead`: what a feature adds to the cost of a call.
 //!
-//! One gateway without it and one with it for each feature, one worker each, before the same upstream, access log
+//! One gateway without it and one with it for each feature, one worker each, before the same two endpoints, access log
 //! off. They take turns within a round, so that what else the machine does falls on all of them; the ratio is
 //! taken within each round, and the median of the rounds is compared with the goal. The collector is a process of
 //! its own and is not counted; the thread that sends to it is. `--instructions` counts instead of measuring.
 
+mod features;
 mod instructions;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use super::figures::{Figures, median};
 use crate::cache;
 use crate::proc::{self, Workspace};
 use crate::subject::Subject;
+use features::{FEATURES, Feature, Parts};
 
 /// Options of the subcommand.
 #[derive(Debug, clap::Args)]
@@ -32,41 +34,13 @@ pub(crate) struct Args {
     /// Count instructions in user mode with valgrind instead: for machines that do other things as well.
     #[arg(long)]
     instructions: bool,
+    /// Only features whose name has one of these words in it, and what they are compared with.
+    #[arg(long)]
+    only: Vec<String>,
     /// The folder of programs that are built already, `tidegate` and `tidegate-bench`.
     #[arg(long)]
     programs: Option<PathBuf>,
 }
-
-/// A gateway with something switched on.
-struct Feature {
-    name: &'static str,
-    /// The most that it may cost, as a ratio; without one the figure is for the record.
-    goal: Option<f64>,
-    config: fn(&Parts<'_>) -> String,
-}
-
-/// What configs have in common.
-struct Parts<'a> {
-    address: &'a str,
-    upstream: &'a str,
-    collector: &'a str,
-    /// Between two exports of metrics.
-    interval: &'a str,
-    proto: &'a Path,
-}
-
-/// The first is what the others are compared with.
-const FEATURES: [Feature; 5] = [
-    Feature { name: "none", goal: None, config: |parts| parts.text("", "", "", "") },
-    Feature { name: "telemetry, 1 % of traces", goal: Some(1.05), config: |parts| parts.with_otlp("1%") },
-    Feature { name: "telemetry, all traces", goal: None, config: |parts| parts.with_otlp("100%") },
-    Feature { name: "canary and header map", goal: Some(1.05), config: |parts| parts.with_traffic() },
-    // Two gateways that do the same: as far as their ratio is from 1, the others are worth nothing.
-    Feature { name: "none, once more", goal: None, config: |parts| parts.text("", "", "", "") },
-];
-
-/// Its headers are what the map renames and the canary goes by.
-const SCENARIO: &str = "headers";
 
 /// What gateways are started with and before.
 struct Programs<'a> {
@@ -74,7 +48,7 @@ struct Programs<'a> {
     bench: PathBuf,
     folder: &'a Path,
     proto: PathBuf,
-    upstream: Subject,
+    upstreams: [Subject; 2],
     collector: Subject,
 }
 
@@ -84,8 +58,8 @@ impl Programs<'_> {
         let feature = &FEATURES[index];
         Subject::on_free_port(feature.name, |address| {
             let file = self.folder.join(format!("{index}.yaml"));
-            let (upstream, collector) = (&self.upstream.address, &self.collector.address);
-            let parts = Parts { address, upstream, collector, interval, proto: &self.proto };
+            let endpoints = self.upstreams.each_ref().map(|upstream| upstream.address.as_str());
+            let parts = Parts { address, endpoints, collector: &self.collector.address, interval, proto: &self.proto };
             std::fs::write(&file, (feature.config)(&parts))?;
             let mut command = run(&self.ours);
             command.args(["--log", "error", "run", "-c"]).arg(file);
@@ -102,20 +76,22 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     };
     let (ours, bench) = (program("tidegate")?, program("tidegate-bench")?);
     let folder = cache::fresh(&cache::folder(workspace)?.join("bench-overhead"))?;
+    let upstream = || Subject::reporting("upstream", Command::new(&bench).arg("upstream"));
     let programs = Programs {
         ours,
         folder: &folder,
         proto: workspace.root.join("bench/proto"),
         // End with this function; the gateways end first.
-        upstream: Subject::reporting("upstream", Command::new(&bench).arg("upstream"))?,
+        upstreams: [upstream()?, upstream()?],
         collector: Subject::reporting("collector", Command::new(&bench).arg("collector"))?,
         bench,
     };
+    let chosen = features::chosen(&args.only);
     if args.instructions {
-        return count(&programs);
+        return count(&programs, &chosen);
     }
-    let start = |index| programs.start(index, "6s", |ours| Command::new(ours));
-    let mut gateways = (0..FEATURES.len()).map(start).collect::<Result<Vec<_>>>()?;
+    let start = |index: &usize| programs.start(*index, "6s", |ours| Command::new(ours));
+    let mut gateways = chosen.iter().map(start).collect::<Result<Vec<_>>>()?;
     let mut rounds: Vec<Vec<Figures>> = Vec::new();
     for round in 1..=args.rounds {
         println!("round {round} of {}", args.rounds);
@@ -125,46 +101,52 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             order.reverse();
         }
         let mut found = Vec::new();
-        for index in order {
-            let figures = measure(&programs.bench, &mut gateways[index], args)?;
-            println!("  {:26} {figures}", FEATURES[index].name);
-            found.push((index, figures));
+        for at in order {
+            let feature = &FEATURES[chosen[at]];
+            let figures = measure(&programs.bench, &mut gateways[at], feature, args)?;
+            println!("  {:34} {figures}", feature.name);
+            found.push((at, figures));
         }
-        found.sort_by_key(|(index, _)| *index);
+        found.sort_by_key(|(at, _)| *at);
         rounds.push(found.into_iter().map(|(_, figures)| figures).collect());
     }
-    tell(&rounds)
+    tell(&chosen, &rounds)
 }
 
 /// Instructions in place of time.
-fn count(programs: &Programs<'_>) -> Result<()> {
-    println!("| switched on | instructions per request, user mode | ratio |\n|---|--:|--:|");
-    let mut first = None;
-    for (index, feature) in FEATURES.iter().enumerate() {
-        let found = instructions::per_request(programs, index)?;
-        let ratio = found / *first.get_or_insert(found);
-        println!("| {} | {found:.0} | {ratio:.3} |", feature.name);
+fn count(programs: &Programs<'_>, chosen: &[usize]) -> Result<()> {
+    println!("| switched on | beside | instructions per request, user mode | ratio |\n|---|---|--:|--:|");
+    let mut all = [f64::NAN; FEATURES.len()];
+    for index in chosen {
+        let feature = &FEATURES[*index];
+        let found = instructions::per_request(programs, *index)?;
+        all[*index] = found;
+        println!("| {} | {} | {found:.0} | {:.3} |", feature.name, feature.beside(), found / all[feature.beside]);
     }
     Ok(())
 }
 
-fn measure(bench: &Path, gateway: &mut Subject, args: &Args) -> Result<Figures> {
+fn measure(bench: &Path, gateway: &mut Subject, feature: &Feature, args: &Args) -> Result<Figures> {
     gateway.check_alive()?;
     let mut command = Command::new(bench);
-    command.args(["load", "--address", &gateway.address, "--scenario", SCENARIO]);
+    command.args(["load", "--address", &gateway.address, "--scenario", feature.scenario]);
     command.args(["--connections", &args.connections.to_string(), "--window", &args.seconds.to_string()]);
     command.args(["--pid", &gateway.id().to_string()]);
     let line = proc::output(&mut command).with_context(|| format!("load on {}", gateway.name))?;
     Figures::read(&line)
 }
 
-fn tell(rounds: &[Vec<Figures>]) -> Result<()> {
-    println!("\n| switched on | CPU per request | ratio, median of {} rounds | from – to | goal | |", rounds.len());
-    println!("|---|--:|--:|--:|--:|---|");
+fn tell(chosen: &[usize], rounds: &[Vec<Figures>]) -> Result<()> {
+    let median_of = rounds.len();
+    println!("\n| switched on | beside | CPU per request | ratio, median of {median_of} rounds | from – to | goal | |");
+    println!("|---|---|--:|--:|--:|--:|---|");
     let mut missed = Vec::new();
-    for (index, feature) in FEATURES.iter().enumerate() {
-        let cpu = median(rounds.iter().map(|round| round[index].cpu_us).collect());
-        let mut ratios: Vec<f64> = rounds.iter().map(|round| round[index].cpu_us / round[0].cpu_us).collect();
+    for (at, index) in chosen.iter().enumerate() {
+        let feature = &FEATURES[*index];
+        // What is chosen has what it is compared with before it.
+        let beside = chosen.iter().position(|index| *index == feature.beside).unwrap_or(at);
+        let cpu = median(rounds.iter().map(|round| round[at].cpu_us).collect());
+        let mut ratios: Vec<f64> = rounds.iter().map(|round| round[at].cpu_us / round[beside].cpu_us).collect();
         ratios.sort_by(f64::total_cmp);
         let (least, most) = (ratios.first().copied().unwrap_or(1.0), ratios.last().copied().unwrap_or(1.0));
         let ratio = median(ratios);
@@ -176,47 +158,11 @@ fn tell(rounds: &[Vec<Figures>]) -> Result<()> {
                 (format!("≤ {goal:.2}"), "MISSED")
             }
         };
-        println!("| {} | {cpu:.2} µs | {ratio:.3} | {least:.3} – {most:.3} | {goal} | {mark} |", feature.name);
+        let (name, beside) = (feature.name, feature.beside());
+        println!("| {name} | {beside} | {cpu:.2} µs | {ratio:.3} | {least:.3} – {most:.3} | {goal} | {mark} |");
     }
     match missed.as_slice() {
         [] => Ok(()),
         missed => bail!("more than the goal: {}", missed.join(", ")),
-    }
-}
-
-// === impl Parts ===
-
-impl Parts<'_> {
-    fn text(&self, next: &str, canary: &str, telemetry: &str, more: &str) -> String {
-        let Self { address, upstream, proto, .. } = self;
-        let proto = proto.display();
-        format!(
-            "workers: 1\n\
-             listeners: [{{ bind: {address}, identity_headers: [x-account] }}]\n\
-             upstreams:\n\
-             \x20 items: {{ endpoints: [{upstream}], schema: {{ proto: [{proto}] }} }}\n\
-             {next}routes: [{{ service: tidegate.bench.v1.Items, upstream: items{canary} }}]\n\
-             telemetry: {{ access_log: off{telemetry} }}\n\
-             {more}"
-        )
-    }
-
-    /// Traces and metrics to the collector, at ten times the usual rate of metrics.
-    fn with_otlp(&self, sample: &str) -> String {
-        let Self { collector, interval, .. } = self;
-        self.text(
-            "",
-            "",
-            &format!(", otlp: {{ endpoint: 'http://{collector}', sample: {sample}, interval: {interval} }}"),
-            "",
-        )
-    }
-
-    fn with_traffic(&self) -> String {
-        let map = "metadata:\n\
-                   \x20 map: { x-request-id: request-id, x-env: env, x-user-id: user_id }\n\
-                   \x20 set: { canary: \"%CANARY%\", edge: tidegate }\n";
-        let next = format!("  items-next: {{ endpoints: [{}], schema: {{ like: items }} }}\n", self.upstream);
-        self.text(&next, ", canary: [{ to: items-next, hash: { header: x-user-id, below: 10% } }]", "", map)
     }
 }

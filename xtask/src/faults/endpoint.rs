@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Child, ChildStdin, Command};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::rig::Rig;
 use crate::proc;
@@ -26,7 +26,7 @@ pub(super) enum What {
 
 /// An endpoint that can be troubled.
 pub(super) struct Endpoint {
-    name: &'static str,
+    pub(super) name: String,
     pub(super) address: String,
     running: Option<(Subject, ChildStdin)>,
 }
@@ -37,13 +37,18 @@ pub(super) fn three(rig: &Rig) -> Result<[Endpoint; 3]> {
     Ok([start(NAMES[0])?, start(NAMES[1])?, start(NAMES[2])?])
 }
 
+/// How the answers of this one end.
+pub(super) fn end(name: &str) -> String {
+    format!(r#","title":"{name}+probe","priceCents":"1"}}"#)
+}
+
 /// Clients that send so many requests a second; their answers say which endpoint they are of.
 pub(super) fn traffic(rig: &Rig, address: &str, rate: u32, time: Duration, ids: &str, post: bool) -> Result<Child> {
     let (rate, seconds) = (rate.to_string(), time.as_secs().to_string());
     let mut arguments = vec!["--protocol", "h2", "--connections", "8", "--rate", &rate, "--seconds", &seconds];
     arguments.extend(["--ids", ids]);
     arguments.extend(post.then_some("--post"));
-    let ends = NAMES.map(|name| format!(r#","title":"{name}+probe","priceCents":"1"}}"#));
+    let ends = NAMES.map(end);
     for end in &ends {
         arguments.extend(["--ends", end]);
     }
@@ -51,11 +56,12 @@ pub(super) fn traffic(rig: &Rig, address: &str, rate: u32, time: Duration, ids: 
 }
 
 impl Endpoint {
-    fn start(rig: &Rig, name: &'static str, listen: &str) -> Result<Self> {
+    /// One that is well.
+    pub(super) fn start(rig: &Rig, name: &str, listen: &str) -> Result<Self> {
         let mut command = rig.part("upstream");
         command.args(["--listen", listen, "--delay", &WELL_MS.to_string(), "--name", name]);
         let (subject, orders) = Subject::taking_orders("upstream", &mut command)?;
-        Ok(Self { name, address: subject.address.clone(), running: Some((subject, orders)) })
+        Ok(Self { name: name.to_owned(), address: subject.address.clone(), running: Some((subject, orders)) })
     }
 
     pub(super) fn falls_ill(&mut self, what: What) -> Result<()> {
@@ -70,12 +76,27 @@ impl Endpoint {
 
     pub(super) fn recovers(&mut self, rig: &Rig, what: What) -> Result<()> {
         match what {
-            What::Killed => *self = Self::start(rig, self.name, &self.address)?,
+            What::Killed => *self = Self::start(rig, &self.name, &self.address)?,
             What::Paused => self.signal("-CONT")?,
             What::Slow => self.order(&format!("delay {WELL_MS}"))?,
             What::Failing => self.order("fail 0")?,
         }
         Ok(())
+    }
+
+    /// It listens no longer, says so on its connections, and ends with its last call.
+    pub(super) fn stops(&mut self) -> Result<()> {
+        self.order("stop")
+    }
+
+    /// Whether it has ended by itself; an error if that was not well.
+    pub(super) fn has_ended(&mut self) -> Result<bool> {
+        let (subject, _) = self.running.as_mut().context("it runs")?;
+        match subject.ended()? {
+            Some(status) if status.success() => Ok(true),
+            Some(status) => bail!("the endpoint {} ended with {status}", self.name),
+            None => Ok(false),
+        }
     }
 
     fn signal(&self, signal: &str) -> Result<()> {

@@ -120,10 +120,10 @@ impl Rig {
         self.folder.join("tidegate.yaml")
     }
 
-    /// Starts clients that send at a fixed rate.
+    /// Starts clients that send at a fixed rate. With `--until-told` they end when they are asked what they found.
     pub(super) fn traffic(&self, address: &str, arguments: &[&str]) -> Result<Child> {
         let mut command = self.part("traffic");
-        command.args(["--address", address]).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["--address", address]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.spawn().context("cannot start the traffic")
     }
 
@@ -190,7 +190,7 @@ impl Gateway {
         Ok(kib / 1024.0)
     }
 
-    /// The value of a metric, all its series together.
+    /// The value of a metric, all its series together; the name may have labels after it, to the end of one.
     pub(super) fn metric(&self, name: &str) -> Result<f64> {
         let mut stream = TcpStream::connect(&self.admin)?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
@@ -198,7 +198,7 @@ impl Gateway {
         stream.read_to_string(&mut text)?;
         let values = text.lines().filter_map(|line| {
             let rest = line.strip_prefix(name)?;
-            rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next())??.parse::<f64>().ok()
+            rest.starts_with(['{', ',', ' ']).then(|| rest.rsplit(' ').next())??.parse::<f64>().ok()
         });
         Ok(values.sum())
     }

@@ -4,12 +4,15 @@ use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
 use crate::value::{self, Wrong};
 use crate::yaml::{Kind, Node};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use tidegate_gateway::config::Listener;
 use tidegate_upstream::{Config, Discovery, Endpoint};
 
 /// The largest weight: what an SRV record can say.
 const WEIGHT_MAX: u32 = 65_535;
+
+/// Where DNS servers listen.
+const DNS_PORT: u16 = 53;
 
 /// What `endpoints` says.
 #[derive(Debug, Default)]
@@ -30,7 +33,11 @@ impl Endpoints {
 
     /// What a schema by reflection cannot follow yet.
     pub(super) fn has_unknown_addresses(&self) -> bool {
-        matches!(self.discovery, Some(Discovery::Srv(_) | Discovery::Etcd(_)))
+        match &self.discovery {
+            Some(Discovery::Dns { servers, .. }) => !servers.is_empty(),
+            Some(Discovery::Srv { .. } | Discovery::Etcd(_)) => true,
+            None => false,
+        }
     }
 }
 
@@ -85,11 +92,18 @@ fn weight(text: &str) -> Result<u32, Wrong> {
 fn discovery(node: &Node, listeners: &[Listener], cx: &mut Context) -> Option<Discovery> {
     let mut fields = Fields::of(node, "`endpoints`", cx)?;
     let span = fields.span();
-    let given: Vec<Span> = fields.entries().iter().map(|entry| entry.key_span).collect();
+    let sources = fields.entries().iter().filter(|entry| entry.key != "servers");
+    let given: Vec<Span> = sources.map(|entry| entry.key_span).collect();
     let dns = fields.optional("dns", cx, dns_name);
     let srv = fields.optional("srv", cx, srv_name);
     let etcd = fields.optional("etcd", cx, etcd_key);
+    let servers_span = fields.key_span("servers");
+    let servers = fields.node("servers", cx).and_then(|node| servers(node, cx));
     fields.finish(cx);
+    if etcd.is_some() && servers.is_some() {
+        cx.error(servers_span, "`servers` are those of DNS: etcd is named in its URL");
+    }
+    let servers = servers.unwrap_or_default();
     match given.as_slice() {
         [] => cx.error_with(span, "`endpoints` needs one of `dns`, `srv` and `etcd`", |d| {
             d.help("or list them: `[127.0.0.1:50051]`")
@@ -102,9 +116,27 @@ fn discovery(node: &Node, listeners: &[Listener], cx: &mut Context) -> Option<Di
     if let Some(name) = dns {
         refuse_ourselves(&name, listeners, cx);
         let (host, port) = name.value;
-        return Some(Discovery::Dns(Endpoint { host, port }));
+        return Some(Discovery::Dns { name: Endpoint { host, port }, servers });
     }
-    srv.map(|name| Discovery::Srv(name.value)).or(etcd.map(|key| Discovery::Etcd(key.value)))
+    srv.map(|name| Discovery::Srv { name: name.value, servers }).or(etcd.map(|key| Discovery::Etcd(key.value)))
+}
+
+/// The DNS servers that are asked in place of those of the system.
+fn servers(node: &Node, cx: &mut Context) -> Option<Vec<SocketAddr>> {
+    let items = cx.list("servers", node)?;
+    if items.is_empty() {
+        cx.error(node.span, "`servers` is empty: leave it out to ask those of the system");
+    }
+    let servers = items.iter().filter_map(|item| cx.scalars_of("servers", item, server));
+    Some(servers.map(|server| server.value).collect())
+}
+
+/// `127.0.0.1:8600`, or an address alone.
+fn server(text: &str) -> Result<SocketAddr, Wrong> {
+    let alone = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
+    text.parse::<SocketAddr>().ok().filter(|server| server.port() != 0).or_else(|| alone().ok()).ok_or_else(|| {
+        Wrong::new("a DNS server", "write its IP address, with a port if that is not 53: `127.0.0.1:8600`")
+    })
 }
 
 /// A name and a port: an address needs no looking up.

@@ -69,7 +69,7 @@ fn upstream(
     if reflects && endpoints.as_ref().is_some_and(endpoints::Endpoints::has_unknown_addresses) {
         cx.error_with(
             fields.key_span("schema"),
-            "endpoints by `srv` or `etcd` cannot be asked for their schema yet",
+            "endpoints by `srv` or `etcd`, or from DNS `servers`, cannot be asked for their schema yet",
             |d| d.help("give the upstream `schema: { descriptor_set: … }`, or its endpoints by `dns`"),
         );
     }

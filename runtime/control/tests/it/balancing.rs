@@ -38,8 +38,13 @@ fn endpoints_are_listed_with_weights_or_found() {
         let pool = pool(&format!("{{ endpoints: {text} }}"));
         (pool.endpoints.len(), pool.discovery)
     };
-    assert_eq!(found("{ dns: web.local:3000 }"), (0, Some(Discovery::Dns(endpoint("web.local", 3000)))));
-    assert_eq!(found("{ srv: _grpc._tcp.web.local }"), (0, Some(Discovery::Srv("_grpc._tcp.web.local".into()))));
+    let dns = |servers| Some(Discovery::Dns { name: endpoint("web.local", 3000), servers });
+    assert_eq!(found("{ dns: web.local:3000 }"), (0, dns(vec![])));
+    let servers = vec!["127.0.0.1:8600".parse().expect("one"), "[::1]:53".parse().expect("one")];
+    assert_eq!(found("{ dns: web.local:3000, servers: [127.0.0.1:8600, '::1'] }"), (0, dns(servers.clone())));
+    let srv = |servers| Some(Discovery::Srv { name: "_grpc._tcp.web.local".into(), servers });
+    assert_eq!(found("{ srv: _grpc._tcp.web.local }"), (0, srv(vec![])));
+    assert_eq!(found("{ srv: _grpc._tcp.web.local, servers: [127.0.0.1:8600, '::1'] }"), (0, srv(servers)));
     assert_eq!(found("{ etcd: /endpoints/web/ }"), (0, Some(Discovery::Etcd("/endpoints/web/".into()))));
 }
 
@@ -134,6 +139,12 @@ fn what_is_wrong_with_endpoints_has_one_error_at_its_place() {
             "{ etcd: web }",
             "error: `etcd` must be a prefix of keys in etcd, not `web`: it begins and ends with a slash: `/endpoints/shop/`, or `etcd://10.0.0.1:2379/endpoints/shop/`",
         ),
+        (
+            "{ dns: web:80, servers: [consul:8600] }",
+            "error: each of `servers` must be a DNS server, not `consul:8600`: write its IP address, with a port if that is not 53: `127.0.0.1:8600`",
+        ),
+        ("{ dns: web:80, servers: [] }", "error: `servers` is empty: leave it out to ask those of the system"),
+        ("{ etcd: /web/, servers: [127.0.0.1] }", "error: `servers` are those of DNS: etcd is named in its URL"),
         ("{ dsn: web:80 }", "error: unknown key `dsn`: did you mean `dns`?"),
     ];
     for (text, expected) in cases {

@@ -1,8 +1,6 @@
 //! Instructions of a gateway in user mode for each request, as valgrind counts them. What else the machine does makes
 //! no difference to them, and the kernel's share is not in them.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::Programs;
+use super::features::FEATURES;
 use crate::bench::codec::valgrind_count;
 use crate::proc;
 use crate::subject::Subject;
@@ -18,9 +17,6 @@ use crate::subject::Subject;
 const REQUESTS: [u32; 2] = [300, 1300];
 /// How long its end may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-const REQUEST: &[u8] = b"GET /v1/items/item-00000 HTTP/1.1\r\nhost: bench.local\r\naccept: application/json\r\n\
-    x-request-id: 0190f3c2\r\nx-env: prod\r\nx-user-id: 4711\r\n\r\n";
 
 /// With this feature.
 pub(super) fn per_request(programs: &Programs<'_>, index: usize) -> Result<f64> {
@@ -39,31 +35,12 @@ fn of(programs: &Programs<'_>, index: usize, requests: u32) -> Result<f64> {
         command.arg(format!("--log-file={}", log.display())).arg(ours);
         command
     })?;
-    ask(&gateway.address, requests)?;
+    let mut ask = Command::new(&programs.bench);
+    ask.args(["ask", "--address", &gateway.address, "--scenario", FEATURES[index].scenario]);
+    proc::output(ask.args(["--requests", &requests.to_string()]))?;
     proc::run(Command::new("kill").args(["-TERM", &gateway.id().to_string()]))?;
     end(&mut gateway)?;
     count(&log)
-}
-
-/// One request after the other, on one connection.
-fn ask(address: &str, requests: u32) -> Result<()> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    for _ in 0..requests {
-        stream.write_all(REQUEST)?;
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head)? == 0 {
-                bail!("the gateway closed the connection after {head:?}");
-            }
-        }
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length = length.filter(|_| head.starts_with("HTTP/1.1 200 ")).with_context(|| format!("{head:?}"))?;
-        let mut body = vec![0; length.parse()?];
-        reader.read_exact(&mut body)?;
-    }
-    Ok(())
 }
 
 fn end(gateway: &mut Subject) -> Result<()> {
