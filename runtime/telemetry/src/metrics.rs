@@ -13,6 +13,7 @@ pub mod concurrency;
 pub mod config;
 pub mod endpoints;
 pub mod export;
+pub mod limit_stores;
 pub mod limits;
 pub mod listeners;
 pub mod process;
@@ -84,6 +85,7 @@ pub struct Metrics {
     retries: Arc<retries::All>,
     endpoints: Arc<endpoints::Endpoints>,
     rate_limits: Arc<rate_limits::RateLimits>,
+    limit_stores: Arc<limit_stores::LimitStores>,
     export: Arc<export::Export>,
 }
 
@@ -105,6 +107,7 @@ impl Metrics {
         let retries = Arc::new(retries::All::default());
         let endpoints = Arc::new(endpoints::Endpoints::default());
         let rate_limits = Arc::new(rate_limits::RateLimits::default());
+        let limit_stores = Arc::new(limit_stores::LimitStores::default());
         let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
@@ -122,6 +125,7 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&retries)));
         registry.register_collector(Box::new(Arc::clone(&endpoints)));
         registry.register_collector(Box::new(Arc::clone(&rate_limits)));
+        registry.register_collector(Box::new(Arc::clone(&limit_stores)));
         registry.register_collector(Box::new(Arc::clone(&export)));
         Self {
             registry,
@@ -138,6 +142,7 @@ impl Metrics {
             retries,
             endpoints,
             rate_limits,
+            limit_stores,
             export,
         }
     }
@@ -230,6 +235,11 @@ impl Metrics {
     /// Adds a rate limit's figures to the exposition for as long as `limit` lives, in place of another one of its name.
     pub fn register_rate_limit<R: rate_limits::RateLimit>(&self, limit: &Arc<R>) {
         self.rate_limits.register(limit);
+    }
+
+    /// Shows a store of limits for as long as it lives.
+    pub fn register_limit_store<S: limit_stores::LimitStore>(&self, store: &Arc<S>) {
+        self.limit_stores.register(store);
     }
 
     /// Adds the access log's figures to the exposition.
