@@ -24,6 +24,10 @@ pub(crate) struct Arguments {
     /// Make that budget whole.
     #[arg(long, requires = "name")]
     reset: bool,
+
+    /// Whom the limit refused most.
+    #[arg(long, requires = "name", conflicts_with = "reset", conflicts_with = "key")]
+    top: bool,
 }
 
 /// Shows limits, or resets a budget.
@@ -40,7 +44,10 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         return exit;
     }
     let text = match answer.body["limits"].as_array() {
-        Some(limits) => table(limits),
+        Some(limits) => {
+            table(limits) + &stores(answer.body["stores"].as_array().map(Vec::as_slice).unwrap_or_default())
+        }
+        None if arguments.top => top(&answer.body),
         None => details(&answer.body),
     };
     exit::print(&text)
@@ -66,10 +73,14 @@ fn table(limits: &[Value]) -> String {
     if limits.is_empty() {
         return "the config has no `limits`\n".to_owned();
     }
-    let rows: Vec<[String; 6]> = limits.iter().map(row).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0).max(HEAD[column].len());
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let head = HEAD.map(str::to_owned);
+    columns(HEAD, limits.iter().map(row).collect())
+}
+
+/// Rows below a head, each column as wide as its widest text.
+fn columns<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(|column| width(column).max(head[column].len())).collect();
+    let head = head.map(str::to_owned);
     let mut out = String::new();
     for row in std::iter::once(&head).chain(&rows) {
         let mut line = String::new();
@@ -81,13 +92,60 @@ fn table(limits: &[Value]) -> String {
     out
 }
 
+/// The stores of shared limits, if there are any.
+fn stores(stores: &[Value]) -> String {
+    if stores.is_empty() {
+        return String::new();
+    }
+    let head = ["STORE", "ADDRESS", "STATE", "ASKED", "OPERATIONS", "FALLEN BACK", "MEAN"];
+    let row = |store: &Value| {
+        let mean = store["meanLatencyUs"].as_u64().map_or_else(|| "-".to_owned(), |micros| format!("{micros} us"));
+        let counts = ["asked", "operations", "fallenBack"].map(|name| number(&store[name]));
+        let [asked, operations, fallen_back] = counts;
+        [text(&store["name"]), text(&store["address"]), state(store), asked, operations, fallen_back, mean]
+    };
+    format!("\n{}", columns(head, stores.iter().map(row).collect()))
+}
+
+/// `in use`, or why it is not.
+fn state(store: &Value) -> String {
+    match (store["state"].as_str(), store["failure"].as_str()) {
+        (Some("down"), Some(failure)) => format!("down: {failure}"),
+        (state, _) => state.unwrap_or_default().to_owned(),
+    }
+}
+
+/// Whom a limit refused most.
+fn top(limit: &Value) -> String {
+    let Some(list) = limit["top"].as_array().filter(|list| !list.is_empty()) else {
+        return format!("the limit `{}` refused nobody yet\n", text(&limit["name"]));
+    };
+    let row = |refused: &Value| {
+        let unsure = refused["unsure"].as_u64().unwrap_or_default();
+        let times = number(&refused["refused"]);
+        let key = text(&refused["key"]);
+        [
+            if key.is_empty() { "-".to_owned() } else { key },
+            if unsure > 0 {
+                format!("{times} (at least {})", refused["refused"].as_u64().unwrap_or(0) - unsure)
+            } else {
+                times
+            },
+        ]
+    };
+    columns(["KEY", "REFUSED"], list.iter().map(row).collect())
+}
+
 fn row(limit: &Value) -> [String; 6] {
     let refused = match (limit["enforcedPercent"].as_u64(), limit["shadow"].as_u64()) {
         (Some(100) | None, _) => number(&limit["refused"]),
         (Some(0), _) => format!("shadow: {}", number(&limit["shadow"])),
         _ => format!("{} (shadow: {})", number(&limit["refused"]), number(&limit["shadow"])),
     };
-    let keys = format!("{} of {}", number(&limit["keys"]["known"]), number(&limit["keys"]["most"]));
+    let keys = match limit["keys"].is_object() {
+        true => format!("{} of {}", number(&limit["keys"]["known"]), number(&limit["keys"]["most"])),
+        false => format!("in {}", text(&limit["store"])),
+    };
     [text(&limit["name"]), key(limit), quota(&limit["quota"]), number(&limit["admitted"]), refused, keys]
 }
 
@@ -111,6 +169,11 @@ fn details(limit: &Value) -> String {
     line("admitted", number(&limit["admitted"]));
     line("refused", number(&limit["refused"]));
     line("shadow", number(&limit["shadow"]));
+    if limit["storeState"].is_object() {
+        line("store", format!("{}, {}", text(&limit["store"]), state(&limit["storeState"])));
+        line("on failure", text(&limit["onFailure"]));
+        line("unanswered", number(&limit["unanswered"]));
+    }
     out
 }
 

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::sync::{Arc, LazyLock, Weak};
+use std::time::{Duration, Instant};
 use tidegate_control::config::Store;
 use tidegate_gateway as gateway;
 use tidegate_gateway::config::Place;
@@ -86,7 +86,50 @@ fn start(runtime: &Handle, store: &Store) -> Option<Arc<dyn SharedLimits>> {
     let driver = DriverConfig { front, budget: store.budget };
     let _runtime = runtime.enter();
     let redis: Arc<dyn CounterStore> = Arc::new(Redis::start(config));
-    Some(Arc::new(Driver::start(redis, driver, clock)))
+    let driver: Arc<dyn SharedLimits> = Arc::new(Driver::start(redis, driver, clock));
+    runtime.spawn(tell(store.store.name.clone(), Arc::downgrade(&driver)));
+    Some(driver)
+}
+
+/// How often it is looked whether a store is down.
+const LOOK: Duration = Duration::from_millis(100);
+/// A store that answered for so long, every time it was looked at, is back.
+const BACK: u32 = 10;
+
+/// Says once when a store goes down, and once when it is back.
+async fn tell(name: String, store: Weak<dyn SharedLimits>) {
+    let mut down: Option<(Instant, u64)> = None;
+    let mut answered = 0;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(store) = store.upgrade() else { return };
+        let standing = store.standing();
+        let reason = standing.servers.failure.as_deref().unwrap_or("no answer within its budget");
+        answered = if standing.down { 0 } else { answered + 1 };
+        match down {
+            None if standing.down => {
+                tracing::warn!(
+                    store = name,
+                    address = standing.servers.address,
+                    reason,
+                    "a store of limits does not answer: each limit does what its `on_failure` says"
+                );
+                down = Some((clock::now(), standing.front.fallen_back));
+            }
+            Some((since, before)) if answered >= BACK => {
+                let away = clock::now().saturating_duration_since(since);
+                tracing::info!(
+                    store = name,
+                    address = standing.servers.address,
+                    seconds = away.as_secs(),
+                    requests = standing.front.fallen_back.saturating_sub(before),
+                    "the store of limits answers again"
+                );
+                down = None;
+            }
+            _ => {}
+        }
+    }
 }
 
 fn tls(store: &Store) -> Tls {

@@ -41,6 +41,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     steps.run("protoc (editions in .proto folders)", || {
         Ok(installed(workspace, &[cache::PROTOC]).unwrap_or_else(|left_out| left_out))
     });
+    steps.run("Envoy (asks the rate limit service)", || {
+        Ok(installed(workspace, &[cache::ENVOY]).unwrap_or_else(|left_out| left_out))
+    });
     steps.run("etcd (configs that are kept there)", || Ok(built(servers::etcd(workspace))));
     steps.run("Apollo's server for tests", || Ok(built(servers::apollo(workspace))));
     steps.run("Redis and Valkey (limits that are kept there)", || Ok(built(servers::redis(workspace))));

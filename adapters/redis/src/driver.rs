@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tidegate_limit::front::{self, Front, Outcome, Terms, Ticket};
-use tidegate_limit::ports::{Answer, Asked, Batch, CounterStore, SharedLimits, StoreError};
-use tidegate_limit::{Ask, Key};
+use tidegate_limit::ports::{
+    Answer, Asked, Batch, CounterStore, Item, LATENCY_BOUNDS_US, Looking, SharedLimits, Standing, StoreError,
+};
+use tidegate_limit::{Ask, Key, Policy, Receipt};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::timeout;
@@ -34,14 +36,20 @@ impl Default for DriverConfig {
     }
 }
 
+/// How long an operator waits.
+const OPERATOR: Duration = Duration::from_secs(1);
+
 /// A node's side of the limits of one store. Its task ends with this value.
 pub struct Driver {
     shared: Arc<Shared>,
+    store: Arc<dyn CounterStore>,
+    budget: Duration,
     task: AbortHandle,
 }
 
 struct Shared {
     state: Mutex<State>,
+    times: Mutex<Times>,
     wake: Notify,
     clock: Clock,
     /// Whether a batch may leave while another one is under way.
@@ -52,6 +60,13 @@ struct State {
     front: Front,
     waiting: HashMap<Ticket, oneshot::Sender<Outcome>>,
     next: u64,
+}
+
+/// How long batches took.
+#[derive(Debug, Default)]
+struct Times {
+    counts: [u64; LATENCY_BOUNDS_US.len() + 1],
+    sum: Duration,
 }
 
 type Replied = Result<Vec<Answer>, StoreError>;
@@ -65,9 +80,10 @@ impl Driver {
     pub fn start(store: Arc<dyn CounterStore>, config: DriverConfig, clock: Clock) -> Self {
         let front = Front::new(config.front, clock());
         let state = Mutex::new(State { front, waiting: HashMap::new(), next: 0 });
-        let shared = Arc::new(Shared { state, wake: Notify::new(), clock, eager: config.front.under_way > 1 });
-        let task = tokio::spawn(run(Arc::clone(&shared), store, config.budget)).abort_handle();
-        Self { shared, task }
+        let eager = config.front.under_way > 1;
+        let shared = Arc::new(Shared { state, times: Mutex::default(), wake: Notify::new(), clock, eager });
+        let task = tokio::spawn(run(Arc::clone(&shared), Arc::clone(&store), config.budget)).abort_handle();
+        Self { shared, store, budget: config.budget, task }
     }
 
     /// Counts since the start.
@@ -114,6 +130,50 @@ impl SharedLimits for Driver {
         }
         Asked::Waits(Box::pin(async move { answer.await.ok() }))
     }
+
+    fn give_back(&self, key: Key, terms: &Terms, outcome: &Outcome) {
+        let ready = {
+            let mut state = self.shared.state.lock();
+            state.front.give_back((self.shared.clock)(), key, terms, outcome);
+            state.front.is_ready()
+        };
+        if ready {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    fn look(&self, key: Key, policy: &Policy) -> Looking {
+        self.at_once(key, *policy, None)
+    }
+
+    fn reset(&self, key: Key, policy: &Policy) -> Looking {
+        self.at_once(key, *policy, Some(Receipt::ALL))
+    }
+
+    fn standing(&self) -> Standing {
+        let (down, waiting, keys, front) = {
+            let front = &self.shared.state.lock().front;
+            (front.is_down(), front.waiting(), front.keys(), front.stats())
+        };
+        let (latency, latency_sum) = {
+            let times = self.shared.times.lock();
+            (times.counts, times.sum)
+        };
+        Standing { down, waiting, keys, front, latency, latency_sum, servers: self.store.servers() }
+    }
+}
+
+impl Driver {
+    /// Asks the store past the front: nothing is taken, all may be given back. An operator is more patient than a request.
+    fn at_once(&self, key: Key, policy: Policy, refund: Option<Receipt>) -> Looking {
+        let (store, patience) = (Arc::clone(&self.store), self.budget.max(OPERATOR));
+        Box::pin(async move {
+            let item = Item { key, policy, refund, ask: Ask::check(0), retry_for: 0, extra: 0 };
+            let asked = timeout(patience, store.decide(Batch { id: 0, items: vec![item] }));
+            let answers = asked.await.unwrap_or(Err(StoreError::Unanswered))?;
+            answers.first().map(|answer| answer.decision).ok_or(StoreError::Unanswered)
+        })
+    }
 }
 
 impl Drop for Driver {
@@ -136,7 +196,7 @@ async fn run(shared: Arc<Shared>, store: Arc<dyn CounterStore>, budget: Duration
             let batch = shared.state.lock().front.poll((shared.clock)());
             let Some(batch) = batch else { break };
             let number = batch.id;
-            let sending = under_way.spawn(send(Arc::clone(&store), batch, budget));
+            let sending = under_way.spawn(send(Arc::clone(&shared), Arc::clone(&store), batch, budget));
             batches.insert(sending.id(), number);
         }
         tokio::select! {
@@ -152,8 +212,20 @@ async fn run(shared: Arc<Shared>, store: Arc<dyn CounterStore>, budget: Duration
     }
 }
 
-async fn send(store: Arc<dyn CounterStore>, batch: Batch, budget: Duration) -> Replied {
-    timeout(budget, store.decide(batch)).await.unwrap_or(Err(StoreError::Unanswered))
+async fn send(shared: Arc<Shared>, store: Arc<dyn CounterStore>, batch: Batch, budget: Duration) -> Replied {
+    let began = (shared.clock)();
+    let reply = timeout(budget, store.decide(batch)).await.unwrap_or(Err(StoreError::Unanswered));
+    shared.times.lock().took((shared.clock)().saturating_sub(began));
+    reply
+}
+
+impl Times {
+    fn took(&mut self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let place = LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound).unwrap_or(LATENCY_BOUNDS_US.len());
+        self.counts[place] += 1;
+        self.sum += time;
+    }
 }
 
 impl Shared {

@@ -18,6 +18,8 @@ local CHECK, PARTIAL = 1, 2
 local NOW, RELEASE, NEVER = -1, -2, -3
 local BUCKET, WINDOW, LOG, FIXED, CONCURRENCY = 1, 2, 3, 4, 5
 local PARTS, EPOCHS, LENT = 24, 137438953472, 8
+-- A receipt for all that was ever spent.
+local ALL = 9007199254740992
 -- 2025-03-13 00:00 UTC: a border of weeks and of 30 days since 1970.
 local ORIGIN = 1741824000
 
@@ -44,12 +46,15 @@ local function granted_of(cost, mode, room)
   return mode == PARTIAL and room or 0
 end
 
--- Stores a state until it says nothing any more, which is what its absence says.
-local function write(key, value, reset)
-  if reset <= 0 then
+-- Stores a state until it says nothing any more, which is what its absence says: that all was used up when the era
+-- began, for so long as that counts (`horizon`).
+local function write(key, value, reset, horizon)
+  local keep = reset
+  if since >= 0 then keep = max(reset, since + horizon - now) end
+  if keep <= 0 then
     call('DEL', key)
   else
-    call('SET', key, value, 'PX', string.format('%.0f', max(1, math.ceil(reset / 16000))))
+    call('SET', key, value, 'PX', string.format('%.0f', max(1, math.ceil(keep / 16000))))
   end
 end
 
@@ -100,7 +105,7 @@ local function bucket(key, a, b, c, back, back_at, back_worth, cost, mode, retry
   room = max(0, b - (after - now))
   local retry, need = NOW, retry_for * a
   if granted ~= cost and need > room then retry = need > b and NEVER or need - room end
-  if dirty then write(key, pack('<Bddd', BUCKET, era, 0, tat), after - now) end
+  if dirty then write(key, pack('<Bddd', BUCKET, era, 0, tat), after - now, c) end
   return pack('<dddddddd', granted, floor(room / a), retry, after - now, granted > 0 and base - now or 0,
     spent > 0 and now or 0, spent, lent)
 end
@@ -298,7 +303,13 @@ end
 local function other(algorithm, key, kind, a, b, back, back_at, cost, mode, retry_for, extra)
   local s = read(key, algorithm, kind, a, b)
   if s.changed then back, mode = -1, CHECK end
-  if back >= 0 then algorithm.refund(s, a, b, back, back_at) end
+  if back >= ALL then
+    local blank = algorithm.blank()
+    blank.dirty = table.concat(blank, ' ') ~= table.concat(s, ' ')
+    s = blank
+  elseif back >= 0 then
+    algorithm.refund(s, a, b, back, back_at)
+  end
   local granted, remaining, _, _, at, spent = algorithm.decide(s, a, b, cost, mode)
   local plenty = min(extra, floor(remaining / LENT))
   local lent = plenty > 0 and algorithm.decide(s, a, b, plenty, PARTIAL) or 0
@@ -310,7 +321,7 @@ local function other(algorithm, key, kind, a, b, back, back_at, cost, mode, retr
     if kind == CONCURRENCY then
       call('SET', key, table.concat(parts))
     else
-      write(key, table.concat(parts), reset)
+      write(key, table.concat(parts), reset, kind == WINDOW and (PARTS + 1) * b or b)
     end
   end
   return pack('<dddddddd', granted, left, retry, reset, 0, at, spent, lent)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tidegate_limit::ports::{Answer, Batch, CounterStore, Deciding, Item, StoreError};
+use tidegate_limit::ports::{self, Answer, Batch, CounterStore, Deciding, Item, StoreError};
 use tokio::sync::Notify;
 
 use crate::address::Kind;
@@ -195,6 +195,21 @@ impl Redis {
 impl CounterStore for Redis {
     fn decide(&self, batch: Batch) -> Deciding<'_> {
         Box::pin(self.all(batch))
+    }
+
+    fn servers(&self) -> ports::Servers {
+        let Status { connected, failure, stats } = self.status();
+        ports::Servers {
+            address: self.means.config.address.to_string(),
+            connected,
+            failure,
+            unreachable: stats.unreachable,
+            unanswered: stats.unanswered,
+            connections: stats.connections,
+            losses: stats.eras,
+            clock_forward: stats.clock_forward,
+            clock_back: stats.clock_back,
+        }
     }
 }
 

@@ -79,6 +79,11 @@ pub struct Receipt {
     pub shared: bool,
 }
 
+impl Receipt {
+    /// For all that a key ever spent: in a shared store, what is given back for it makes the budget whole.
+    pub const ALL: Self = Self { cost: u64::MAX, at: u64::MAX, worth: u64::MAX, shared: false };
+}
+
 /// The answer of one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Decision {

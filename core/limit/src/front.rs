@@ -16,6 +16,7 @@
 
 mod entry;
 mod failure;
+mod refund;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -121,6 +122,12 @@ impl Terms {
         Self { policy, lease: Some(age), class, failure }
     }
 
+    /// What is answered while the store does not.
+    #[must_use]
+    pub const fn failure(&self) -> &Failure {
+        &self.failure
+    }
+
     /// Whether units are taken in advance.
     #[must_use]
     pub const fn has_leases(&self) -> bool {
@@ -159,13 +166,17 @@ pub struct Outcome {
 /// Counts since the start, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
+    /// Questions that were asked.
+    pub asked: u64,
     /// Batches sent.
     pub batches: u64,
     /// Items in them: operations of the store.
     pub items: u64,
     /// Units lent by the store.
     pub lent: u64,
-    /// Of those, units that died unused.
+    /// Of those, and of what was asked for and not needed, units that were used without a question.
+    pub spent: u64,
+    /// Units that died unused.
     pub died: u64,
     /// Refusals repeated without a message.
     pub repeated: u64,
@@ -258,6 +269,7 @@ impl Front {
     /// [`Mode::Partial`](crate::Mode::Partial) is answered as [`Mode::Spend`](crate::Mode::Spend).
     pub fn ask(&mut self, now: Duration, key: Key, terms: &Terms, ask: Ask, ticket: Ticket) -> Option<Outcome> {
         let now = self.tick(now);
+        self.stats.asked += 1;
         if let Some(decision) = impossible(&terms.policy, ask) {
             return Some(Outcome { decision, by: By::Terms });
         }
@@ -266,7 +278,7 @@ impl Front {
             self.prune(now);
             if self.entries.len() >= self.config.keys {
                 self.stats.fallen_back += 1;
-                return Some(terms.failure.without_memory(ask));
+                return Some(terms.failure.alone(ask));
             }
         }
         let left_alone = self.down.is_some_and(|until| now < until || !self.sent.is_empty());
@@ -306,6 +318,9 @@ impl Front {
         {
             let Some(entry) = self.entries.get_mut(&place) else { continue };
             entry.queued = false;
+            if self.down.is_some() {
+                entry.forget_refunds();
+            }
             if !entry.has_something_to_say() {
                 continue;
             }
@@ -377,6 +392,7 @@ impl Front {
             }
             // Those who came meanwhile would wait for a store that is down.
             if self.down.is_some() {
+                entry.forget_refunds();
                 for waiter in entry.take_waiters() {
                     self.waiting -= 1;
                     self.stats.fallen_back += 1;

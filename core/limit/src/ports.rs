@@ -3,10 +3,11 @@
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::algorithm::Policy;
 use crate::ask::{Ask, Decision, Receipt};
-use crate::front::{Outcome, Terms};
+use crate::front::{self, Outcome, Terms};
 use crate::key::Key;
 
 /// One key's part of a batch. The store does, at once and in this order: give back, decide, lend.
@@ -84,6 +85,68 @@ impl Debug for Asked {
 pub trait SharedLimits: Send + Sync + Debug {
     /// Asks for units of `key` under `terms`. Who does not wait for the answer may have spent them.
     fn ask(&self, key: Key, terms: &Terms, ask: Ask) -> Asked;
+
+    /// Gives back what an answer took, because another limit refused the request.
+    fn give_back(&self, key: Key, terms: &Terms, outcome: &Outcome);
+
+    /// What the store knows of a key, past all that this node knows of it: for an operator.
+    fn look(&self, key: Key, policy: &Policy) -> Looking;
+
+    /// Makes the budget of a key whole, for an operator, and tells what the store knows of it then. Leases that nodes
+    /// have stay, and a refusal that one repeats ends within [`front::Config::refusal`](crate::front::Config).
+    fn reset(&self, key: Key, policy: &Policy) -> Looking;
+
+    /// How things stand, for operators.
+    fn standing(&self) -> Standing;
+}
+
+/// The future of [`SharedLimits::look`].
+pub type Looking = Pin<Box<dyn Future<Output = Result<Decision, StoreError>> + Send>>;
+
+/// Upper bounds of [`Standing::latency`], in microseconds; what took longer counts in the last one beyond them.
+pub const LATENCY_BOUNDS_US: [u64; 14] =
+    [100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 50_000, 250_000, 1_000_000];
+
+/// How it stands with a store. Counts only grow.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// It is left alone because it did not answer, but for one batch from time to time.
+    pub down: bool,
+    /// Requests that wait now.
+    pub waiting: usize,
+    /// Keys of which something is remembered now.
+    pub keys: usize,
+    /// What the node's side did.
+    pub front: front::Stats,
+    /// Batches by the time until their answers, each up to its bound.
+    pub latency: [u64; LATENCY_BOUNDS_US.len() + 1],
+    /// The sum of those times.
+    pub latency_sum: Duration,
+    /// What is known of the servers.
+    pub servers: Servers,
+}
+
+/// What a store tells of its servers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Servers {
+    /// Where it is, without secrets.
+    pub address: String,
+    /// Those that are connected, each with what it says of itself.
+    pub connected: Vec<(String, String)>,
+    /// The last failure that no answer came after, in words.
+    pub failure: Option<String>,
+    /// Batches without an answer of which nothing was taken.
+    pub unreachable: u64,
+    /// Batches without an answer that may have been taken.
+    pub unanswered: u64,
+    /// Connections that were made.
+    pub connections: u64,
+    /// Times that data was lost, or was not there yet.
+    pub losses: u64,
+    /// Times that a server's clock jumped ahead.
+    pub clock_forward: u64,
+    /// Times that a server's clock went back.
+    pub clock_back: u64,
 }
 
 /// Counters that several nodes share.
@@ -96,4 +159,9 @@ pub trait CounterStore: Send + Sync + Debug {
     /// # Errors
     /// [`StoreError`]; the implementation never sends a batch twice once it could have been applied.
     fn decide(&self, batch: Batch) -> Deciding<'_>;
+
+    /// What is known of its servers, for operators.
+    fn servers(&self) -> Servers {
+        Servers::default()
+    }
 }

@@ -93,6 +93,8 @@ pub struct Budget<'a> {
     pub algorithm: &'a Algorithm,
     /// Its quota, for a store in this process.
     pub policy: &'a Policy,
+    /// Its quota, for a store that nodes share.
+    pub shared: &'a Policy,
 }
 
 impl Rules {
@@ -202,7 +204,8 @@ impl Rule {
             source => source.as_read((*values.next()?)?),
         })?;
         // All of it, what is kept for classes included.
-        Some(Budget { key, algorithm: &quota.algorithm, policy: quota.local.first()? })
+        let (policy, shared) = (quota.local.first()?, quota.shared.first()?.policy());
+        Some(Budget { key, algorithm: &quota.algorithm, policy, shared })
     }
 
     /// The budget that values belong to, and its quota; a value is asked for once for each part of the key, in order.

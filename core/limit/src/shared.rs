@@ -171,6 +171,10 @@ fn decide(policy: &Policy, state: &mut State, now: u64, ask: Ask) -> Decision {
 }
 
 fn refund(policy: &Policy, state: &mut State, now: u64, receipt: Receipt) {
+    if receipt == Receipt::ALL && fits(policy, state) && !matches!(state, State::Bucket(_)) {
+        *state = blank(policy);
+        return;
+    }
     match (policy, state) {
         (Policy::Bucket(bucket), State::Bucket(tat)) => *tat = bucket.refund(*tat, now, receipt).unwrap_or(*tat),
         (Policy::Window(window), State::Window(width, counts)) if *width == window.width() => {

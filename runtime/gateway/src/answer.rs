@@ -56,11 +56,13 @@ pub enum Answer {
     Crowded,
     /// A rate limit is reached.
     RateLimited,
+    /// A rate limit cannot be asked: its store does not answer.
+    LimitUnknown,
 }
 
 /// (situation, HTTP status, the `reason` in log and metric). The gRPC code of each is
 /// [`Code::of_answer`]'s: there is one table for the pairs.
-const TABLE: [(Answer, StatusCode, &str); 24] = [
+const TABLE: [(Answer, StatusCode, &str); 25] = [
     (Answer::NoRoute, StatusCode::NOT_FOUND, "no_route"),
     (Answer::MethodNotAllowed, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (Answer::BadRequest, StatusCode::BAD_REQUEST, "bad_request"),
@@ -85,6 +87,7 @@ const TABLE: [(Answer, StatusCode, &str); 24] = [
     (Answer::BreakerOpen, StatusCode::SERVICE_UNAVAILABLE, "breaker_open"),
     (Answer::Crowded, StatusCode::SERVICE_UNAVAILABLE, "concurrency"),
     (Answer::RateLimited, StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+    (Answer::LimitUnknown, StatusCode::SERVICE_UNAVAILABLE, "limit_unknown"),
 ];
 
 /// 499, nginx's: the client left before its answer was complete. Nobody receives it; logs and metrics show it.
@@ -239,6 +242,7 @@ mod tests {
             (503, 14, "breaker_open"),
             (503, 14, "concurrency"),
             (429, 8, "rate_limited"),
+            (503, 14, "limit_unknown"),
         ];
         assert_eq!(pairs, want);
     }

@@ -64,8 +64,8 @@ impl Gateway {
     /// A gateway that serves `snapshot`, and tells `sinks` of it.
     #[must_use]
     pub fn with(mut snapshot: Snapshot, metrics: Arc<Metrics>, sinks: Sinks) -> Self {
-        snapshot.take_over(None, &metrics);
         snapshot.sinks = sinks;
+        snapshot.take_over(None, &metrics);
         let memory = Budget::new(&snapshot.config.memory, &metrics);
         let connections = Total::new(snapshot.config.connections.max);
         let changes = watch::Sender::new(snapshot.generation);

@@ -9,18 +9,27 @@ mod ask;
 mod compile;
 mod counter;
 mod facts;
+mod shared;
+mod store;
 mod told;
+mod top;
 
 use crate::config::Tells;
+use crate::sinks::Stores;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tidegate_limit::rules::Rule;
+use tidegate_limit::Decision;
+use tidegate_limit::ports::{Looking, SharedLimits, StoreError};
+use tidegate_limit::rules::{Budget, Rule};
 use tidegate_telemetry::clock;
 
+pub(crate) use ask::Asking;
 pub(crate) use compile::{Calls, Of, RouteLimits};
 pub use counter::{Counter, Usage};
 pub(crate) use facts::{Facts, Message};
+pub use store::Store;
 pub(crate) use told::Told;
+pub use top::Refused;
 
 /// The limits of a snapshot.
 #[derive(Debug)]
@@ -28,6 +37,8 @@ pub struct Limits {
     all: Vec<Limited>,
     /// By their places in the config; empty if no listener has any.
     of_listeners: Vec<Vec<usize>>,
+    /// What gateways share, those that no limit names included.
+    stores: Vec<Arc<Store>>,
     /// From when time is counted: the same for all counters.
     origin: Instant,
 }
@@ -40,6 +51,8 @@ pub struct Limited {
     legacy_headers: bool,
     gives_back: bool,
     counter: Arc<Counter>,
+    /// The store that it shares with other gateways, if it does and that is open.
+    store: Option<Arc<Store>>,
 }
 
 // === impl Limits ===
@@ -79,6 +92,27 @@ impl Limits {
         }
     }
 
+    /// Takes the stores that are open; those of the snapshot before stay what they are.
+    pub(crate) fn connect(&mut self, open: &Stores, before: Option<&Self>) {
+        let before = before.map_or(&[] as &[_], |before| &before.stores);
+        let mut names: Vec<_> = open.iter().collect();
+        names.sort_by_key(|(name, _)| *name);
+        let store = |(name, limits): (&String, _)| {
+            let known = before.iter().find(|store| store.is(name, limits));
+            known.map_or_else(|| Arc::new(Store::new(name, limits)), Arc::clone)
+        };
+        self.stores = names.into_iter().map(store).collect();
+        for limited in &mut self.all {
+            let named = self.stores.iter().find(|store| limited.rule.store() == Some(store.name()));
+            limited.store = named.map(Arc::clone);
+        }
+    }
+
+    /// The stores that are open, by their names.
+    pub fn stores(&self) -> &[Arc<Store>] {
+        &self.stores
+    }
+
     fn now(&self) -> Duration {
         clock::now().saturating_duration_since(self.origin)
     }
@@ -99,16 +133,47 @@ impl Limited {
         &self.counter
     }
 
-    /// What is used of the budget of those who have these values, one for each part of the key. `None`: there are
-    /// not as many as parts, or they have no limit.
+    /// The store that it shares with other gateways, if it does and that is open.
     #[must_use]
-    pub fn usage(&self, values: &[Option<&[u8]>]) -> Option<Usage> {
-        self.rule.budget_of(values).map(|budget| self.counter.usage(&budget))
+    pub fn store(&self) -> Option<&Arc<Store>> {
+        self.store.as_ref()
     }
 
-    /// Makes that budget whole. `false`: there is no such budget.
-    #[must_use]
-    pub fn reset(&self, values: &[Option<&[u8]>]) -> bool {
-        self.rule.budget_of(values).map(|budget| self.counter.reset(&budget)).is_some()
+    /// What is used of the budget of those who have these values, one for each part of the key. `None`: there are
+    /// not as many as parts, or they have no limit.
+    ///
+    /// # Errors
+    /// Its store does not answer.
+    pub async fn usage(&self, values: &[Option<&[u8]>]) -> Option<Result<Usage, StoreError>> {
+        let budget = self.rule.budget_of(values)?;
+        Some(match self.rule.store() {
+            None => Ok(self.counter.usage(&budget)),
+            Some(_) => self.of_store(&budget, |store| store.look(budget.key, budget.shared)).await,
+        })
+    }
+
+    /// Makes that budget whole, and tells what is used of it then. `None`: there is no such budget.
+    ///
+    /// # Errors
+    /// Its store does not answer.
+    pub async fn reset(&self, values: &[Option<&[u8]>]) -> Option<Result<Usage, StoreError>> {
+        let budget = self.rule.budget_of(values)?;
+        Some(match self.rule.store() {
+            None => {
+                self.counter.reset(&budget);
+                Ok(self.counter.usage(&budget))
+            }
+            Some(_) => self.of_store(&budget, |store| store.reset(budget.key, budget.shared)).await,
+        })
+    }
+
+    async fn of_store(
+        &self,
+        budget: &Budget<'_>,
+        ask: impl FnOnce(&dyn SharedLimits) -> Looking,
+    ) -> Result<Usage, StoreError> {
+        let store = self.store.as_ref().ok_or(StoreError::Unreachable)?;
+        let Decision { remaining, reset, .. } = ask(&**store.limits()).await?;
+        Ok(Usage { algorithm: *budget.algorithm, remaining, reset })
     }
 }

@@ -14,6 +14,9 @@
 pub mod config;
 mod counts;
 mod grpc;
+#[cfg(test)]
+#[path = "../tests/it/messages.rs"]
+mod messages;
 mod resp;
 mod rules;
 mod server;

@@ -13,6 +13,7 @@ pub mod concurrency;
 pub mod config;
 pub mod endpoints;
 pub mod export;
+pub mod limit_stores;
 pub mod limits;
 pub mod listeners;
 pub mod process;
@@ -86,6 +87,7 @@ pub struct Metrics {
     endpoints: Arc<endpoints::Endpoints>,
     rate_limits: Arc<rate_limits::RateLimits>,
     rate_limit_service: Arc<rate_limit_service::Services>,
+    limit_stores: Arc<limit_stores::LimitStores>,
     export: Arc<export::Export>,
 }
 
@@ -108,6 +110,7 @@ impl Metrics {
         let endpoints = Arc::new(endpoints::Endpoints::default());
         let rate_limits = Arc::new(rate_limits::RateLimits::default());
         let rate_limit_service = Arc::new(rate_limit_service::Services::default());
+        let limit_stores = Arc::new(limit_stores::LimitStores::default());
         let export = Arc::new(export::Export::default());
 
         let mut registry = Registry::with_prefix("tidegate");
@@ -126,6 +129,7 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&endpoints)));
         registry.register_collector(Box::new(Arc::clone(&rate_limits)));
         registry.register_collector(Box::new(Arc::clone(&rate_limit_service)));
+        registry.register_collector(Box::new(Arc::clone(&limit_stores)));
         registry.register_collector(Box::new(Arc::clone(&export)));
         Self {
             registry,
@@ -143,6 +147,7 @@ impl Metrics {
             endpoints,
             rate_limits,
             rate_limit_service,
+            limit_stores,
             export,
         }
     }
@@ -241,6 +246,11 @@ impl Metrics {
     /// another one.
     pub fn register_rate_limit_service<S: rate_limit_service::RateLimitService>(&self, service: &Arc<S>) {
         self.rate_limit_service.register(service);
+    }
+
+    /// Shows a store of limits for as long as it lives.
+    pub fn register_limit_store<S: limit_stores::LimitStore>(&self, store: &Arc<S>) {
+        self.limit_stores.register(store);
     }
 
     /// Adds the access log's figures to the exposition.

@@ -1,7 +1,7 @@
 //! Servers that keep configs or limits, for tests, and the story that every config source has to tell right.
 //!
 //! **Owns** starting, stopping and pausing real servers ([`etcd::Etcd`], [`apollo::Apollo`],
-//! [`redis::Redis`]), the way between
+//! [`redis::Redis`]) and proxies ([`envoy::Envoy`]), the way between
 //! them and a client that can be cut ([`relay::Relay`]), the [`contract`] of sources as code that waits, and that of
 //! [boards](board).
 //!
@@ -13,6 +13,7 @@ pub mod apollo;
 pub mod board;
 pub mod certificates;
 pub mod contract;
+pub mod envoy;
 pub mod etcd;
 pub mod process;
 pub mod redis;

@@ -16,6 +16,7 @@ mod from;
 mod generations;
 mod hot_telemetry;
 mod limits;
+mod mesh;
 mod named_upstream;
 mod one_generation;
 mod rate_limits;

@@ -100,6 +100,7 @@ fn items(dice: &mut Dice, policies: &[Policy], receipts: &mut [Vec<Receipt>], ch
             let modes = [Mode::Spend, Mode::Spend, Mode::Partial, Mode::Partial, Mode::Check];
             let mode = modes[dice.below(5) as usize];
             let refund = if dice.one_in(6) { receipts[place].pop() } else { None };
+            let refund = if dice.one_in(100) { Some(Receipt::ALL) } else { refund };
             let extra = if dice.one_in(3) { cost(dice) } else { 0 };
             let ask = Ask { cost: cost(dice), mode };
             Item { key: Key(place as u128), policy: policies[policy], refund, ask, retry_for: cost(dice), extra }
@@ -210,8 +211,8 @@ async fn it_does_so_on_valkey() {
 /// The script with a clock that the test sets, and without expiry, which the server does by its own.
 fn with_clock() -> String {
     let text = TEXT.replace("call('TIME')", "{ call('GET', 'seconds'), call('GET', 'micros') }");
-    let text = text.replace("string.format('%.0f', max(1, math.ceil(reset / 16000)))", "'3600000'");
-    let text = text.replace("if reset <= 0 then", "if false then");
+    let text = text.replace("string.format('%.0f', max(1, math.ceil(keep / 16000)))", "'3600000'");
+    let text = text.replace("if keep <= 0 then", "if false then");
     assert_eq!(
         text.matches("'seconds'").count() + text.matches("'3600000'").count() + text.matches("if false").count(),
         3

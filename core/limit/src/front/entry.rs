@@ -11,6 +11,22 @@ use crate::ports::{Answer, Item};
 /// Leases of one key at a time; further ones join the last and die with it.
 const CHUNKS: usize = 4;
 
+/// Receipts of one key that wait to go back; each question takes one along.
+const REFUNDS: usize = 16;
+
+/// What a lease gave.
+fn of_lease(cost: u64, until: Duration) -> Receipt {
+    Receipt { cost, at: u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), worth: cost, shared: false }
+}
+
+/// The receipt for so many of its units.
+fn part_of(receipt: Receipt, cost: u64) -> Receipt {
+    match receipt.worth.checked_div(receipt.cost) {
+        Some(each) => Receipt { cost, worth: each.saturating_mul(cost), ..receipt },
+        None => Receipt::default(),
+    }
+}
+
 /// A request that waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waiter {
@@ -47,7 +63,8 @@ pub(crate) struct Entry {
     /// Whether leases were used up since the last question.
     drained: bool,
     refused: Option<Refused>,
-    refund: Option<Receipt>,
+    /// What goes back to the store, one with each question.
+    refunds: VecDeque<Receipt>,
     /// The node's own bucket, for when the store does not answer.
     tat: u64,
 }
@@ -67,7 +84,7 @@ impl Entry {
             want: 0,
             drained: false,
             refused: None,
-            refund: None,
+            refunds: VecDeque::new(),
             tat,
         }
     }
@@ -85,7 +102,7 @@ impl Entry {
     }
 
     pub(crate) fn has_something_to_say(&self) -> bool {
-        !self.waiters.is_empty() || self.refund.is_some()
+        !self.waiters.is_empty() || !self.refunds.is_empty()
     }
 
     pub(crate) fn is_idle(&self, now: Duration) -> bool {
@@ -126,15 +143,53 @@ impl Entry {
             return Some(grant(ask.cost, total, Duration::ZERO));
         }
         let mut need = ask.cost;
+        let mut until = None;
         for chunk in &mut self.chunks {
             let used = need.min(chunk.left);
             chunk.left -= used;
             need -= used;
+            // What comes back lives as long as the first of it would have.
+            if used > 0 {
+                until.get_or_insert(chunk.until);
+            }
         }
         if total == ask.cost {
             self.drained = true;
         }
-        Some(grant(ask.cost, total - ask.cost, Duration::ZERO))
+        stats.spent += ask.cost;
+        let decision = grant(ask.cost, total - ask.cost, Duration::ZERO);
+        Some(Decision { receipt: until.map_or(decision.receipt, |until| of_lease(ask.cost, until)), ..decision })
+    }
+
+    /// Units of a lease come back to it, and die when they would have died.
+    pub(crate) fn back_to_lease(&mut self, now: Duration, receipt: Receipt, stats: &mut Stats) {
+        let until = Duration::from_nanos(receipt.at);
+        if until <= now {
+            return;
+        }
+        stats.spent = stats.spent.saturating_sub(receipt.cost);
+        // Leases stand in the order of their ends.
+        match self.chunks.iter().rposition(|chunk| chunk.until <= until) {
+            Some(place) => self.chunks[place].left += receipt.cost,
+            None => self.chunks.push_front(Chunk { until, left: receipt.cost }),
+        }
+    }
+
+    /// What was taken of the store goes back with the next question. More of it than there is room for is lost.
+    pub(crate) fn back_to_store(&mut self, receipt: Receipt) {
+        // Budgets are more than the refusal knew.
+        self.refused = None;
+        if let Some(same) = self.refunds.iter_mut().find(|known| known.at == receipt.at) {
+            same.cost = same.cost.saturating_add(receipt.cost);
+            same.worth = same.worth.saturating_add(receipt.worth);
+        } else if self.refunds.len() < REFUNDS {
+            self.refunds.push_back(receipt);
+        }
+    }
+
+    /// Nobody is there to take it.
+    pub(crate) fn forget_refunds(&mut self) {
+        self.refunds.clear();
     }
 
     pub(crate) fn refused(&self, now: Duration, ask: Ask) -> Option<Decision> {
@@ -167,9 +222,17 @@ impl Entry {
                 let Some(waiter) = self.waiters.pop_front() else { break };
                 let ask =
                     Ask { mode: if waiter.ask.mode == Mode::Check { Mode::Check } else { Mode::Spend }, ..waiter.ask };
-                let item = Item { key, policy, refund: None, ask, retry_for: ask.cost, extra: 0 };
+                let refund = self.refunds.pop_front();
+                let item = Item { key, policy, refund, ask, retry_for: ask.cost, extra: 0 };
                 self.under_way += 1;
                 push(item, VecDeque::from([waiter]));
+            }
+            if self.waiters.is_empty()
+                && let Some(refund) = self.refunds.pop_front()
+            {
+                let item = Item { key, policy, refund: Some(refund), ask: Ask::check(0), retry_for: 0, extra: 0 };
+                self.under_way += 1;
+                push(item, VecDeque::new());
             }
             return;
         }
@@ -182,9 +245,10 @@ impl Entry {
                 if self.drained { self.want.saturating_mul(2).max(need) } else { self.want.max(need) }.min(LEASE);
             self.drained = false;
         }
-        let extra = if self.terms.lease.is_some() { self.want } else { 0 };
+        // Nobody waits: something only goes back.
+        let extra = if self.terms.lease.is_some() && need > 0 { self.want } else { 0 };
         let item =
-            Item { key, policy, refund: self.refund.take(), ask: Ask::partial(need), retry_for: cheapest, extra };
+            Item { key, policy, refund: self.refunds.pop_front(), ask: Ask::partial(need), retry_for: cheapest, extra };
         self.under_way += 1;
         push(item, self.take_waiters());
     }
@@ -210,12 +274,15 @@ impl Entry {
                 let turn =
                     interval(&self.terms.policy).map_or(Duration::ZERO, |bucket| bucket.turn(decision.granted - left));
                 left -= if is_check { 0 } else { ask.cost };
+                let receipt = if is_check { Receipt::default() } else { part_of(decision.receipt, ask.cost) };
                 Decision {
                     wait: decision.wait + turn,
+                    receipt,
                     ..grant(ask.cost, left.saturating_add(decision.remaining), decision.reset)
                 }
             } else {
-                refusal(ask.cost, self.retry(ask.cost, answer), decision.reset)
+                let remaining = left.saturating_add(decision.remaining);
+                Decision { remaining, ..refusal(ask.cost, self.retry(ask.cost, answer), decision.reset) }
             };
             outcomes.push((ticket, Outcome { decision, by: By::Store }));
         }
@@ -242,10 +309,8 @@ impl Entry {
     fn keep(&mut self, sent: Duration, left: u64, answer: &Answer) {
         let Some(age) = self.terms.lease else {
             let receipt = answer.decision.receipt;
-            if let Some(each) = receipt.worth.checked_div(receipt.cost)
-                && left > 0
-            {
-                self.refund = Some(Receipt { cost: left, worth: each * left, ..receipt });
+            if receipt.cost > 0 && left > 0 {
+                self.back_to_store(part_of(receipt, left));
             }
             return;
         };

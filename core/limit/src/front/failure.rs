@@ -31,8 +31,9 @@ impl Failure {
         (kept, Self::Local(local.share(reserve * u64::from(CLOCK), nodes.max(1).saturating_mul(3200))))
     }
 
-    /// The answer when there is no memory for the key.
-    pub(crate) fn without_memory(&self, ask: Ask) -> Outcome {
+    /// The answer where nothing can be counted either: there is no memory for the key, or nobody who knows the store.
+    #[must_use]
+    pub fn alone(&self, ask: Ask) -> Outcome {
         let decision = match self {
             Self::Open => grant(ask.cost, 0, Duration::ZERO),
             Self::Closed | Self::Local(_) => refusal(ask.cost, Retry::OnRelease, Duration::ZERO),
@@ -42,7 +43,7 @@ impl Failure {
 
     /// The answer, and the state of the node's own bucket.
     pub(crate) fn decide(&self, tat: u64, now: Duration, ask: Ask) -> (Outcome, u64) {
-        let Self::Local(bucket) = self else { return (self.without_memory(ask), tat) };
+        let Self::Local(bucket) = self else { return (self.alone(ask), tat) };
         let mode = if ask.mode == Mode::Check { Mode::Check } else { Mode::Spend };
         let (mut decision, next) = bucket.decide(tat, bucket.scale().elapsed(now), Ask { mode, ..ask });
         decision.receipt = Receipt::default();

@@ -5,21 +5,23 @@ use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tidegate_gateway::Gateway;
-use tidegate_gateway::limits::{Limited, Usage};
-use tidegate_limit::rules::Source;
+use tidegate_gateway::limits::{Limited, Refused, Store, Usage};
+use tidegate_gateway::{Gateway, Snapshot};
+use tidegate_limit::ports::{Standing, StoreError};
+use tidegate_limit::rules::{FailurePolicy, Source};
 use tidegate_limit::{Algorithm, Rate};
 use tidegate_telemetry::metrics::rate_limits::RateLimit as _;
 
-/// All limits.
+/// All limits, and the stores of those that gateways share.
 pub(super) fn all(gateway: &Gateway) -> Answer {
     let snapshot = gateway.snapshot();
-    let limits: Vec<Value> = snapshot.limits.iter().map(shown).collect();
-    ok(&json!({ "limits": limits }))
+    let limits: Vec<Value> = snapshot.limits.iter().map(|limited| shown(limited, &snapshot)).collect();
+    let stores: Vec<Value> = snapshot.limits.stores().iter().map(|store| store_shown(store)).collect();
+    ok(&json!({ "limits": limits, "stores": stores }))
 }
 
 /// One of them; `query` names whose budget is asked for: `key=alice`, once for each part of the key.
-pub(super) fn one(gateway: &Gateway, name: &str, query: Option<&str>) -> Answer {
+pub(super) async fn one(gateway: &Gateway, name: &str, query: Option<&str>) -> Answer {
     let snapshot = gateway.snapshot();
     let name = percent_decode_str(name).decode_utf8_lossy();
     let Some(limited) = snapshot.limits.get(&name) else { return not_found(&name) };
@@ -27,9 +29,17 @@ pub(super) fn one(gateway: &Gateway, name: &str, query: Option<&str>) -> Answer 
         Ok(values) => values,
         Err(answer) => return *answer,
     };
-    let Some(values) = values else { return ok(&shown(limited)) };
-    let mut answer = shown(limited);
-    answer["usage"] = limited.usage(&borrowed(&values)).map_or_else(|| json!("unlimited"), |usage| used(&usage));
+    let mut answer = shown(limited, &snapshot);
+    answer["top"] = limited.counter().top().iter().map(top_shown).collect();
+    if let Some(store) = limited.store() {
+        answer["storeState"] = store_shown(store);
+    }
+    let Some(values) = values else { return ok(&answer) };
+    answer["usage"] = match limited.usage(&borrowed(&values)).await {
+        None => json!("unlimited"),
+        Some(Ok(usage)) => used(&usage),
+        Some(Err(error)) => return away(limited, &error),
+    };
     ok(&answer)
 }
 
@@ -39,7 +49,7 @@ pub(super) fn reset_of(rest: &str) -> Option<&str> {
 }
 
 /// Makes a budget whole.
-pub(super) fn reset(gateway: &Gateway, name: &str, query: Option<&str>) -> Answer {
+pub(super) async fn reset(gateway: &Gateway, name: &str, query: Option<&str>) -> Answer {
     let snapshot = gateway.snapshot();
     let name = percent_decode_str(name).decode_utf8_lossy();
     let Some(limited) = snapshot.limits.get(&name) else { return not_found(&name) };
@@ -47,12 +57,12 @@ pub(super) fn reset(gateway: &Gateway, name: &str, query: Option<&str>) -> Answe
         Err(answer) => *answer,
         Ok(None) => wrong_values(limited, 0),
         Ok(Some(values)) => {
-            let values = borrowed(&values);
-            if !limited.reset(&values) {
-                return error(StatusCode::BAD_REQUEST, "they have no limit: there is nothing to reset");
-            }
-            let mut answer = shown(limited);
-            answer["usage"] = limited.usage(&values).map_or(Value::Null, |usage| used(&usage));
+            let mut answer = shown(limited, &snapshot);
+            answer["usage"] = match limited.reset(&borrowed(&values)).await {
+                None => return error(StatusCode::BAD_REQUEST, "they have no limit: there is nothing to reset"),
+                Some(Ok(usage)) => used(&usage),
+                Some(Err(error)) => return away(limited, &error),
+            };
             ok(&answer)
         }
     }
@@ -60,6 +70,14 @@ pub(super) fn reset(gateway: &Gateway, name: &str, query: Option<&str>) -> Answe
 
 fn not_found(name: &str) -> Answer {
     error(StatusCode::NOT_FOUND, &format!("there is no limit `{name}`; see /api/v1/limits"))
+}
+
+/// The store of a limit does not tell.
+fn away(limited: &Limited, why: &StoreError) -> Answer {
+    let name = limited.rule().store().unwrap_or_default();
+    let failure = limited.store().and_then(|store| store.limits().standing().servers.failure);
+    let why = failure.unwrap_or_else(|| why.to_string());
+    error(StatusCode::SERVICE_UNAVAILABLE, &format!("the store `{name}` does not answer: {why}"))
 }
 
 /// The parts of the key that differ from request to request.
@@ -105,10 +123,10 @@ fn borrowed(values: &[Option<Vec<u8>>]) -> Vec<Option<&[u8]>> {
     values.iter().map(Option::as_deref).collect()
 }
 
-fn shown(limited: &Limited) -> Value {
+fn shown(limited: &Limited, snapshot: &Snapshot) -> Value {
     let (rule, figures) = (limited.rule(), limited.counter().figures());
     let key: Vec<String> = rule.key().iter().map(|part| part.source.label()).collect();
-    json!({
+    let mut shown = json!({
         "name": rule.name(),
         "key": key,
         "quota": quota(rule.algorithm()),
@@ -117,7 +135,53 @@ fn shown(limited: &Limited) -> Value {
         "admitted": figures.admitted,
         "refused": figures.refused,
         "shadow": figures.shadow,
-        "keys": { "known": figures.keys, "most": figures.most_keys, "crowded": figures.crowded },
+    });
+    if rule.store().is_none() {
+        shown["keys"] = json!({ "known": figures.keys, "most": figures.most_keys, "crowded": figures.crowded });
+        return shown;
+    }
+    shown["unanswered"] = json!(figures.unanswered);
+    let config = snapshot.config.rate_limits.iter().find(|limit| limit.limit.name == rule.name());
+    if let Some(limit) = config.map(|config| &config.limit) {
+        shown["onFailure"] = json!(match limit.failure {
+            FailurePolicy::Open => "open".to_owned(),
+            FailurePolicy::Closed => "closed".to_owned(),
+            FailurePolicy::LocalShare => "local_share".to_owned(),
+            FailurePolicy::Reserve(part) => format!("reserve {}%", part.get()),
+        });
+        shown["leaseMs"] = limit.lease.map_or(Value::Null, |age| json!(milliseconds(age)));
+    }
+    shown
+}
+
+fn top_shown(refused: &Refused) -> Value {
+    json!({ "key": refused.key, "refused": refused.times, "unsure": refused.unsure })
+}
+
+fn store_shown(store: &Store) -> Value {
+    let Standing { down, waiting, keys, front, latency, latency_sum, servers } = store.limits().standing();
+    let answers: u64 = latency.iter().sum();
+    let mean = u64::try_from(latency_sum.as_micros()).unwrap_or(u64::MAX).checked_div(answers);
+    let connected = |(address, version): &(String, String)| json!({ "address": address, "version": version });
+    json!({
+        "name": store.name(),
+        "address": servers.address,
+        "state": if down { "down" } else { "in use" },
+        "failure": servers.failure,
+        "servers": servers.connected.iter().map(connected).collect::<Vec<_>>(),
+        "waiting": waiting,
+        "keys": keys,
+        "asked": front.asked,
+        "batches": front.batches,
+        "operations": front.items,
+        "repeatedRefusals": front.repeated,
+        "fallenBack": front.fallen_back,
+        "leases": { "lent": front.lent, "spent": front.spent, "lost": front.died },
+        "failed": { "nothingTaken": servers.unreachable, "unsure": servers.unanswered },
+        "connections": servers.connections,
+        "losses": servers.losses,
+        "clockSteps": { "forward": servers.clock_forward, "back": servers.clock_back },
+        "meanLatencyUs": mean,
     })
 }
 

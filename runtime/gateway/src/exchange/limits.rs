@@ -1,25 +1,21 @@
 //! The rate limits that a request passes.
 
 use super::Exchange;
-use crate::answer::Refusal;
-use crate::limits::Facts;
+use crate::limits::{Asking, Facts};
 use crate::snapshot::Snapshot;
 use std::time::Duration;
 use tidegate_telemetry::metrics::rate_limits::RateLimit as _;
 
 impl Exchange {
     /// Asks these limits of `snapshot`, which is its own. Gives the time for which the request is to be held back, at
-    /// most `patience`.
-    ///
-    /// # Errors
-    /// 429.
-    pub(crate) fn ask(
-        &mut self,
-        snapshot: &Snapshot,
+    /// most `patience`, or a refusal.
+    pub(crate) fn ask<'a>(
+        &'a mut self,
+        snapshot: &'a Snapshot,
         set: &[usize],
-        facts: &Facts<'_>,
+        facts: &'a Facts<'a>,
         patience: Duration,
-    ) -> Result<Duration, Refusal> {
+    ) -> Asking<'a> {
         snapshot.limits.ask(set, facts, patience, self.debug, &mut self.told)
     }
 

@@ -59,9 +59,10 @@ impl Limits {
             headers: limit.headers,
             legacy_headers: limit.legacy_headers,
             gives_back: limit.gives_back,
+            store: None,
         };
         let all = rules.iter().zip(&config.rate_limits).map(limited).collect();
-        let mut limits = Self { all, of_listeners: Vec::new(), origin };
+        let mut limits = Self { all, of_listeners: Vec::new(), stores: Vec::new(), origin };
         if config.listeners.iter().any(|listener| !listener.rate_limits.is_empty()) {
             let of = |names| limits.of_edge(names, config, problems);
             limits.of_listeners = config.listeners.iter().map(|listener| &*listener.rate_limits).map(of).collect();

@@ -1,11 +1,12 @@
 //! What a limit counted: the state of its keys in this process, and how often it said what.
 
+use super::top::{Refused, Top};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tidegate_limit::local::Store;
 use tidegate_limit::rules::{Budget, KeyPart, Rule};
-use tidegate_limit::{Algorithm, Ask, Decision, Kind, Policy, Scale};
+use tidegate_limit::{Algorithm, Ask, Decision, Key, Kind, Policy, Scale};
 use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::rate_limits::{Figures, RateLimit};
 
@@ -17,6 +18,8 @@ pub struct Counter {
     key: Vec<KeyPart>,
     kind: Kind,
     keys: usize,
+    /// The name of its store; `None`: this process.
+    shared: Option<String>,
     /// Some quota of its kind, to tell which keys have a state.
     any: Option<Policy>,
     origin: Instant,
@@ -25,6 +28,8 @@ pub struct Counter {
     admitted: AtomicU64,
     refused: AtomicU64,
     shadow: AtomicU64,
+    unanswered: AtomicU64,
+    top: Top,
 }
 
 /// What is used of one budget.
@@ -45,6 +50,8 @@ pub(super) enum Said {
     Refused,
     /// It would have refused if it were enforced.
     Shadow,
+    /// Its store did not answer: its failure policy did.
+    Unanswered,
 }
 
 impl Counter {
@@ -54,19 +61,23 @@ impl Counter {
             name: rule.name().into(),
             key: rule.key().into(),
             kind: rule.algorithm().kind(),
-            keys: rule.keys(),
+            keys: if rule.store().is_some() { 0 } else { rule.keys() },
+            shared: rule.store().map(str::to_owned),
             any: rule.algorithm().compile(Scale::Local).ok(),
             origin,
             store: OnceLock::new(),
             admitted: zero(),
             refused: zero(),
             shadow: zero(),
+            unanswered: zero(),
+            top: Top::default(),
         }
     }
 
     /// Whether its keys mean the same as those of another one.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.name == other.name && self.kind == other.kind && self.keys == other.keys && self.key == other.key
+        let same = self.name == other.name && self.shared == other.shared && self.key == other.key;
+        same && self.kind == other.kind && self.keys == other.keys
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -78,8 +89,20 @@ impl Counter {
             Said::Admitted => &self.admitted,
             Said::Refused => &self.refused,
             Said::Shadow => &self.shadow,
+            Said::Unanswered => &self.unanswered,
         };
         count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes whom it refused.
+    pub(super) fn refused(&self, key: Key, text: impl FnOnce() -> String) {
+        self.top.add(key, text);
+    }
+
+    /// The keys that it refused, or would have, most: at most 32 of them, the first the most.
+    #[must_use]
+    pub fn top(&self) -> Vec<Refused> {
+        self.top.list()
     }
 
     pub(super) fn usage(&self, budget: &Budget<'_>) -> Usage {
@@ -110,6 +133,7 @@ impl RateLimit for Counter {
             admitted: self.admitted.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
             shadow: self.shadow.load(Ordering::Relaxed),
+            unanswered: self.unanswered.load(Ordering::Relaxed),
             keys: live.unwrap_or_default() as u64,
             most_keys: self.keys as u64,
             crowded: store.map_or(0, Store::crowded),

@@ -4,15 +4,16 @@
 //! (RFC 9651), an item for each limit. `X-RateLimit-…` tell of one limit: the one that refused, else the one of
 //! which the least remains.
 
-use super::ask::Asked;
-use super::{Counter, Facts};
+use super::ask::{Asked, Heard, Verdict, Voice};
+use super::{Counter, Facts, Limited, Store};
 use crate::config::Tells;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_limit::local::All;
+use tidegate_limit::front::{By, Outcome, Terms};
+use tidegate_limit::rules::Ruling;
 use tidegate_limit::{Decision, Key, Policy, Receipt};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -51,11 +52,26 @@ struct Legacy {
 
 /// What a limit took.
 #[derive(Debug)]
-pub(super) struct Spent {
-    pub(super) counter: Arc<Counter>,
-    pub(super) key: Key,
-    pub(super) policy: Policy,
-    pub(super) receipt: Receipt,
+pub(super) enum Spent {
+    Process { counter: Arc<Counter>, key: Key, policy: Policy, receipt: Receipt },
+    Store { store: Arc<Store>, key: Key, terms: Terms, outcome: Outcome },
+}
+
+impl Spent {
+    pub(super) fn of(limited: &Limited, ruling: &Ruling<'_>, heard: &Heard) -> Option<Self> {
+        let (key, decision) = (ruling.key, heard.decision);
+        Some(match heard.by {
+            Voice::Nobody => return None,
+            Voice::Process => {
+                let (counter, policy) = (Arc::clone(&limited.counter), *ruling.policy);
+                Self::Process { counter, key, policy, receipt: decision.receipt }
+            }
+            Voice::Store(by) => {
+                let (store, terms) = (Arc::clone(limited.store.as_ref()?), *ruling.terms);
+                Self::Store { store, key, terms, outcome: Outcome { decision, by } }
+            }
+        })
+    }
 }
 
 /// Whole seconds, rounded up, at least one: who waits so long has waited long enough.
@@ -64,19 +80,19 @@ pub(super) fn seconds(time: Duration) -> u64 {
 }
 
 /// Notes what clients are told.
-pub(super) fn tell(asked: &[Asked<'_>], all: &All, told: &mut Option<Box<Told>>) {
-    for (index, ((limited, ruling), decision)) in asked.iter().zip(&all.decisions).enumerate() {
-        let refuses = all.refused == Some(index);
+pub(super) fn tell(asked: &[Asked<'_>], verdict: &Verdict, told: &mut Option<Box<Told>>) {
+    for (index, ((limited, ruling), heard)) in asked.iter().zip(&verdict.heard).enumerate() {
+        let (refuses, decision) = (verdict.refused == Some(index), &heard.decision);
         if refuses || !(ruling.enforced || decision.is_admitted()) {
             told.get_or_insert_default().by = Some(Arc::clone(&limited.counter));
         }
         let tells = match limited.headers {
             Tells::Never => false,
-            Tells::Refused => all.refused.is_some(),
+            Tells::Refused => verdict.refused.is_some(),
             Tells::Always => true,
         };
-        // A limit that is only watched is not the client's matter.
-        if !tells || !ruling.enforced {
+        // A limit that is only watched is not the client's matter, and of one that cannot be asked nothing is known.
+        if !tells || !ruling.enforced || heard.is_blind(ruling) {
             continue;
         }
         let told = told.get_or_insert_default();
@@ -93,10 +109,12 @@ pub(super) fn tell(asked: &[Asked<'_>], all: &All, told: &mut Option<Box<Told>>)
 }
 
 /// Notes what an operator is told: which budget was asked for what, and what it said.
-pub(super) fn explain(asked: &[Asked<'_>], all: &All, facts: &Facts<'_>, told: &mut Option<Box<Told>>) {
+pub(super) fn explain(asked: &[Asked<'_>], verdict: &Verdict, facts: &Facts<'_>, told: &mut Option<Box<Told>>) {
     let told = told.get_or_insert_default();
-    for (index, ((limited, ruling), decision)) in asked.iter().zip(&all.decisions).enumerate() {
-        let said = match (all.refused, decision.is_admitted()) {
+    for (index, ((limited, ruling), heard)) in asked.iter().zip(&verdict.heard).enumerate() {
+        let decision = &heard.decision;
+        let said = match (verdict.refused, decision.is_admitted()) {
+            _ if heard.by == Voice::Nobody => "not asked",
             (Some(refused), _) if refused == index => "refused",
             (_, false) if !ruling.enforced => "shadow",
             (None, _) => "admitted",
@@ -105,6 +123,9 @@ pub(super) fn explain(asked: &[Asked<'_>], all: &All, facts: &Facts<'_>, told: &
         let out = begin_item(&mut told.explanation);
         let _ =
             write!(out, "{}: {said}; cost={}; remaining={}", limited.rule.name(), ruling.ask.cost, decision.remaining);
+        if let Some(by) = voice(heard.by) {
+            let _ = write!(out, "; by={by}");
+        }
         if let Some(class) = limited.rule.class(ruling.class) {
             let _ = write!(out, "; class={class}");
         }
@@ -113,6 +134,18 @@ pub(super) fn explain(asked: &[Asked<'_>], all: &All, facts: &Facts<'_>, told: &
             let _ = write!(out, "; {label}=\"{}\"", value.escape_ascii());
         }
     }
+}
+
+/// Who answered of those that stand for a store.
+const fn voice(by: Voice) -> Option<&'static str> {
+    Some(match by {
+        Voice::Process | Voice::Nobody => return None,
+        Voice::Store(By::Store) => "store",
+        Voice::Store(By::Lease) => "lease",
+        Voice::Store(By::Refusal) => "refusal_before",
+        Voice::Store(By::Failure) => "on_failure",
+        Voice::Store(By::Terms) => "quota",
+    })
 }
 
 fn remaining(decision: &Decision) -> u64 {

@@ -63,6 +63,8 @@ impl Snapshot {
             rules.walks().for_each(|walk| metrics.register_plan(walk));
         }
         self.limits.inherit(before.map(|before| &before.limits));
+        self.limits.connect(&self.sinks.stores, before.map(|before| &before.limits));
+        self.limits.stores().iter().for_each(|store| metrics.register_limit_store(store));
         self.limits.iter().for_each(|limited| metrics.register_rate_limit(limited.counter()));
         let mut guards = before.map(Self::breakers).unwrap_or_default();
         let of_services = self.routes.iter_mut().map(|route| &mut route.breakers);

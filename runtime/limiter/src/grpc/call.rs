@@ -20,6 +20,7 @@ const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
 /// Flag and length before a message (gRPC over HTTP/2, "Length-Prefixed-Message").
 const FRAME: usize = 5;
+const TOO_LARGE: &str = "the request has more than 65531 bytes";
 /// How long a request may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);
 
@@ -75,17 +76,20 @@ async fn message(mut body: RecvStream) -> Result<Bytes, Broken> {
     let mut more = BytesMut::new();
     while let Some(data) = body.data().await {
         let data = data.map_err(|_| Broken::Gone)?;
-        // Fails only for more than was received. The stream's window stays as it is: it is as large as a message.
+        // The stream's window stays as it is: it is as large as a message.
         if whole.len() + more.len() + data.len() > MESSAGE + FRAME {
-            return Err(failed(8, "the request has more than 65531 bytes"));
+            return Err(failed(8, TOO_LARGE));
         }
-        match (whole.is_empty(), more.is_empty()) {
-            (true, true) => whole = data,
-            (_, true) => {
-                more.extend_from_slice(&whole);
-                more.extend_from_slice(&data);
-            }
-            _ => more.extend_from_slice(&data),
+        if whole.is_empty() && more.is_empty() {
+            // Mostly it is all there is, and stays where it is.
+            whole = data;
+        } else {
+            more.extend_from_slice(&std::mem::take(&mut whole));
+            more.extend_from_slice(&data);
+        }
+        // What does not fit does not come either: the stream's window has no room for it.
+        if length(if whole.is_empty() { &more } else { &whole }).is_some_and(|length| length > MESSAGE) {
+            return Err(failed(8, TOO_LARGE));
         }
     }
     let mut whole = if more.is_empty() { whole } else { more.freeze() };
@@ -98,11 +102,16 @@ async fn message(mut body: RecvStream) -> Result<Bytes, Broken> {
     if frame[0] != 0 {
         return Err(failed(12, "the request is compressed, which is not supported"));
     }
-    let length = u32::from_be_bytes([frame[1], frame[2], frame[3], frame[4]]);
-    if usize::try_from(length) != Ok(whole.len()) {
+    if length(&frame) != Some(whole.len()) {
         return Err(failed(13, "the request is not one message of the length that it says"));
     }
     Ok(whole)
+}
+
+/// What the beginning of a request says of its message.
+fn length(begin: &[u8]) -> Option<usize> {
+    let length = begin.get(1..FRAME)?.try_into().ok()?;
+    usize::try_from(u32::from_be_bytes(length)).ok()
 }
 
 /// `grpc.health.v1.HealthCheckResponse`: whether calls are answered.

@@ -76,7 +76,7 @@ impl Asking {
                 Limits::Local => {
                     let decision = local(&self.state, limited, self.now, ask);
                     refused |= limited.refuses_alone() && !decision.is_admitted();
-                    self.set(index, decision);
+                    self.set(index, decision, By::Store);
                 }
                 Limits::Shared(shared) => match shared.ask(limited.key, &limited.counted.terms, ask) {
                     Asked::Answered(outcome) => {
@@ -106,15 +106,15 @@ impl Asking {
         self.limited().any(|limited| limited.pays_later() && !limited.is_admitted())
     }
 
-    fn set(&mut self, index: usize, decision: Decision) {
+    fn set(&mut self, index: usize, decision: Decision, by: By) {
         if let Part::Limited(limited) = &mut self.parts[index] {
-            limited.decision = Some(decision);
+            (limited.decision, limited.by) = (Some(decision), by);
         }
     }
 
     fn take(&mut self, index: usize, outcome: Option<Outcome>) {
         match outcome {
-            Some(outcome) if outcome.by != By::Failure => self.set(index, outcome.decision),
+            Some(outcome) if outcome.by != By::Failure => self.set(index, outcome.decision, outcome.by),
             _ => self.failed = true,
         }
     }
@@ -170,6 +170,7 @@ impl Asking {
         for part in &mut self.parts {
             let Part::Limited(limited) = part else { continue };
             let Some(decision) = &mut limited.decision else { continue };
+            let taken = *decision;
             let receipt = std::mem::take(&mut decision.receipt);
             if receipt.cost == 0 {
                 continue;
@@ -180,7 +181,10 @@ impl Asking {
                     let store = self.state.tables.at(limited.counted.place);
                     store.refund(limited.key, self.now, &limited.counted.local, receipt);
                 }
-                Limits::Shared(_) => {}
+                Limits::Shared(shared) => {
+                    let outcome = Outcome { decision: taken, by: limited.by };
+                    shared.give_back(limited.key, &limited.counted.terms, &outcome);
+                }
             }
         }
     }

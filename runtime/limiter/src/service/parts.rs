@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
+use tidegate_limit::front::By;
 use tidegate_limit::{Ask, Decision, Key};
 
 use super::Failed;
@@ -21,6 +22,7 @@ pub(super) struct Parts {
 
 /// What a descriptor asks.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are limits, and few")]
 pub(super) enum Part {
     /// Nothing: there is no limit for it, or another one of the request takes its place.
     Nothing,
@@ -42,6 +44,8 @@ pub(super) struct Limited {
     pub(super) hits: u64,
     pub(super) tally: Arc<Tally>,
     pub(super) decision: Option<Decision>,
+    /// Who made it: what a store or a lease gave goes back to it.
+    pub(super) by: By,
 }
 
 impl Limited {
@@ -156,13 +160,17 @@ fn part<'r>(descriptor: &Descriptor<'_>, hits: u64, domain: &'r Rule, rules: &Ru
         let Some(unit) = Unit::of_number(limit.unit) else { return (Part::Nothing, None) };
         let counted = rules.overridden(Quota { requests_per_unit: limit.requests_per_unit, unit });
         let (key, tally) = domain.overridden(&counted, &descriptor.entries);
-        return (Part::Limited(Limited { limit: None, counted, key, ask, hits, tally, decision: None }), None);
+        return (
+            Part::Limited(Limited { limit: None, counted, key, ask, hits, tally, decision: None, by: By::Store }),
+            None,
+        );
     }
     let Some(Found { limit, key, tally }) = domain.find(&descriptor.entries) else { return (Part::Nothing, None) };
     let Some(counted) = limit.counted else { return (Part::Unlimited, Some(limit)) };
     if hits == 0 && !tally.pays_later.load(Ordering::Relaxed) {
         tally.pays_later.store(true, Ordering::Relaxed);
     }
-    let limited = Limited { limit: Some(Arc::clone(limit)), counted, key, ask, hits, tally, decision: None };
+    let limited =
+        Limited { limit: Some(Arc::clone(limit)), counted, key, ask, hits, tally, decision: None, by: By::Store };
     (Part::Limited(limited), Some(limit))
 }

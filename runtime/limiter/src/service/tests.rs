@@ -1,9 +1,5 @@
 //! Calls on a held clock, whole replies.
 
-#[expect(unreachable_pub, reason = "shared with the tests over sockets")]
-#[path = "../../tests/it/messages.rs"]
-mod messages;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +10,7 @@ use tokio::time::advance;
 
 use super::{Answer, Failed, Limits, Service};
 use crate::config::{Algorithm, Config, Descriptor, Domain, Headers, Limit, OnFailure, Quota, Unit};
-use messages::{
+use crate::messages::{
     DescriptorStatus, HeaderValue, MINUTE, OK, OVER_LIMIT, Override, RateLimit, RateLimitDescriptor, RateLimitRequest,
     RateLimitResponse, SECOND, descriptor, request,
 };

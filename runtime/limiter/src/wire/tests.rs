@@ -1,15 +1,12 @@
 //! Beside prost: whatever it reads we read, and it reads what we write.
 
-#[expect(dead_code, unreachable_pub, reason = "shared with the tests over sockets")]
-#[path = "../../tests/it/messages.rs"]
-mod messages;
-
 use proptest::prelude::*;
 use prost::Message as _;
 
 use super::{Code, Malformed, Override, Reply, Request, Status};
 use crate::config::{Quota, Unit};
-use messages::{Entry, RateLimitDescriptor, RateLimitRequest, RateLimitResponse};
+use crate::messages;
+use crate::messages::{Entry, RateLimitDescriptor, RateLimitRequest, RateLimitResponse};
 
 fn requests() -> impl Strategy<Value = RateLimitRequest> {
     let entry = (".{0,5}", ".{0,9}").prop_map(|(key, value)| Entry { key, value });

@@ -30,6 +30,8 @@ pub struct Figures {
     pub refused: u64,
     /// Requests that it would have refused if it were enforced.
     pub shadow: u64,
+    /// Requests that its failure policy answered, because its store did not.
+    pub unanswered: u64,
     /// Keys that have used something of their budget.
     pub keys: u64,
     /// Keys that there is room for.
@@ -54,12 +56,17 @@ impl Collector for RateLimits {
         let encoder = &mut encoder;
         let limits = self.0.all();
         let all: Vec<_> = limits.iter().map(|limit| ([("limit", limit.name())], limit.figures())).collect();
-        let counts: [(_, _, fn(&Figures) -> u64); 4] = [
+        let counts: [(_, _, fn(&Figures) -> u64); 5] = [
             ("rate_limit_admitted", "Requests that a rate limit let pass.", |figures| figures.admitted),
             ("rate_limit_refused", "Requests that a rate limit refused.", |figures| figures.refused),
             ("rate_limit_shadow", "Requests that a rate limit would have refused if it were enforced.", |figures| {
                 figures.shadow
             }),
+            (
+                "rate_limit_unanswered",
+                "Requests that the failure policy of a rate limit answered, because its store did not.",
+                |figures| figures.unanswered,
+            ),
             (
                 "rate_limit_crowded",
                 "Decisions for keys without a place of their own, which shared a budget.",

@@ -3,7 +3,7 @@
 
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
-use crate::limits::{Facts, Message, RouteLimits};
+use crate::limits::{Asking, Facts, Message, RouteLimits};
 use crate::peer::Peer;
 use bytes::Bytes;
 use http::request;
@@ -18,13 +18,13 @@ use tidegate_upstream::RequestBody;
 const LOOK: Bounds = Bounds { max_bytes: 1 << 20, max_ratio: 200 };
 
 /// The message of a call, before it goes out.
-pub(in crate::pipeline) struct Called<'c> {
+pub(in crate::pipeline) struct Called<'c, 'b> {
     /// `/pkg.Service/Method`.
     pub(in crate::pipeline) rpc: &'c str,
     pub(in crate::pipeline) schema: &'c Schema,
-    pub(in crate::pipeline) body: &'c RequestBody,
+    pub(in crate::pipeline) body: &'b RequestBody,
     /// What `grpc-encoding` says of a native call.
-    pub(in crate::pipeline) encoding: Option<&'c str>,
+    pub(in crate::pipeline) encoding: Option<&'b str>,
 }
 
 /// The limits of the listener.
@@ -36,8 +36,8 @@ pub(in crate::pipeline) async fn edge(
     let snapshot = Arc::clone(exchange.snapshot());
     let patience = exchange.limits().request_timeout;
     let set = snapshot.edge_limits(peer);
-    let wait = exchange.ask(&snapshot, set, &facts(head, peer, "", None), patience)?;
-    hold(wait).await;
+    let facts = facts(head, peer, "", None);
+    hold(answer(exchange.ask(&snapshot, set, &facts, patience)).await?).await;
     Ok(())
 }
 
@@ -51,49 +51,48 @@ pub(in crate::pipeline) async fn before(
     if limits.set.is_empty() || limits.look_into {
         return Ok(());
     }
-    hold(ask(limits, &facts(head, peer, &limits.route, None), exchange)?).await;
-    Ok(())
+    ask(limits, facts(head, peer, &limits.route, None), exchange).await
 }
 
-/// The limits of a route that need to. What is waited for after they were asked borrows nothing: a body cannot be looked
-/// at from two threads.
+/// The limits of a route that need to. What waits for them does not borrow the body: that cannot be looked at from two
+/// threads.
 #[expect(clippy::needless_pass_by_value, reason = "a borrowed one would be held by whoever waits")]
-pub(in crate::pipeline) fn with(
-    limits: &RouteLimits,
-    called: Called<'_>,
-    head: &request::Parts,
-    peer: &Peer,
-    exchange: &mut Exchange,
-) -> impl Future<Output = Result<(), Refusal>> + Send + use<> {
-    let wait = look(limits, &called, head, peer, exchange);
+pub(in crate::pipeline) fn with<'c>(
+    limits: &'c RouteLimits,
+    called: Called<'c, '_>,
+    head: &'c request::Parts,
+    peer: &'c Peer,
+    exchange: &'c mut Exchange,
+) -> impl Future<Output = Result<(), Refusal>> + Send + use<'c> {
+    let Called { rpc, schema, body, encoding } = called;
+    let asks = limits.look_into && !limits.set.is_empty();
+    let wire = if asks { message(body, encoding) } else { None };
     async move {
-        hold(wait?).await;
-        Ok(())
+        if !asks {
+            return Ok(());
+        }
+        let message = Message { schema, fields: limits.fields(rpc), wire: wire.as_deref() };
+        ask(limits, facts(head, peer, &limits.route, Some(message)), exchange).await
     }
 }
 
-fn look(
-    limits: &RouteLimits,
-    called: &Called<'_>,
-    head: &request::Parts,
-    peer: &Peer,
-    exchange: &mut Exchange,
-) -> Result<Duration, Refusal> {
-    if limits.set.is_empty() || !limits.look_into {
-        return Ok(Duration::ZERO);
-    }
-    let wire = message(called.body, called.encoding);
-    let message = Message { schema: called.schema, fields: limits.fields(called.rpc), wire: wire.as_deref() };
-    ask(limits, &facts(head, peer, &limits.route, Some(message)), exchange)
-}
-
-/// How long the request is to be held back.
-fn ask(limits: &RouteLimits, facts: &Facts<'_>, exchange: &mut Exchange) -> Result<Duration, Refusal> {
+/// Asks them, and holds the request back until its turn comes.
+async fn ask(limits: &RouteLimits, facts: Facts<'_>, exchange: &mut Exchange) -> Result<(), Refusal> {
     let snapshot = Arc::clone(exchange.snapshot());
     let left = exchange.deadline().map(|deadline| deadline.saturating_duration_since(clock::now()));
     let patience = left.unwrap_or(exchange.limits().request_timeout);
-    let asked = exchange.ask(&snapshot, &limits.set, facts, patience);
-    asked.inspect_err(|_| exchange.gives_back(&snapshot))
+    let asked = answer(exchange.ask(&snapshot, &limits.set, &facts, patience)).await;
+    let wait = asked.inspect_err(|_| exchange.gives_back(&snapshot))?;
+    hold(wait).await;
+    Ok(())
+}
+
+/// How long the request is to be held back.
+async fn answer(asking: Asking<'_>) -> Result<Duration, Refusal> {
+    match asking {
+        Asking::Done(said) => said,
+        Asking::Waits(said) => said.await,
+    }
 }
 
 /// Keeps the request until its turn comes.

@@ -5,6 +5,7 @@ use crate::rig::{ECHO, route, schema, upstream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tidegate_gateway::config::{Config, HostPattern, RateLimit, SchemaSource};
+use tidegate_gateway::limits::Refused;
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_gateway::{Gateway, Snapshot};
 use tidegate_limit::{Algorithm, Rate};
@@ -39,12 +40,17 @@ async fn an_operator_sees_a_budget_and_makes_it_whole() {
     assert_eq!(statuses(&gateway, "GET /things/7", ALICE, 3).await, [200, 200, 429]);
     let snapshot = gateway.snapshot();
     let limited = snapshot.limits.get("per-user").expect("the limit");
-    let remaining = |user: &[u8]| limited.usage(&[Some(user)]).map(|usage| usage.remaining);
-    assert_eq!((remaining(b"alice"), remaining(b"bob")), (Some(0), Some(2)));
-    assert!(limited.reset(&[Some(b"alice")]));
-    assert_eq!(remaining(b"alice"), Some(2));
+    let remaining = async |user: &[u8]| {
+        let usage = limited.usage(&[Some(user)]).await.expect("a budget").expect("no store");
+        usage.remaining
+    };
+    assert_eq!((remaining(b"alice").await, remaining(b"bob").await), (0, 2));
+    let whole = limited.reset(&[Some(b"alice")]).await.expect("a budget").expect("no store");
+    assert_eq!((whole.remaining, remaining(b"alice").await), (2, 2));
     assert_eq!(statuses(&gateway, "GET /things/7", ALICE, 3).await, [200, 200, 429]);
-    assert!(!limited.reset(&[]), "there is no such budget");
+    assert_eq!(limited.reset(&[]).await, None, "there is no such budget");
+    let often = Refused { key: "alice".into(), times: 2, unsure: 0 };
+    assert_eq!(limited.counter().top(), [often]);
 }
 
 #[test]
