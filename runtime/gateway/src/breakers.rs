@@ -6,6 +6,7 @@
 //! before it is made, and gives its place back however it ends.
 
 mod compile;
+mod endpoints;
 mod fallback;
 mod guard;
 mod key;
@@ -13,12 +14,13 @@ mod verdict;
 
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use tidegate_protojson::Schema;
 use tidegate_upstream::RequestBody;
 
 pub(crate) use compile::{Of, nearest, no_field};
+pub(crate) use endpoints::ByEndpoint;
 pub(crate) use fallback::Canned;
 use fallback::Fallback;
 pub(crate) use guard::{Admitted, Instead};
@@ -59,6 +61,8 @@ pub(crate) struct Passed {
     pub(crate) admitted: Option<Admitted>,
     /// What answers in place of the upstream that was chosen.
     pub(crate) instead: Option<Instead>,
+    /// What is asked for the endpoint that it goes to.
+    pub(crate) gate: Option<Arc<ByEndpoint>>,
 }
 
 // === impl Breakers ===
@@ -89,23 +93,41 @@ impl Breakers {
     /// # Errors
     /// It is refused: by default 503 with `Retry-After`.
     pub(crate) fn admit(&self, upstream: usize, rpc: &str, asked: &Asked) -> Result<Passed, Refusal> {
-        let called = |upstream, admitted, instead| Passed { go: Go::Call(upstream), admitted, instead };
+        let called = |upstream, admitted, instead| Passed { go: Go::Call(upstream), admitted, instead, gate: None };
         let Some(guard) = self.guard(upstream) else { return Ok(called(upstream, None, None)) };
-        let retry_after = match guard.admit(asked) {
+        if matches!(self.key, Key::Endpoint) {
+            return Ok(Passed { gate: Some(ByEndpoint::new(guard)), ..called(upstream, None, None) });
+        }
+        let key = asked.key.as_deref();
+        let retry_after = match guard.admit(key) {
             Ok(admitted) => return Ok(called(upstream, Some(admitted), None)),
             Err(retry_after) => retry_after,
         };
-        if let Some(canned) = self.fallback.answer_for(rpc) {
-            guard.answered(Instead::Answer);
-            let go = Go::Answer(Arc::clone(canned));
-            return Ok(Passed { go, admitted: None, instead: Some(Instead::Answer) });
+        if let Some(canned) = self.answer(guard, rpc) {
+            return Ok(Passed { go: Go::Answer(canned), admitted: None, instead: Some(Instead::Answer), gate: None });
         }
         let refused = |retry_after| guard::refuse(self.fallback.status(), retry_after);
         let Fallback::Upstream(other) = self.fallback else { return Err(refused(retry_after)) };
         let Some(others) = self.guard(other) else { return Err(refused(retry_after)) };
-        let admitted = others.admit(asked).map_err(refused)?;
+        let admitted = others.admit(key).map_err(refused)?;
         guard.answered(Instead::Upstream);
         Ok(called(other, Some(admitted), Some(Instead::Upstream)))
+    }
+
+    /// What becomes of a call that may go to no endpoint.
+    ///
+    /// # Errors
+    /// It is refused: by default 503 with `Retry-After`.
+    fn kept_away(&self, gate: &ByEndpoint, rpc: &str) -> Result<Arc<Canned>, Refusal> {
+        let refused = || guard::refuse(self.fallback.status(), gate.retry_after());
+        self.answer(gate.guard(), rpc).ok_or_else(refused)
+    }
+
+    /// The answer that is always the same, if there is one for this call.
+    fn answer(&self, guard: &Guard, rpc: &str) -> Option<Arc<Canned>> {
+        let canned = self.fallback.answer_for(rpc)?;
+        guard.answered(Instead::Answer);
+        Some(Arc::clone(canned))
     }
 
     fn guard(&self, upstream: usize) -> Option<&Arc<Guard>> {
@@ -142,12 +164,26 @@ impl Exchange {
         rpc: &str,
         asked: &Asked,
     ) -> Result<Go, Refusal> {
-        let Passed { go, admitted, instead } = breakers.admit(upstream, rpc, asked)?;
-        self.passed(admitted, instead);
+        let Passed { go, admitted, instead, gate } = breakers.admit(upstream, rpc, asked)?;
+        self.passed(admitted, instead, gate);
         match &go {
             Go::Call(upstream) => self.begins_call(*upstream),
             Go::Answer(canned) => self.is_answered(Arc::clone(canned)),
         }
         Ok(go)
+    }
+
+    /// A call could go to no endpoint, by their breakers: it is answered in place of them.
+    ///
+    /// # Errors
+    /// 503 with `Retry-After`, if the breaker has no other answer.
+    pub(crate) fn kept_away(&mut self, breakers: &Breakers, rpc: &str) -> Result<Arc<Canned>, Refusal> {
+        let canned = match self.take_gate() {
+            Some(gate) => breakers.kept_away(&gate, rpc)?,
+            None => return Err(guard::refuse(StatusCode::SERVICE_UNAVAILABLE, None)),
+        };
+        self.passed(None, Some(Instead::Answer), None);
+        self.is_answered(Arc::clone(&canned));
+        Ok(canned)
     }
 }

@@ -10,7 +10,7 @@ mod spans;
 mod trace;
 
 use crate::answer::Refusal;
-use crate::breakers::{self, Admitted, Canned, Instead};
+use crate::breakers::{self, Admitted, ByEndpoint, Canned, Instead};
 use crate::canary::Chosen;
 use crate::config::{DEFAULT_IDLE_TIMEOUT, DEFAULT_TIMEOUT, Limits};
 use crate::deadline::{asked_grpc_timeout, asked_timeout, grpc_timeout_value};
@@ -35,7 +35,7 @@ use tidegate_telemetry::metrics::requests;
 use tidegate_telemetry::request_id::{self, RequestId};
 use tidegate_telemetry::{clock, random};
 use tidegate_transcode::{Code, Status};
-use tidegate_upstream::{Affinity, ClientDeadline};
+use tidegate_upstream::{Affinity, ClientDeadline, Gated};
 use trace::Trace;
 
 /// What is known of a request, and what must be told when it ends.
@@ -66,6 +66,8 @@ pub(crate) struct Exchange {
     canary: Option<Chosen>,
     /// That the route's breaker let it pass.
     admitted: Option<Admitted>,
+    /// What lets it pass to an endpoint, where each has a breaker.
+    gate: Option<Arc<ByEndpoint>>,
     /// What answers in place of the upstream that was chosen, if something does.
     instead: Option<Instead>,
     /// The answer, if it is one that is always the same.
@@ -124,6 +126,7 @@ impl Exchange {
             upload: None,
             canary: None,
             admitted: None,
+            gate: None,
             instead: None,
             canned: None,
             places: None,
@@ -291,6 +294,9 @@ impl Exchange {
         if asked {
             extensions.insert(ClientDeadline);
         }
+        if let Some(gate) = &self.gate {
+            extensions.insert(Gated(Arc::<ByEndpoint>::clone(gate)));
+        }
     }
 
     fn limit_time(&mut self, asked: Option<Duration>, of_route: Option<Duration>) {
@@ -370,9 +376,27 @@ impl Exchange {
     }
 
     /// That a breaker let the call pass, and what answers in place of the upstream that was chosen.
-    pub(crate) fn passed(&mut self, admitted: Option<Admitted>, instead: Option<Instead>) {
+    pub(crate) fn passed(
+        &mut self,
+        admitted: Option<Admitted>,
+        instead: Option<Instead>,
+        gate: Option<Arc<ByEndpoint>>,
+    ) {
         self.admitted = admitted;
         self.instead = instead;
+        self.gate = gate;
+    }
+
+    /// What was asked for an endpoint, in vain.
+    pub(crate) fn take_gate(&mut self) -> Option<Arc<ByEndpoint>> {
+        self.gate.take()
+    }
+
+    /// The call came back from an endpoint: from here on its breaker is the one that judges.
+    pub(crate) fn came_back(&mut self) {
+        if let Some(gate) = &self.gate {
+            self.admitted = gate.take();
+        }
     }
 
     /// From here on the upstream with this index in the config is called.

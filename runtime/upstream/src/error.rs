@@ -28,6 +28,9 @@ pub enum Kind {
     /// Every endpoint is down, or answers too slowly for how long a call waits for one that was.
     #[error("no endpoint is up")]
     Down(#[source] Option<Arc<ConnectError>>),
+    /// There are endpoints, and the request's [`Gate`](crate::Gate) lets it go to none.
+    #[error("no endpoint may be called")]
+    KeptAway,
     /// All streams are taken, and as many requests wait as may.
     #[error("too many requests wait for a stream")]
     Overloaded,
@@ -196,6 +199,7 @@ impl CallError {
         match self.kind() {
             Kind::Connect(_)
             | Kind::Down(_)
+            | Kind::KeptAway
             | Kind::Overloaded
             | Kind::GoAway(_)
             | Kind::ConnectionLost(_)
@@ -215,7 +219,7 @@ impl CallError {
     pub fn origin(&self) -> Origin {
         match self.kind() {
             Kind::RequestBody(_) => Origin::Downstream,
-            Kind::Overloaded | Kind::Deadline | Kind::BadRequest(_) | Kind::Closed => Origin::Gateway,
+            Kind::KeptAway | Kind::Overloaded | Kind::Deadline | Kind::BadRequest(_) | Kind::Closed => Origin::Gateway,
             Kind::Connect(_)
             | Kind::Down(_)
             | Kind::Reset(_)
@@ -230,7 +234,7 @@ impl CallError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self.kind() {
-            Kind::Deadline | Kind::RequestBody(_) | Kind::BadRequest(_) | Kind::Closed => Retry::Never,
+            Kind::Deadline | Kind::KeptAway | Kind::RequestBody(_) | Kind::BadRequest(_) | Kind::Closed => Retry::Never,
             _ if self.not_sent() => Retry::Safe,
             Kind::Service(_) | Kind::Protocol(_) => Retry::Never,
             _ => Retry::IfIdempotent,
@@ -297,7 +301,7 @@ impl std::error::Error for CallError {
 
 impl Kind {
     /// Every reason, in the order in which figures show them.
-    pub const REASONS: [&'static str; 12] = [
+    pub const REASONS: [&'static str; 13] = [
         "connect",
         "down",
         "overloaded",
@@ -310,6 +314,7 @@ impl Kind {
         "bad_request",
         "service",
         "closed",
+        "kept_away",
     ];
 
     /// The place of this kind in [`REASONS`](Self::REASONS).
@@ -327,6 +332,7 @@ impl Kind {
             Self::BadRequest(_) => 9,
             Self::Service(_) => 10,
             Self::Closed => 11,
+            Self::KeptAway => 12,
         }
     }
 

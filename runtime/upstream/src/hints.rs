@@ -1,6 +1,6 @@
 //! What whoever makes a call knows of it, and the choice of an endpoint needs: extensions of the request.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use smallvec::SmallVec;
 
@@ -20,6 +20,17 @@ pub struct Affinity(pub u64);
 /// client that asks for nothing could else take endpoints away from all others. An extension of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientDeadline;
+
+/// Whoever has a say in which endpoint a request goes to.
+pub trait Gate: fmt::Debug + Send + Sync {
+    /// Whether it may go to this one. It goes to the last one for which that is so, or nowhere; it is asked
+    /// again if it cannot go there after all.
+    fn admit(&self, endpoint: &str) -> bool;
+}
+
+/// The gate of a request, asked right before it takes a place on a connection. An extension of the request.
+#[derive(Clone, Debug)]
+pub struct Gated(pub Arc<dyn Gate>);
 
 // === impl Tried ===
 
@@ -56,6 +67,7 @@ pub(crate) struct Hints {
     pub(crate) tried: Tried,
     pub(crate) affinity: Option<u64>,
     pub(crate) client_deadline: bool,
+    gate: Option<Gated>,
 }
 
 impl Hints {
@@ -68,9 +80,15 @@ impl Hints {
                 tried: extensions.remove::<Tried>().unwrap_or_default(),
                 affinity: extensions.get::<Affinity>().map(|place| place.0),
                 client_deadline: extensions.get::<ClientDeadline>().is_some(),
+                gate: extensions.remove::<Gated>(),
             }
         };
         extensions.clear();
         hints
+    }
+
+    /// Whether the request may go to this endpoint.
+    pub(crate) fn may_go_to(&self, endpoint: &str) -> bool {
+        self.gate.as_ref().is_none_or(|gate| gate.0.admit(endpoint))
     }
 }

@@ -59,7 +59,7 @@ pub use self::{
     error::{CallError, Class, ConnectError, Kind, Origin, Retry},
     fleet::Fleet,
     h1::Tunnel,
-    hints::{Affinity, ClientDeadline, Tried},
+    hints::{Affinity, ClientDeadline, Gate, Gated, Tried},
     in_process::{InProcess, InProcessBody},
     kept::Kept,
     reply::ResponseBody,

@@ -8,7 +8,7 @@ use crate::fields::{Context, Fields};
 use crate::value::{self, Wrong};
 use http::HeaderName;
 use std::time::Duration;
-use tidegate_gateway::config::{Breaker, BreakerKey, CanaryRule, DEFAULT_MAX_KEYS, Listener, MAX_KEYS};
+use tidegate_gateway::config::{Breaker, BreakerKey, CanaryRule, DEFAULT_MAX_KEYS, Fallback, Listener, MAX_KEYS};
 use tidegate_traffic::breaker::{Settings, Window};
 
 /// The longest that open intervals grow to where nothing is said, unless the first is longer.
@@ -32,7 +32,12 @@ pub(super) fn read(fields: &mut Fields<'_>, of: &Of<'_>, cx: &mut Context) -> Op
     let node = fields.node("breaker", cx)?;
     let mut fields = Fields::of(node, "`breaker`", cx)?;
     let (key, max_keys) = keys(&mut fields, of, cx);
+    let place = fields.key_span("fallback");
     let fallback = fallback::read(&mut fields, of, cx);
+    if let (BreakerKey::Endpoint, Some(Fallback::Upstream(_))) = (&key, &fallback) {
+        let message = "`upstream` stands in for an upstream, not for endpoints of it";
+        cx.error_with(place, message, |d| d.help("say `key: upstream`, or answer with a `body`"));
+    }
     let settings = settings(fields, cx)?;
     Some(Breaker { settings, key, max_keys, fallback: fallback.unwrap_or_default() })
 }
@@ -46,7 +51,7 @@ fn keys(fields: &mut Fields<'_>, of: &Of<'_>, cx: &mut Context) -> (BreakerKey, 
     });
     let has_values = key.as_ref().is_some_and(|key| key.value.has_values());
     if let Some(max_keys) = max_keys.as_ref().filter(|_| !has_values) {
-        cx.error(max_keys.span, "`max_keys` needs `key: header:…` or `key: field:…`");
+        cx.error(max_keys.span, "`max_keys` needs `key: endpoint`, `key: header:…` or `key: field:…`");
     }
     let max_keys = if has_values { max_keys.map_or(DEFAULT_MAX_KEYS, |count| count.value) } else { 0 };
     let Some(key) = key else { return (BreakerKey::default(), 0) };
@@ -70,6 +75,7 @@ fn key(text: &str) -> Result<BreakerKey, Wrong> {
     match (text, text.split_once(':')) {
         ("upstream", _) => Ok(BreakerKey::Upstream),
         ("route", _) => Ok(BreakerKey::Route),
+        ("endpoint", _) => Ok(BreakerKey::Endpoint),
         (_, Some(("header", name))) => match HeaderName::try_from(name) {
             Ok(name) => Ok(BreakerKey::Header(name)),
             Err(_) => Err(wrong("for example `header:x-tenant`")),
@@ -77,7 +83,7 @@ fn key(text: &str) -> Result<BreakerKey, Wrong> {
         (_, Some(("field", path))) if !path.is_empty() => {
             Ok(BreakerKey::Field { path: path.into(), place: Default::default() })
         }
-        _ => Err(wrong("write `upstream`, `route`, `header:NAME` or `field:NAME.NAME`")),
+        _ => Err(wrong("write `upstream`, `route`, `endpoint`, `header:NAME` or `field:NAME.NAME`")),
     }
 }
 

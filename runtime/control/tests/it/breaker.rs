@@ -123,6 +123,7 @@ fn a_breaker_says_which_calls_it_judges_together() {
         ("{}", BreakerKey::Upstream, 0),
         ("{ key: upstream }", BreakerKey::Upstream, 0),
         ("{ key: route }", BreakerKey::Route, 0),
+        ("{ key: endpoint }", BreakerKey::Endpoint, 1000),
         ("{ key: 'header:X-Tenant' }", BreakerKey::Header("x-tenant".parse().expect("a name")), 1000),
         (
             "{ key: 'field:order.type', max_keys: 50 }",
@@ -192,6 +193,11 @@ fn fallbacks_and_keys_that_cannot_be_are_refused_at_their_place() {
             "status: 503",
             "`fallback` has both `upstream` and `status`",
         ),
+        (
+            service("key: endpoint, fallback: { upstream: spare }"),
+            "fallback: { upstream",
+            "`upstream` stands in for an upstream, not for endpoints of it",
+        ),
         (service("fallback: {}"), "{} } }", "`fallback` needs `status`, `body` or `upstream`"),
         (service("fallback: { status: 200 }"), "200", "a fallback that is no error needs a `body`"),
         (service("fallback: { status: 99 }"), "99", "`status` must be an HTTP status, not `99`"),
@@ -218,7 +224,11 @@ fn fallbacks_and_keys_that_cannot_be_are_refused_at_their_place() {
             "'field:id'",
             "`field:…` is for routes with a `service`: plain requests have no message",
         ),
-        (service("key: route, max_keys: 7"), "7 }", "`max_keys` needs `key: header:…` or `key: field:…`"),
+        (
+            service("key: route, max_keys: 7"),
+            "7 }",
+            "`max_keys` needs `key: endpoint`, `key: header:…` or `key: field:…`",
+        ),
         (service("key: 'field:id', max_keys: 10001"), "10001", "`max_keys` must be a number of keys, not `10001`"),
     ] {
         let report = parse(&text).map(drop).expect_err(message).to_string();

@@ -51,6 +51,7 @@ impl Breakers {
         }
         let key = match &breaker.key {
             BreakerKey::Upstream | BreakerKey::Route => Key::None,
+            BreakerKey::Endpoint => Key::Endpoint,
             BreakerKey::Header(name) => Key::Header(name.clone()),
             BreakerKey::Field { path, place } => Key::Field(fields(path, *place, of, problems)),
         };

@@ -1,6 +1,5 @@
 //! One breaker of a route, or one for each key: it lets calls pass, tells what it does, and takes commands.
 
-use super::Asked;
 use crate::answer::{Answer, Refusal};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
@@ -232,8 +231,8 @@ impl Guard {
 
     /// # Errors
     /// After which time asking again may help, if that is known.
-    pub(super) fn admit(self: &Arc<Self>, asked: &Asked) -> Result<Admitted, Option<Duration>> {
-        let own = self.keys.as_ref().zip(asked.key.as_deref()).and_then(|(keys, key)| self.one(keys, key));
+    pub(super) fn admit(self: &Arc<Self>, key: Option<&str>) -> Result<Admitted, Option<Duration>> {
+        let own = self.keys.as_ref().zip(key).and_then(|(keys, key)| self.one(keys, key));
         let one = own.unwrap_or_else(|| Arc::clone(&self.rest));
         let begun = self.now();
         let (admitted, change) = one.breaker.admit(begun, random::u64());

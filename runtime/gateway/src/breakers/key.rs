@@ -19,6 +19,8 @@ pub(super) enum Key {
     None,
     Header(HeaderName),
     Field(Fields),
+    /// Where the call goes.
+    Endpoint,
 }
 
 /// The field in the messages of a service.

@@ -31,6 +31,8 @@ pub enum BreakerKey {
     Upstream,
     /// All.
     Route,
+    /// Those to one endpoint of an upstream.
+    Endpoint,
     /// Those to one upstream whose requests have one value of this header.
     Header(HeaderName),
     /// Those to one upstream whose requests have one value in this field of their message.
@@ -88,14 +90,15 @@ impl BreakerKey {
         match self {
             Self::Upstream => "upstream".into(),
             Self::Route => "route".into(),
+            Self::Endpoint => "endpoint".into(),
             Self::Header(name) => format!("header:{name}"),
             Self::Field { path, .. } => format!("field:{path}"),
         }
     }
 
-    /// Whether requests have values of it.
+    /// Whether there are many values of it.
     #[must_use]
     pub fn has_values(&self) -> bool {
-        matches!(self, Self::Header(_) | Self::Field { .. })
+        matches!(self, Self::Endpoint | Self::Header(_) | Self::Field { .. })
     }
 }

@@ -109,6 +109,12 @@ impl Exchange {
         }
     }
 
+    /// No upstream was called after all: its places are free, and nothing is learned of it.
+    pub(crate) fn is_not_called(&mut self) {
+        self.leave(false);
+        self.calling = false;
+    }
+
     /// The upstream has said all: its places are free, however long the client takes.
     pub(crate) fn upstream_done(&mut self) {
         self.leave(true);

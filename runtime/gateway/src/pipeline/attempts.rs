@@ -63,6 +63,10 @@ pub(super) async fn call<U: Upstreams>(
         Ok(reply) => Outcome::Reply(reply),
         Err(error) => Outcome::Failed(error),
     };
+    exchange.came_back();
+    if outcome.is_kept_away() {
+        return kept_away(plan, exchange);
+    }
     outcome.end::<U::Call>(exchange, 1).map(Called::Reply)
 }
 
@@ -92,6 +96,13 @@ async fn tries<U: Upstreams>(
         };
         let request = Request::from_parts(head, body.share().unwrap_or_else(RequestBody::empty));
         let outcome = once(&*upstream, request, &tried, settings.per_try_timeout, exchange).await;
+        exchange.came_back();
+        if outcome.is_kept_away() {
+            if made > 1 {
+                retries.ended(Ended::Refused);
+            }
+            return kept_away(plan, exchange);
+        }
         let after = match outcome.next(settings, plan, made, exchange) {
             Ok(after) => after,
             Err(ended) => {
@@ -114,6 +125,12 @@ async fn tries<U: Upstreams>(
         head = kept.head();
         exchange.write_again(made, rpc, &mut head.headers);
     }
+}
+
+/// The breakers of all endpoints kept a call away.
+fn kept_away<B>(plan: &Plan<'_>, exchange: &mut Exchange) -> Result<Called<B>, Refusal> {
+    exchange.is_not_called();
+    exchange.kept_away(plan.breakers, plan.kind.rpc.unwrap_or_default()).map(Called::Canned)
 }
 
 /// One try, in the time that it has.
@@ -202,6 +219,11 @@ impl<B> Outcome<B> {
             },
         };
         Some((failure, Pushback::None))
+    }
+
+    /// Whether no endpoint was asked, by their breakers.
+    fn is_kept_away(&self) -> bool {
+        matches!(self, Self::Failed(error) if matches!(error.kind(), Kind::KeptAway))
     }
 
     /// Whether it is held against the service.

@@ -1,5 +1,6 @@
 //! Circuit breakers: what is not sent on, whose fault counts, and what lasts. In virtual time.
 
+mod endpoints;
 mod fallback;
 mod keyed;
 

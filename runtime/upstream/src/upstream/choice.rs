@@ -55,6 +55,11 @@ impl Shared {
         let mut failed: SmallVec<[Arc<str>; 4]> = SmallVec::new();
         let mut error = None;
         while let Some((endpoint, last)) = self.choose(&failed, hints) {
+            if !hints.may_go_to(&endpoint.name) {
+                failed.push(Arc::clone(&endpoint.name));
+                error.get_or_insert_with(|| CallError::not_sent_because(Kind::KeptAway));
+                continue;
+            }
             let reason = match endpoint.acquire(avoid, last) {
                 Acquired::Slot(slot) => return Ok(slot),
                 Acquired::Unavailable(reason) => reason,
