@@ -1,7 +1,6 @@
 //! Who is at the other end of a connection.
 
 use crate::config::{Limits, Trust};
-use crate::metadata::Base;
 use crate::room::Room;
 use http::HeaderValue;
 use std::net::SocketAddr;
@@ -16,8 +15,6 @@ pub struct Peer {
     /// Its address; `None` in embedded mode without one.
     pub address: Option<SocketAddr>,
     forwarded_for: HeaderValue,
-    /// What the metadata of all its calls has.
-    pub(crate) metadata: Base,
     limits: Arc<Limits>,
     trust: Arc<Trust>,
     trusted: bool,
@@ -43,11 +40,9 @@ impl Peer {
     }
 
     fn at(address: Option<SocketAddr>, forwarded_for: HeaderValue) -> Self {
-        let metadata = Base::new(&forwarded_for);
         Self {
             address,
             forwarded_for,
-            metadata,
             limits: Arc::clone(&DEFAULT),
             trust: Arc::clone(&NOBODY),
             trusted: false,

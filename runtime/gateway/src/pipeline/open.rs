@@ -96,7 +96,7 @@ fn metadata(
     routed: &Routed<'_>,
     exchange: &Exchange,
 ) -> Result<HeaderMap, Refusal> {
-    let mut metadata = peer.metadata.begin();
+    let mut metadata = metadata::begin(peer.forwarded_for());
     metadata::set(&mut metadata, GRPC_TIMEOUT, exchange.grpc_timeout());
     exchange.write_ids(&mut metadata);
     for name in [TRACESTATE, BAGGAGE] {

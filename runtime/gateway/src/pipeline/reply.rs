@@ -90,9 +90,9 @@ impl<R> ReplyBody<R> {
     }
 
     /// What the connection becomes behind this reply, once.
-    pub(crate) fn take_handover(&mut self) -> Option<plain::Handover> {
+    pub(crate) fn take_handover(&mut self) -> Option<Box<plain::Handover>> {
         match std::mem::replace(&mut self.0, Kind::Nothing) {
-            Kind::Handover(handover) => Some(*handover),
+            Kind::Handover(handover) => Some(handover),
             other => {
                 self.0 = other;
                 None

@@ -6,8 +6,9 @@ mod refused;
 
 use super::connection::jittered;
 use super::lingering::Lingering;
-use super::patience::{Activity, InFlight, Observed, PARK_AFTER, Patience, Verdict};
+use super::patience::{Activity, Observed, Patience, Verdict};
 use super::worker::Shared;
+use crate::config::Limits;
 use crate::peer::Peer;
 use crate::phase::Phase;
 use crate::pipeline::{self, BodyOf, plain::Handover};
@@ -42,43 +43,59 @@ pub(super) async fn serve<S>(stream: S, peer: Peer, shared: &Rc<Shared>)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let (limits, address) = (Arc::clone(peer.limits()), peer.address);
-    let mut builder = http1::Builder::new();
-    builder
-        // Its own timer would be set anew for every request: see `patience`.
-        .header_read_timeout(None)
-        .max_headers(limits.headers.max)
-        .max_header_size(limits.headers.max_bytes)
-        .max_buf_size(BUFFER.max(limits.headers.max_bytes));
     let activity = Rc::new(Activity::default());
-    let life = Rc::new(Life::new(&peer, shared));
-    let (handler, requests, peer) = (Rc::clone(shared), Rc::clone(&activity), Rc::new(peer));
-    let lives = Rc::clone(&life);
-    let service = service_fn(move |mut request: http::Request<Incoming>| {
-        let (shared, peer, life) = (Rc::clone(&handler), Rc::clone(&peer), Rc::clone(&lives));
-        let in_flight = requests.request();
-        if let Some(oddity) = requests.oddity() {
-            request.extensions_mut().insert(oddity);
-        }
-        let bytes = Arc::clone(requests.body_bytes());
-        let request = request.map(|body| Read::new(body, bytes));
-        respond(request, shared, peer, life, in_flight)
-    });
     let mut stream = Observed::new(Lingering::new(stream), Rc::clone(&activity));
+    let life = Life::new(&peer, shared);
+    let client = Rc::new(Client { peer, activity, life });
     let mut phase = shared.phase.clone();
     let mut over = pin!(phase.wait_for(|&phase| phase == Phase::Over));
+    loop {
+        // In a box, so that a connection that is put aside has no room for what those at work need.
+        let Some((idle, since)) = Box::pin(work(stream, &client, over.as_mut())).await else { return };
+        stream = idle;
+        let idle_timeout = client.peer.limits().idle_timeout.saturating_sub(since);
+        match parked(&mut stream, idle_timeout, over.as_mut()).await {
+            Parked::Speaks => {}
+            Parked::Silent => return shared.gateway.telemetry().metrics.limits().reached(Limit::IdleTimeout),
+            Parked::Ended => return,
+        }
+    }
+}
+
+/// Whoever is at the other end of a connection.
+struct Client {
+    peer: Peer,
+    activity: Rc<Activity>,
+    life: Life,
+}
+
+/// Serves requests until the connection has ended, or has been idle for the time that is given with it.
+async fn work<S>(
+    mut stream: Observed<Lingering<S>>,
+    client: &Rc<Client>,
+    mut over: Pin<&mut impl Future>,
+) -> Option<(Observed<Lingering<S>>, Duration)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let Client { peer, activity, life } = &**client;
+    let (limits, shared) = (peer.limits(), &life.shared);
+    let builder = builder(limits);
+    let service = service_fn(|request| respond(request, client));
     let mut stopped = false;
-    let counted = shared.gateway.telemetry().metrics.limits();
     loop {
         let mut connection = builder.serve_connection(TokioIo::new(stream), &service);
-        let mut patience = pin!(Patience::new(Rc::clone(&activity), Arc::clone(&limits)));
+        let mut patience = pin!(Patience::new(Rc::clone(activity), Arc::clone(limits), &shared.at_work));
         let ended = loop {
             tokio::select! {
                 biased;
-                ended = Pin::new(&mut connection) => break Some(ended),
+                ended = Pin::new(&mut connection) => break Ok(ended),
                 verdict = patience.as_mut() => match verdict {
-                    Verdict::Close(limit) => return counted.reached(limit),
-                    Verdict::Park => break None,
+                    Verdict::Close(limit) => {
+                        shared.gateway.telemetry().metrics.limits().reached(limit);
+                        return None;
+                    }
+                    Verdict::Park(since) => break Err(since),
                 },
                 _ = over.as_mut(), if !stopped => {
                     stopped = true;
@@ -87,8 +104,8 @@ where
             }
         };
         let handover = life.handover.take();
-        if let (Some(Ok(())), None) = (&ended, &handover) {
-            return;
+        if let (Ok(Ok(())), None) = (&ended, &handover) {
+            return None;
         }
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
         stream = io.into_inner();
@@ -98,53 +115,65 @@ where
                     let _ = over.as_mut().await;
                 }
             };
-            handover.run(&mut stream, read_buf, over).await;
+            Box::pin(handover.run(&mut stream, read_buf, over)).await;
             // It is over either way.
             let _ = stream.shutdown().await;
-            return;
+            return None;
         }
-        if let Some(Err(error)) = ended {
-            refused::tell(&error, address, shared);
-            // After an error hyper leaves the socket as it is: what it answered must not be lost to a reset.
-            let _ = stream.shutdown().await;
-            return;
-        }
-        if !read_buf.is_empty() {
-            stream.read_first(read_buf);
-        } else if stopped {
-            return;
-        } else {
-            // Empty as it is, it has its 8 KiB.
-            drop(read_buf);
-            let parked = parked(&mut stream, limits.idle_timeout, over.as_mut());
-            match parked.await {
-                Parked::Speaks => {}
-                Parked::Silent => return counted.reached(Limit::IdleTimeout),
-                Parked::Ended => return,
+        match ended {
+            Ok(Err(error)) => {
+                refused::tell(&error, peer.address, shared);
+                // After an error hyper leaves the socket as it is: what it answered must not be lost to a reset.
+                let _ = stream.shutdown().await;
+                return None;
             }
+            // The beginning of a request.
+            _ if !read_buf.is_empty() => stream.read_first(read_buf),
+            Err(since) if !stopped => return Some((stream, since)),
+            _ => return None,
         }
     }
 }
 
-async fn respond(
-    request: http::Request<Read>,
-    shared: Rc<Shared>,
-    peer: Rc<Peer>,
-    life: Rc<Life>,
-    in_flight: InFlight,
-) -> Result<http::Response<Counted<BodyOf<Pools>>>, Infallible> {
-    let mut response = pipeline::handle(&shared.gateway, &*shared.pools, request, &peer).await;
-    if response.status().canonical_reason().is_none() {
-        response.extensions_mut().insert(CLIENT_CLOSED_REQUEST);
+fn builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        // Its own timer would be set anew for every request: see `patience`.
+        .header_read_timeout(None)
+        .max_headers(limits.headers.max)
+        .max_header_size(limits.headers.max_bytes)
+        .max_buf_size(BUFFER.max(limits.headers.max_bytes));
+    builder
+}
+
+/// Answers one request.
+fn respond(
+    mut request: http::Request<Incoming>,
+    client: &Rc<Client>,
+) -> impl Future<Output = Result<http::Response<Counted<BodyOf<Pools>>>, Infallible>> + use<> {
+    let client = Rc::clone(client);
+    let in_flight = client.activity.request();
+    if let Some(oddity) = client.activity.oddity() {
+        request.extensions_mut().insert(oddity);
     }
-    // When the gateway stops, or the listener is closed, this is how a connection of h1 ends without losing a request: what the
-    // client sends after it read this, it sends elsewhere.
-    if let Some(handover) = response.body_mut().take_handover() {
-        life.handover.set(Some(handover));
-    } else if life.is_over() || shared.is_draining() {
-        response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    let bytes = Arc::clone(client.activity.body_bytes());
+    let request = request.map(|body| Read::new(body, bytes));
+    async move {
+        let Client { peer, life, .. } = &*client;
+        let shared = &life.shared;
+        let mut response = pipeline::handle(&shared.gateway, &*shared.pools, request, peer).await;
+        if response.status().canonical_reason().is_none() {
+            response.extensions_mut().insert(CLIENT_CLOSED_REQUEST);
+        }
+        // When the gateway stops, or the listener is closed, this is how a connection of h1 ends without losing a
+        // request: what the client sends after it read this, it sends elsewhere.
+        if let Some(handover) = response.body_mut().take_handover() {
+            life.handover.set(Some(handover));
+        } else if life.is_over() || shared.is_draining() {
+            response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+        }
+        Ok(response.map(|body| Counted::new(body, in_flight)))
     }
-    Ok(response.map(|body| Counted::new(body, in_flight)))
 }
 
 /// What became of a connection that was put aside.
@@ -164,7 +193,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut first = [0; 64];
-    let until = clock::now() + idle_timeout.saturating_sub(PARK_AFTER);
+    let until = clock::now() + idle_timeout;
     tokio::select! {
         biased;
         read = stream.read(&mut first) => match read {
@@ -188,7 +217,7 @@ struct Life {
     left: Cell<u64>,
     ends: Option<Instant>,
     /// What the connection becomes behind its last reply.
-    handover: Cell<Option<Handover>>,
+    handover: Cell<Option<Box<Handover>>>,
     shared: Rc<Shared>,
 }
 

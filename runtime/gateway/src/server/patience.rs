@@ -24,6 +24,11 @@ use tokio::time::Sleep;
 
 /// After this time of idleness a connection is put aside with less than it needs at work.
 pub(super) const PARK_AFTER: Duration = Duration::from_millis(250);
+/// The same while there are many at work.
+pub(super) const PARK_SOON: Duration = Duration::from_millis(10);
+/// More connections of a worker than this are many: clients that all come at once must not each have the memory of one
+/// at work.
+pub(super) const MANY: usize = 256;
 
 /// An answer of this size is copied into one piece: the system call that gathers costs more than that.
 const GATHER_BYTES: usize = 1024;
@@ -53,6 +58,31 @@ pub(super) struct Activity {
 /// Counts a request as in flight until dropped.
 #[derive(Debug)]
 pub(super) struct InFlight(Rc<Activity>);
+
+/// The h1 connections of a worker that are at work, which is: not put aside.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AtWork(Rc<Cell<usize>>);
+
+/// One of them, until dropped.
+#[derive(Debug)]
+struct Working(AtWork);
+
+impl AtWork {
+    fn are_many(&self) -> bool {
+        self.0.get() > MANY
+    }
+
+    fn enter(&self) -> Working {
+        self.0.set(self.0.get() + 1);
+        Working(self.clone())
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.0.set(self.0.0.get() - 1);
+    }
+}
 
 impl Activity {
     /// A head is complete, and its request is handed on.
@@ -120,6 +150,8 @@ enum Waiting {
     Room(u64),
     /// Anything.
     Idle,
+    /// A request, while many others are at work.
+    Soon,
 }
 
 /// What is to be done about a connection.
@@ -127,8 +159,8 @@ enum Waiting {
 pub(super) enum Verdict {
     /// It kept us waiting for too long.
     Close(Limit),
-    /// It is idle: nothing is in flight, nothing is half read or half written.
-    Park,
+    /// It has been idle for so long: nothing is in flight, nothing is half read or half written.
+    Park(Duration),
 }
 
 /// Ends when a connection has kept us waiting for too long, or is idle. To be polled after the connection itself.
@@ -136,6 +168,7 @@ pub(super) enum Verdict {
 pub(super) struct Patience {
     activity: Rc<Activity>,
     limits: Arc<Limits>,
+    working: Working,
     alarm: Pin<Box<Sleep>>,
     waiting: Waiting,
     /// [`Activity::moves`] when the alarm was set.
@@ -145,20 +178,40 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn new(activity: Rc<Activity>, limits: Arc<Limits>) -> Self {
+    pub(super) fn new(activity: Rc<Activity>, limits: Arc<Limits>, at_work: &AtWork) -> Self {
         let alarm = Box::pin(tokio::time::sleep_until((clock::now() + limits.idle_timeout.min(PARK_AFTER)).into()));
-        Self { activity, limits, alarm, waiting: Waiting::Idle, moves: 0, set: false }
+        let working = at_work.enter();
+        Self { activity, limits, working, alarm, waiting: Waiting::Idle, moves: 0, set: false }
     }
 
-    fn set_alarm(&mut self) {
-        let after: Duration = match self.waiting {
+    fn after(&self) -> Duration {
+        match self.waiting {
             Waiting::Head => self.limits.headers.timeout,
             Waiting::Room(_) => self.limits.write_timeout,
             Waiting::Idle => self.limits.idle_timeout.min(PARK_AFTER),
-        };
+            Waiting::Soon => PARK_SOON,
+        }
+    }
+
+    fn set_alarm(&mut self) {
+        let at = clock::now() + self.after();
         self.moves = self.activity.moves.get();
-        self.alarm.as_mut().reset((clock::now() + after).into());
+        self.alarm.as_mut().reset(at.into());
         self.set = false;
+    }
+
+    /// Takes note of what is waited for now. Whether it is idle may change with every request, which is to cost no
+    /// timer: an alarm that rings too early is set again then.
+    fn wait_for(&mut self, waiting: Waiting) {
+        let before = std::mem::replace(&mut self.waiting, waiting);
+        let early = match waiting {
+            Waiting::Idle => before == Waiting::Soon,
+            Waiting::Soon => before == Waiting::Idle && self.alarm.deadline() <= (clock::now() + PARK_SOON).into(),
+            Waiting::Head | Waiting::Room(_) => false,
+        };
+        if waiting != before && !early {
+            self.set_alarm();
+        }
     }
 
     fn waiting(&self) -> Waiting {
@@ -167,9 +220,16 @@ impl Patience {
             Waiting::Room(activity.blocks.get())
         } else if activity.in_flight.get() == 0 && activity.head_begun.get() {
             Waiting::Head
+        } else if self.working.0.are_many() && activity.is_idle() && self.may_park() {
+            Waiting::Soon
         } else {
             Waiting::Idle
         }
+    }
+
+    /// There is something to be gained before the connection is closed.
+    fn may_park(&self) -> bool {
+        self.limits.idle_timeout > PARK_AFTER
     }
 }
 
@@ -179,10 +239,7 @@ impl Future for Patience {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
         loop {
             let waiting = self.waiting();
-            if waiting != self.waiting {
-                self.waiting = waiting;
-                self.set_alarm();
-            }
+            self.wait_for(waiting);
             if self.set && !self.alarm.is_elapsed() {
                 return Poll::Pending;
             }
@@ -194,13 +251,13 @@ impl Future for Patience {
                     self.activity.stalled.set(true);
                     return Poll::Ready(Verdict::Close(Limit::WriteTimeout));
                 }
-                Waiting::Idle if self.activity.is_idle() && self.activity.moves.get() == self.moves => {
-                    return Poll::Ready(match self.limits.idle_timeout {
-                        limit if limit <= PARK_AFTER => Verdict::Close(Limit::IdleTimeout),
-                        _ => Verdict::Park,
+                Waiting::Idle | Waiting::Soon if self.activity.is_idle() && self.activity.moves.get() == self.moves => {
+                    return Poll::Ready(match self.may_park() {
+                        true => Verdict::Park(self.after()),
+                        false => Verdict::Close(Limit::IdleTimeout),
                     });
                 }
-                Waiting::Idle => self.set_alarm(),
+                Waiting::Idle | Waiting::Soon => self.set_alarm(),
             }
         }
     }

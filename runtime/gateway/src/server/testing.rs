@@ -1,5 +1,6 @@
 //! A gateway behind one connection in memory, for tests of what a connection may do.
 
+use super::patience::AtWork;
 use super::streams::Streams;
 use super::worker::Shared;
 use crate::config::Config;
@@ -24,7 +25,7 @@ pub(super) fn shared_with(phase: watch::Receiver<Phase>, access_log: Option<Acce
     let snapshot = Snapshot::compile(Config::default(), &Schemas::new(), &metrics, 1).expect("nothing can be wrong");
     let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log, tracer: None }));
     let pools = Rc::new(Pools::new(&gateway.snapshot(), gateway.telemetry()));
-    Rc::new(Shared { gateway, pools, phase, streams: Streams::default() })
+    Rc::new(Shared { gateway, pools, phase, streams: Streams::default(), at_work: AtWork::default() })
 }
 
 /// The counters that are not 0, without their prefix.

@@ -2,6 +2,7 @@
 
 use super::accept::accept;
 use super::heartbeat::Pulse;
+use super::patience::AtWork;
 use super::ports::Change;
 use super::streams::Streams;
 use crate::gateway::Gateway;
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub(super) phase: watch::Receiver<Phase>,
     /// The streams of h2 connections, each of which is a task of its own; those of the worker.
     pub(super) streams: Streams,
+    /// The h1 connections that are not put aside; those of the worker.
+    pub(super) at_work: AtWork,
 }
 
 impl Shared {
@@ -104,6 +107,7 @@ struct Doors {
     gateway: Arc<Gateway>,
     pools: Rc<Pools>,
     streams: Streams,
+    at_work: AtWork,
     /// Each has a phase of its own, so that it can be closed alone. Gone when its last connection is.
     open: Vec<(u64, watch::Sender<Phase>)>,
     /// They give their connections when they are closed.
@@ -118,6 +122,7 @@ impl Doors {
             gateway: Arc::clone(gateway),
             pools: Rc::clone(pools),
             streams: Streams::default(),
+            at_work: AtWork::default(),
             open: Vec::new(),
             listeners: JoinSet::new(),
             connections: JoinSet::new(),
@@ -148,6 +153,7 @@ impl Doors {
                     pools: Rc::clone(&self.pools),
                     phase: seen,
                     streams: self.streams.clone(),
+                    at_work: self.at_work.clone(),
                 });
                 self.open.push((door.id, phase));
                 self.listeners.spawn_local(accept(door, shared));
