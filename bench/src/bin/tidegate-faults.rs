@@ -102,7 +102,10 @@ enum Role {
 
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, run(Cli::parse().role))
+    let ended = LocalSet::new().block_on(&runtime, run(Cli::parse().role));
+    // Whoever reads the standard input would be waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(role: Role) -> Result<()> {

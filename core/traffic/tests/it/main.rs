@@ -7,6 +7,7 @@ mod bulkheads;
 mod canaries;
 mod conditions;
 mod confusion;
+mod discovery;
 mod gradients;
 mod health;
 mod outliers;

@@ -28,6 +28,7 @@ pub(super) struct Parts<'a> {
 /// What a config has beside that: entries of its mappings, each with a comma before it, and whole lines.
 #[derive(Clone, Copy, Default)]
 struct More<'a> {
+    identity: &'a str,
     listener: &'a str,
     upstream: &'a str,
     upstreams: &'a str,
@@ -117,11 +118,11 @@ impl Feature {
 impl Parts<'_> {
     fn text(&self, more: More<'_>) -> String {
         let Self { address, endpoints: [one, two], proto, .. } = self;
-        let More { listener, upstream, upstreams, route, telemetry, lines } = more;
+        let More { identity, listener, upstream, upstreams, route, telemetry, lines } = more;
         let proto = proto.display();
         format!(
             "workers: 1\n\
-             listeners: [{{ bind: {address}, identity_headers: [x-account]{listener} }}]\n\
+             listeners: [{{ bind: {address}, identity_headers: [x-account{identity}]{listener} }}]\n\
              upstreams:\n\
              \x20 items: {{ endpoints: [{one}, {two}], schema: {{ proto: [{proto}] }}{upstream} }}\n\
              {upstreams}routes: [{{ service: tidegate.bench.v1.Items, upstream: items{route} }}]\n\
@@ -171,7 +172,9 @@ impl Parts<'_> {
 }
 
 const LIMITS: More<'_> = More {
-    listener: ", limits: [per-ip]",
+    // A header that any client can choose is no key, and would be warned of.
+    identity: ", x-user-id",
+    listener: ", trusted_peers: [127.0.0.1], limits: [per-ip]",
     upstream: "",
     upstreams: "",
     route: ", limits: [per-user, per-item]",
