@@ -158,6 +158,10 @@ fn details(limit: &Value) -> String {
     line("key", key(limit));
     let usage = &limit["usage"];
     match usage {
+        Value::Object(words) if words.contains_key("unknown") => {
+            line("quota", quota(&limit["quota"]));
+            line("remaining", format!("unknown: {}", text(&usage["unknown"])));
+        }
         Value::Object(_) => {
             line("quota", quota(&usage["quota"]));
             line("remaining", number(&usage["remaining"]));

@@ -1,9 +1,10 @@
 //! `cargo xtask faults`: the gateway while it is stopped, while its upstream dies, wholly or in part, before
-//! clients that hardly read, and while its config changes. Each run has goals; one that is missed fails the task.
+//! clients that hardly read, while its config changes, and while the store of its limits is away. Each run has goals; one that is missed fails the task.
 
 mod drain;
 mod endpoint;
 mod endpoints;
+mod laggard;
 mod memory;
 mod overload;
 mod place;
@@ -13,6 +14,7 @@ mod restart;
 mod rig;
 mod slow;
 mod stalled;
+mod store;
 
 use std::path::PathBuf;
 
@@ -76,9 +78,11 @@ pub(crate) enum Fault {
     SlowReader,
     /// 64 such clients beside 500 requests a second, on the same upstream connection.
     Stalled,
+    /// The store of limits is stopped, hangs, is slow, full, read-only, or comes back empty.
+    Store,
 }
 
-const ALL: [Fault; 9] = [
+const ALL: [Fault; 10] = [
     Fault::Drain,
     Fault::Reload,
     Fault::Restart,
@@ -88,6 +92,7 @@ const ALL: [Fault; 9] = [
     Fault::Idle,
     Fault::SlowReader,
     Fault::Stalled,
+    Fault::Store,
 ];
 
 /// Makes the runs and prints what was found beside what was to be found.
@@ -108,6 +113,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             Fault::Idle => memory::idle(&rig, args.connections, &mut report)?,
             Fault::SlowReader => memory::slow_reader(&rig, &mut report)?,
             Fault::Stalled => stalled::run(&rig, args.rounds, &mut report)?,
+            Fault::Store => store::run(&rig, &mut report)?,
         }
     }
     println!("\n{report}");

@@ -26,6 +26,7 @@ mod routes;
 mod run;
 mod running;
 mod schema;
+mod shared_limits;
 mod slow_upstream;
 mod spanned;
 mod supervisor;

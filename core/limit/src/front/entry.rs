@@ -46,6 +46,8 @@ struct Chunk {
 struct Refused {
     cost: u64,
     until: Duration,
+    /// When asking again can help: later than `until`, if the refusal is repeated for less.
+    retry: Duration,
     /// When the limit is whole again.
     reset: Duration,
 }
@@ -196,7 +198,7 @@ impl Entry {
         let refused = self.refused.as_ref()?;
         let stands = now < refused.until && ask.cost >= refused.cost;
         let reset = refused.reset.saturating_sub(now);
-        stands.then(|| refusal(ask.cost, Retry::After(refused.until - now), reset))
+        stands.then(|| refusal(ask.cost, Retry::After(refused.retry.saturating_sub(now)), reset))
     }
 
     pub(crate) fn fall_back(&mut self, now: Duration, ask: Ask) -> Outcome {
@@ -292,7 +294,8 @@ impl Entry {
         if left == 0
             && let (Some(cost), Retry::After(time)) = (cheapest, decision.retry)
         {
-            self.refused = Some(Refused { cost, until: sent + time.min(longest), reset: sent + decision.reset });
+            let (until, retry) = (sent + time.min(longest), sent + time);
+            self.refused = Some(Refused { cost, until, retry, reset: sent + decision.reset });
         }
         self.keep(sent, left, answer);
     }

@@ -45,3 +45,6 @@ impl Front {
         !self.ready.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

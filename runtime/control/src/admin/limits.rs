@@ -38,7 +38,7 @@ pub(super) async fn one(gateway: &Gateway, name: &str, query: Option<&str>) -> A
     answer["usage"] = match limited.usage(&borrowed(&values)).await {
         None => json!("unlimited"),
         Some(Ok(usage)) => used(&usage),
-        Some(Err(error)) => return away(limited, &error),
+        Some(Err(error)) => json!({ "unknown": away(limited, &error) }),
     };
     ok(&answer)
 }
@@ -61,7 +61,9 @@ pub(super) async fn reset(gateway: &Gateway, name: &str, query: Option<&str>) ->
             answer["usage"] = match limited.reset(&borrowed(&values)).await {
                 None => return error(StatusCode::BAD_REQUEST, "they have no limit: there is nothing to reset"),
                 Some(Ok(usage)) => used(&usage),
-                Some(Err(error)) => return away(limited, &error),
+                Some(Err(error)) => {
+                    return super::reply::error(StatusCode::SERVICE_UNAVAILABLE, &away(limited, &error));
+                }
             };
             ok(&answer)
         }
@@ -73,11 +75,11 @@ fn not_found(name: &str) -> Answer {
 }
 
 /// The store of a limit does not tell.
-fn away(limited: &Limited, why: &StoreError) -> Answer {
+fn away(limited: &Limited, why: &StoreError) -> String {
     let name = limited.rule().store().unwrap_or_default();
     let failure = limited.store().and_then(|store| store.limits().standing().servers.failure);
     let why = failure.unwrap_or_else(|| why.to_string());
-    error(StatusCode::SERVICE_UNAVAILABLE, &format!("the store `{name}` does not answer: {why}"))
+    format!("the store `{name}` does not answer: {why}")
 }
 
 /// The parts of the key that differ from request to request.

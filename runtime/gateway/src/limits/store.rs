@@ -42,7 +42,7 @@ impl LimitStore for Store {
     fn figures(&self) -> Figures {
         let Standing { down, waiting, keys: _, front, latency, latency_sum, servers } = self.limits.standing();
         #[expect(clippy::cast_precision_loss, reason = "bounds are small")]
-        let bounds = LATENCY_BOUNDS_US.iter().map(|micros| *micros as f64 / 1e6).chain([f64::MAX]);
+        let bounds = LATENCY_BOUNDS_US.iter().map(|micros| *micros as f64 / 1e6).chain([f64::INFINITY]);
         Figures {
             down,
             waiting: waiting as u64,
