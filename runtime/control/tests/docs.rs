@@ -11,7 +11,8 @@ struct Block {
     /// `docs/config.md:17`
     place: String,
     /// What stands behind the opening fence: `yaml` is a whole config, `yaml wrong` one that is refused
-    /// with the `text` that follows, `yaml rules` a file for `schema.http_rules`.
+    /// with the `text` that follows, `yaml rules` a file for `schema.http_rules`, `yaml descriptors` one for
+    /// `rate_limit_service.config`.
     kind: String,
     text: String,
 }
@@ -46,6 +47,10 @@ fn folder() -> TempDir {
     let rules = blocks("docs/config.md").into_iter().find(|block| block.kind == "yaml rules");
     let rules = rules.expect("docs/config.md shows a file of rules");
     fs::write(folder.path().join("rules.yaml"), rules.text).expect("write a file");
+    let rules = blocks("docs/mesh.md").into_iter().find(|block| block.kind == "yaml descriptors");
+    let rules = rules.expect("docs/mesh.md shows rules of limits");
+    fs::create_dir(folder.path().join("ratelimit")).expect("create a folder");
+    fs::write(folder.path().join("ratelimit/edge.yaml"), rules.text).expect("write a file");
     folder
 }
 
@@ -65,6 +70,7 @@ fn every_config_that_is_shown_loads_without_a_warning() {
         ("docs/proxying.md", 1),
         ("docs/headers.md", 2),
         ("docs/stores.md", 1),
+        ("docs/mesh.md", 2),
     ] {
         let configs: Vec<Block> = blocks(page).into_iter().filter(|block| block.kind == "yaml").collect();
         assert!(configs.len() >= at_least, "{page} shows {} configs", configs.len());

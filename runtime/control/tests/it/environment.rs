@@ -53,7 +53,7 @@ error: unknown key `${KEY}`
   |
 5 | ${KEY}: 1
   | ^^^^^^
-  = help: the config file has `workers`, `drain`, `drain_delay`, `connections`, `memory`, `listeners`, `admin`, `upstreams`, `routes`, `stores`, `limits`, `metadata` and 2 more
+  = help: the config file has `workers`, `drain`, `drain_delay`, `connections`, `memory`, `listeners`, `admin`, `upstreams`, `routes`, `stores`, `limits`, `rate_limit_service` and 3 more
 "#,
     );
 }

@@ -14,6 +14,7 @@ mod good;
 mod http_rules;
 mod limits;
 mod plain_routes;
+mod rate_limit_service;
 mod rate_limits;
 mod reflecting;
 mod rejects;

@@ -136,7 +136,7 @@ fn keys_of_later_versions_are_not_called_unknown() {
             "listeners: [{ bind: 127.0.0.1:0, tls: { cert: a.pem } }]",
             UPSTREAMS,
             "routes: [{ service: shop.v1.Orders, upstream: shop, idle_timeout: 30s }]",
-            "rate_limit_service: { bind: 127.0.0.1:0 }",
+            "transactions: { store: sqlite:a.db }",
         ]),
         r#"
 error: `tls` is not supported yet
@@ -151,11 +151,11 @@ error: `idle_timeout` is not supported yet
 3 | routes: [{ service: shop.v1.Orders, upstream: shop, idle_timeout: 30s }]
   |                                                     ^^^^^^^^^^^^ remove it: this version does not have it
 
-error: `rate_limit_service` is not supported yet
+error: `transactions` is not supported yet
  --> tidegate.yaml:4:1
   |
-4 | rate_limit_service: { bind: 127.0.0.1:0 }
-  | ^^^^^^^^^^^^^^^^^^ remove it: this version does not have it
+4 | transactions: { store: sqlite:a.db }
+  | ^^^^^^^^^^^^ remove it: this version does not have it
 "#,
     );
 }

@@ -223,7 +223,7 @@ fn limit(node: &Node, cx: &mut Context) -> Option<Limit> {
             cx.error(span, "`rate_limit` needs `unit`, or `unlimited: true`");
             return None;
         }
-        (false, Some((unit, _)), Some((count, _))) => Some(quota(count?, unit?, cx)),
+        (false, Some((unit, _)), Some((count, _))) => Some(quota(&count?, unit?, cx)),
         (false, Some((unit, span)), None) => {
             cx.warn(span, "without `requests_per_unit` this limit refuses everything");
             Some(Quota { requests_per_unit: 0, unit: unit? })
@@ -232,7 +232,7 @@ fn limit(node: &Node, cx: &mut Context) -> Option<Limit> {
     Some(Limit { quota, name: name.map(|name| name.value).unwrap_or_default(), replaces: replaces.unwrap_or_default() })
 }
 
-fn quota(count: Located<u32>, unit: Unit, cx: &mut Context) -> Quota {
+fn quota(count: &Located<u32>, unit: Unit, cx: &mut Context) -> Quota {
     if u64::from(count.value) > window::MOST {
         let message = format!("a sliding window counts at most {}: this limit is a fixed window", window::MOST);
         cx.warn_with(count.span, message, |d| d.help("write `unlimited: true` if that is what is meant"));
