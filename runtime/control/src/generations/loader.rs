@@ -85,7 +85,7 @@ impl Loader {
         for store in &mut loaded.stores {
             let before = problems.len();
             let mut read = |read: Result<(), Report>| {
-                problems.extend(read.err().into_iter().flat_map(|report| report.diagnostics))
+                problems.extend(read.err().into_iter().flat_map(|report| report.diagnostics));
             };
             if let Some(ca) = &mut store.ca {
                 read(certificates::read(ca, &loaded.source));
