@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::bench::Bench;
 use crate::source::Place;
 use crate::{breakers, demo, limits, routes, schema};
 use clap::{Args, Parser, Subcommand};
@@ -65,6 +66,11 @@ pub(crate) enum Command {
     Limits(limits::Arguments),
     /// Show the services, methods and files that the gateway would use, or write them to a file.
     Schema(schema::Arguments),
+    /// Measure what these machines can do.
+    Bench {
+        #[command(subcommand)]
+        bench: Bench,
+    },
     /// Start the example shop and a gateway before it.
     #[command(hide = demo::HIDDEN)]
     Demo(demo::Arguments),

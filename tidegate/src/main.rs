@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod bench;
 mod breakers;
 mod change;
 mod check;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Breakers(arguments) => breakers::run(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
+        Command::Bench { bench } => bench::run(&bench),
         Command::Demo(arguments) => demo::run(&arguments, log),
         Command::Version => exit::print(&format!("tidegate {}\n", cli::VERSION)),
     };

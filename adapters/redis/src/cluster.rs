@@ -2,7 +2,7 @@
 //!
 //! Source: the Redis cluster specification, "Key distribution model" and "Hash tags".
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tidegate_limit::Key;
 use tokio_rustls::TlsConnector;
@@ -55,6 +55,11 @@ impl Slots {
     /// Whether a member serves anything.
     pub(crate) fn names(&self, member: &str) -> bool {
         self.members.values().any(|name| name == member)
+    }
+
+    /// Members that serve anything, each once.
+    pub(crate) fn members(&self) -> BTreeSet<&str> {
+        self.members.values().map(String::as_str).collect()
     }
 
     /// A slot has moved. Members are bounded by what servers name: one for each slot.

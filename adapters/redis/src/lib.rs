@@ -15,6 +15,7 @@ mod address;
 mod cluster;
 mod config;
 mod connection;
+mod console;
 mod driver;
 mod failure;
 mod handshake;
@@ -28,6 +29,7 @@ mod watch;
 
 pub use address::{Address, AddressError, Kind};
 pub use config::{Clock, Config, Tls};
+pub use console::{Console, Reply};
 pub use driver::{Driver, DriverConfig};
 pub use failure::Failure;
 pub use stats::{Stats, Status};

@@ -1,5 +1,6 @@
 //! The program as a user runs it.
 
+mod bench;
 mod breakers;
 mod check;
 #[expect(dead_code, reason = "what it may answer is for the tests of the exporter")]

@@ -1,4 +1,4 @@
-//! `cargo xtask bench limits`: decisions about limits in a Redis of our own, by each way to ask it.
+//! `cargo xtask bench limits`: `tidegate bench limits` before a Redis of our own, in rounds.
 
 use std::process::Command;
 
@@ -15,16 +15,25 @@ pub(crate) struct Args {
     /// A server that is there already: redis://host:port. Else Redis 7 is started.
     #[arg(long)]
     store: Option<String>,
-    /// Passed on to the bench: `--callers`, `--keys`, `--ways`, `--seconds`.
+    /// Passed on: `--callers`, `--keys`, `--ways`, `--seconds`, `--rounds`.
     #[arg(last = true)]
     more: Vec<String>,
 }
 
+/// What is measured unless something else is asked for.
+const USUAL: [&str; 6] = ["--callers", "1000,5000", "--seconds", "2", "--rounds", "3"];
+
 /// Starts the server, runs the bench.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
-    let program = workspace.build("tidegate-bench", "limits-bench", "release")?;
+    let program = workspace.build("tidegate", "tidegate", "release")?;
+    let bench = |store: &str| {
+        let mut command = Command::new(&program);
+        command.args(["bench", "limits", "--store", store]);
+        command.args(USUAL.chunks(2).filter(|pair| !args.more.iter().any(|word| word == pair[0])).flatten());
+        proc::run(command.args(&args.more))
+    };
     if let Some(store) = &args.store {
-        return proc::run(Command::new(program).args(["--store", store]).args(&args.more));
+        return bench(store);
     }
     servers::redis(workspace)?;
     let root = cache::folder(workspace)?.join("redis");
@@ -35,6 +44,5 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         command.args(["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         Ok(command)
     })?;
-    let store = format!("redis://{}", server.address);
-    proc::run(Command::new(program).args(["--store", &store]).args(&args.more))
+    bench(&format!("redis://{}", server.address))
 }

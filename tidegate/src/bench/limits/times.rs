@@ -7,7 +7,7 @@ const PARTS: u32 = 5;
 
 /// A histogram that many callers count in.
 #[derive(Debug)]
-pub struct Times {
+pub(crate) struct Times {
     buckets: Vec<AtomicU64>,
 }
 
@@ -31,15 +31,14 @@ fn upper(place: usize) -> u64 {
 
 impl Times {
     /// One more.
-    pub fn count(&self, time: Duration) {
+    pub(crate) fn count(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.buckets[place(nanos)].fetch_add(1, Relaxed);
     }
 
     /// The time that `share` of all are not longer than, rounded up to its bucket's end.
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
-    #[must_use]
-    pub fn quantile(&self, share: f64) -> Duration {
+    pub(crate) fn quantile(&self, share: f64) -> Duration {
         let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.load(Relaxed)).collect();
         let wanted = (counts.iter().sum::<u64>() as f64 * share).ceil() as u64;
         let mut seen = 0;
