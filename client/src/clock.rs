@@ -1,13 +1,19 @@
 //! The clock of the layers: the runtime's, so that tests can hold it.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// The time of the runtime's clock.
 #[expect(clippy::disallowed_methods, reason = "this is the clock of those who use the layers")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The wall time since 1970, for what is compared with other machines' clocks.
+#[expect(clippy::disallowed_methods, reason = "this is the clock of those who use the layers")]
+pub(crate) fn unix() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The time as the cores count it.

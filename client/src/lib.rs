@@ -5,7 +5,7 @@
 //! ([`Protocol`], [`Refused`]).
 //!
 //! **Does not** decide: when a breaker opens, whether a call is made again, who waits and who is refused is decided by
-//! the same cores as in the gateway (`tidegate-traffic`). It opens no connections, and knows neither configs nor metrics.
+//! the same cores as in the gateway (`tidegate-traffic`, `tidegate-limit`). It opens no connections, and knows neither configs nor metrics.
 //!
 //! **Invariant**: a call gives back what it took, however it ends: its answer was read to the end or dropped, its
 //! future was dropped, or somebody panicked.
@@ -19,7 +19,7 @@
 //! | [`BulkheadLayer`] | so many are in flight, a few wait, the rest is refused before it costs anything |
 //! | [`BreakerLayer`] | nobody is called who keeps failing |
 //!
-//! A server has [`DeadlineLayer`] and [`BulkheadLayer`], in this order. What the deadline of a request leaves is known to
+//! A server has [`DeadlineLayer`], [`LimitLayer`] and [`BulkheadLayer`], in this order. What the deadline of a request leaves is known to
 //! the calls that its handler makes: see [`Deadline::current`].
 //!
 //! ```
@@ -54,6 +54,8 @@ mod classify;
 mod clock;
 mod deadline;
 mod deadline_layer;
+mod limit_layer;
+mod limiter;
 mod protocol;
 mod random;
 mod ready;
@@ -66,6 +68,8 @@ pub use bulkhead_layer::{BulkheadLayer, BulkheadService};
 pub use classify::{Classify, Judged, by_beginning};
 pub use deadline::Deadline;
 pub use deadline_layer::{DeadlineLayer, DeadlineService};
+pub use limit_layer::{LimitBody, LimitLayer, LimitService};
+pub use limiter::{Asking, LimitFigures, LimitRefusal, Limiter, LimiterBuilder, LimiterError, Named, Trust, Verdict};
 pub use protocol::{Cause, Protocol, Refused};
 pub use replay::Replay;
 pub use retry_layer::{RetryLayer, RetryService};
@@ -80,6 +84,15 @@ pub mod bulkhead {
     pub use tidegate_traffic::bulkhead::{Figures, Limit, Settings, SettingsError, Why};
     pub use tidegate_traffic::gradient;
     pub use tidegate_traffic::priority::{Class, Shares};
+}
+/// How many requests of whom.
+pub mod limit {
+    pub use tidegate_limit::ports::SharedLimits;
+    pub use tidegate_limit::rules::{
+        Absent, Class, Condition, Cost, Facts, FailurePolicy, KeyPart, Limit, Matcher, Override, PEER, Percent, Quota,
+        Source,
+    };
+    pub use tidegate_limit::{Algorithm, Rate, spent};
 }
 /// When a call that failed is made again.
 pub mod retry {

@@ -39,6 +39,8 @@ pub enum Cause {
     Bulkhead(bulkhead::Why),
     /// The deadline passed.
     Deadline,
+    /// A rate limit is reached, or its store is away.
+    Limit,
 }
 
 // === impl Refused ===
@@ -58,6 +60,7 @@ impl fmt::Display for Refused {
         match self.cause {
             Cause::Breaker(_) => f.write_str("the service fails too often and is not called for now"),
             Cause::Bulkhead(why) => write!(f, "too many calls are in flight ({})", why.word()),
+            Cause::Limit => f.write_str("a rate limit refuses the call"),
             Cause::Deadline => f.write_str("the deadline passed before the service answered"),
         }
     }

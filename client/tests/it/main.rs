@@ -3,6 +3,7 @@
 mod breakers;
 mod bulkheads;
 mod deadlines;
+mod limits;
 mod over_axum;
 mod over_tonic;
 mod retries;

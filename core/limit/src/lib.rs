@@ -3,7 +3,8 @@
 //! **Owns** the algorithms ([`gcra`], [`window`], [`log`], [`fixed`], [`concurrency`]), the state of keys in this
 //! process ([`local`]), a node's side of limits that nodes share ([`front`]: combining, leases, the refusal cache),
 //! what the shared store does ([`shared`], behind [`ports::CounterStore`]), rules ([`rules`]: which limits a request
-//! must pass), and exact judges of what was admitted ([`contract`]).
+//! must pass), what callers are told ([`fields`]), what an edge tells those behind it ([`spent`]), and exact judges of
+//! what was admitted ([`contract`]).
 //!
 //! **Does not** do I/O, read a clock, draw random bits, read YAML, know requests or HTTP: `now`, random bits and
 //! values are arguments.
@@ -18,6 +19,7 @@ mod algorithm;
 mod ask;
 pub mod concurrency;
 pub mod contract;
+pub mod fields;
 pub mod fixed;
 pub mod front;
 pub mod gcra;
@@ -28,6 +30,7 @@ pub mod ports;
 mod quota;
 pub mod rules;
 pub mod shared;
+pub mod spent;
 pub mod window;
 
 pub use algorithm::{Algorithm, Kind, Policy};
