@@ -13,7 +13,7 @@ use tidegate_client::limit::{Algorithm, Cost, FailurePolicy, Limit, PEER, Percen
 use tidegate_client::{Cause, LimitLayer, Limiter, Named, Protocol, Refused, Trust};
 use tidegate_limit::front::{By, Outcome, Terms};
 use tidegate_limit::ports::{Asked, Looking, Standing};
-use tidegate_limit::{Ask, Decision, Key, Policy, Receipt, Retry};
+use tidegate_limit::{Ask, Decision, Key, Keys, Policy, Receipt, Retry};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 /// So many at once, and hardly any more.
@@ -215,6 +215,44 @@ async fn what_a_store_granted_is_given_back_if_another_store_refuses() {
     let verdict = limiter.build().expect("legal").ask(&Named(&[])).await;
     assert_eq!(verdict.refusal().map(|refusal| refusal.limit.as_str()), Some("second"));
     assert_eq!(first.1.load(Relaxed), 1);
+}
+
+/// A store that notes which keys it is asked for.
+#[derive(Debug)]
+struct Notes(parking_lot::Mutex<Vec<Key>>, Says);
+
+impl SharedLimits for Notes {
+    fn ask(&self, key: Key, terms: &Terms, ask: Ask) -> Asked {
+        self.0.lock().push(key);
+        self.1.ask(key, terms, ask)
+    }
+
+    fn give_back(&self, key: Key, terms: &Terms, outcome: &Outcome) {
+        self.1.give_back(key, terms, outcome);
+    }
+
+    fn look(&self, key: Key, policy: &Policy) -> Looking {
+        self.1.look(key, policy)
+    }
+
+    fn reset(&self, key: Key, policy: &Policy) -> Looking {
+        self.1.reset(key, policy)
+    }
+
+    fn standing(&self) -> Standing {
+        self.1.standing()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_in_a_store_has_the_keys_of_a_gateway_with_the_same_secret() {
+    let notes = Arc::new(Notes(parking_lot::Mutex::default(), says(1, By::Store)));
+    let limit = Limit { store: Some("redis".into()), ..Limit::new("per-user", header("x-user-id"), bucket(9)) };
+    let limiter =
+        Limiter::builder().limit(limit).store("redis", Arc::clone(&notes) as Arc<dyn SharedLimits>, "s3cret", 3);
+    assert!(limiter.build().expect("legal").ask(&Named(&[("header:x-user-id", "alice")])).await.is_admitted());
+    let key = Keys::of_text("s3cret").of("per-user").start().with(b"alice").key();
+    assert_eq!(*notes.0.lock(), [key]);
 }
 
 fn unix() -> Duration {
