@@ -55,6 +55,9 @@ pub struct LimitLayer {
     peer: Option<Arc<PeerOf>>,
 }
 
+/// Lines of an edge that are looked at.
+const MOST: usize = 4;
+
 /// A service behind limits.
 #[derive(Clone, Debug)]
 pub struct LimitService<S> {
@@ -92,8 +95,11 @@ impl LimitLayer {
 
     fn ask(&self, head: &Parts) -> impl Future<Output = Verdict> + Send + use<> {
         let facts = Head { head, value: self.value.as_deref(), peer: self.peer.as_deref() };
-        let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let told = (text(spent::HEADER), text("x-request-id"));
+        // An edge that has several secrets has a line for each.
+        let texts: Vec<&str> =
+            head.headers.get_all(spent::HEADER).iter().take(MOST).filter_map(|text| text.to_str().ok()).collect();
+        let request = head.headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let told = (texts.as_slice(), request);
         let deadline = head.extensions.get::<Deadline>().copied().or_else(Deadline::current);
         let questions = self.limiter.questions(&facts, Some(told));
         self.limiter.finish(questions, deadline.map_or(Duration::MAX, Deadline::left))

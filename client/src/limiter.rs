@@ -110,17 +110,16 @@ impl Limiter {
 
     /// Asks the limits about a request: all of them are charged, or none is.
     ///
-    /// Of several limits in stores, what the first took of a request that a later one refuses stays taken: it comes
-    /// back with time. Who drops the future may have spent the units.
+    /// Who drops the future may have spent the units.
     pub fn ask(&self, facts: &impl Facts) -> Asking {
         Box::pin(self.finish(self.questions(facts, None), Duration::MAX))
     }
 
-    /// The same for a request of which an edge may have spent something: `text` is the header
+    /// The same for a request of which an edge may have spent something: `text` is a header
     /// [`spent::HEADER`](crate::limit::spent::HEADER) of the request, `request` its `x-request-id`. What is not believed
     /// is as if it were not there.
     pub fn ask_spent(&self, facts: &impl Facts, text: &str, request: &str) -> Asking {
-        Box::pin(self.finish(self.questions(facts, Some((text, request))), Duration::MAX))
+        Box::pin(self.finish(self.questions(facts, Some((&[text], request))), Duration::MAX))
     }
 
     /// What each limit did so far, in the order in which they were given.
@@ -137,7 +136,7 @@ impl Limiter {
         self.shared.limits.iter().map(of).collect()
     }
 
-    pub(crate) fn questions(&self, facts: &impl Facts, told: Option<(&str, &str)>) -> Vec<Question> {
+    pub(crate) fn questions(&self, facts: &impl Facts, told: Option<(&[&str], &str)>) -> Vec<Question> {
         self.shared.questions(facts, told)
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tidegate_limit::fields::{self, Fields};
-use tidegate_limit::front::{By, Outcome, Terms};
+use tidegate_limit::front::{By, Failure, Outcome, Terms};
 use tidegate_limit::local::{self, Part, decide_all};
 use tidegate_limit::ports::{Asked, SharedLimits};
 use tidegate_limit::rules::Facts;
@@ -31,13 +31,18 @@ pub(crate) struct Question {
 struct Said {
     question: Question,
     decision: Decision,
-    /// The store did not answer: it is the limit's failure policy.
-    is_fallback: bool,
+    /// Who said it, if the limit is kept in a store.
+    by: Option<By>,
 }
 
 impl Said {
     fn refuses(&self) -> bool {
         self.question.enforced && !self.decision.is_admitted()
+    }
+
+    /// Nothing is known of the budget: the failure policy says yes or no to everything.
+    fn is_blind(&self) -> bool {
+        self.by == Some(By::Failure) && !matches!(self.question.terms.failure(), Failure::Local(_))
     }
 }
 
@@ -48,16 +53,19 @@ impl Question {
     }
 }
 
+/// What who is refused without being asked is told to wait.
+const AWAY: Duration = Duration::from_secs(1);
+
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Relaxed);
 }
 
 impl Shared {
     /// What the limits have to be asked. Those of which an edge spent enough need not be.
-    pub(super) fn questions(&self, facts: &impl Facts, told: Option<(&str, &str)>) -> Vec<Question> {
+    pub(super) fn questions(&self, facts: &impl Facts, told: Option<(&[&str], &str)>) -> Vec<Question> {
         let mut proof = None;
-        if let (Some(trust), Some((text, request))) = (&self.trust, told) {
-            proof = trust.proof(text, request);
+        if let (Some(trust), Some((texts, request))) = (&self.trust, told) {
+            proof = texts.iter().find_map(|text| trust.proof(text, request));
         }
         let mut questions = Vec::new();
         for (limit, bound) in self.limits.iter().enumerate() {
@@ -112,7 +120,7 @@ impl Shared {
         let said = |((question, _), decision): (&(Question, _), &Decision)| Said {
             question: *question,
             decision: *decision,
-            is_fallback: false,
+            by: None,
         };
         asked.iter().zip(&all.decisions).map(said).collect()
     }
@@ -123,25 +131,38 @@ impl Shared {
         if last.decision.wait <= patience {
             return;
         }
-        let Question { limit, key, policy, ask, .. } = &last.question;
-        let receipt = std::mem::take(&mut last.decision.receipt);
-        if let Place::Here(store) = &self.limits[*limit].place {
-            store.refund(*key, self.clock.get().now(), policy, receipt);
+        let Question { limit, key, policy, terms, ask, .. } = &last.question;
+        match (&self.limits[*limit].place, last.by) {
+            (Place::Here(store), _) => store.refund(*key, self.clock.get().now(), policy, last.decision.receipt),
+            (Place::Shared(store), Some(by)) => {
+                store.give_back(*key, terms, &Outcome { decision: last.decision, by });
+            }
+            (Place::Shared(_), None) => {}
         }
+        last.decision.receipt = Receipt::default();
         (last.decision.asked, last.decision.granted) = (ask.cost.max(1), 0);
         last.decision.retry = Retry::After(last.decision.wait);
         last.question.enforced = true;
     }
 
-    /// Gives back what limits in this process took of a request that is refused, and looks what remains of them.
+    /// Gives back what limits took of a request that is refused.
     fn take_back(&self, all: &mut [Said]) {
         let now = self.clock.get().now();
         for said in all.iter_mut().filter(|said| !said.refuses()) {
-            let Question { key, policy, .. } = &said.question;
-            let Place::Here(store) = &self.limits[said.question.limit].place else { continue };
-            store.refund(*key, now, policy, std::mem::take(&mut said.decision.receipt));
-            let whole = store.decide(*key, now, policy, Ask::check(0));
-            (said.decision.remaining, said.decision.reset) = (whole.remaining, whole.reset);
+            let Question { key, policy, terms, .. } = &said.question;
+            match (&self.limits[said.question.limit].place, said.by) {
+                (Place::Here(store), _) => {
+                    store.refund(*key, now, policy, std::mem::take(&mut said.decision.receipt));
+                    let whole = store.decide(*key, now, policy, Ask::check(0));
+                    (said.decision.remaining, said.decision.reset) = (whole.remaining, whole.reset);
+                }
+                (Place::Shared(store), Some(by)) => {
+                    store.give_back(*key, terms, &Outcome { decision: said.decision, by });
+                    let back = std::mem::take(&mut said.decision.receipt).cost;
+                    said.decision.remaining = said.decision.remaining.saturating_add(back);
+                }
+                (Place::Shared(_), None) => {}
+            }
         }
     }
 
@@ -151,7 +172,8 @@ impl Shared {
         for (index, said) in all.iter().enumerate() {
             let bound = &self.limits[said.question.limit];
             bound.count(said, refused == Some(index), refused.is_some());
-            if said.question.enforced && (refused.is_some() || self.tells_always) {
+            let tells = refused.is_some() || self.tells_always;
+            if said.question.enforced && tells && !said.is_blind() {
                 let Question { algorithm, .. } = &said.question;
                 told.tell(bound.rule.name(), algorithm, &said.decision, refused == Some(index), false);
             }
@@ -168,20 +190,19 @@ impl Shared {
     fn refusal(&self, said: &Said) -> LimitRefusal {
         let rule = &self.limits[said.question.limit].rule;
         let (limit, decision) = (rule.name(), &said.decision);
-        let message = if said.is_fallback {
+        if said.is_blind() {
             let store = rule.store().unwrap_or_default();
-            format!("the limit `{limit}` cannot be asked: its store `{store}` does not answer")
-        } else {
-            fields::refusal(limit, decision)
-        };
-        let retry_after = decision.retry_after();
-        LimitRefusal { limit: limit.to_owned(), message, retry_after, store_is_away: said.is_fallback }
+            let message = format!("the limit `{limit}` cannot be asked: its store `{store}` does not answer");
+            return LimitRefusal { limit: limit.to_owned(), message, retry_after: Some(AWAY), store_is_away: true };
+        }
+        let (message, retry_after) = (fields::refusal(limit, decision), decision.retry_after());
+        LimitRefusal { limit: limit.to_owned(), message, retry_after, store_is_away: false }
     }
 }
 
 impl Bound {
     fn count(&self, said: &Said, refuses: bool, is_refused: bool) {
-        if said.is_fallback {
+        if said.by == Some(By::Failure) {
             count(&self.counts.unanswered);
         }
         match (refuses, is_refused, said.decision.is_admitted()) {
@@ -200,7 +221,7 @@ async fn there(store: &dyn SharedLimits, question: &Question) -> Said {
         Asked::Waits(answer) => answer.await,
     };
     let Outcome { decision, by } = outcome.unwrap_or_else(|| nobody(question.ask));
-    Said { question: *question, decision, is_fallback: by == By::Failure }
+    Said { question: *question, decision, by: Some(by) }
 }
 
 /// Whoever drove the store is gone: nothing passes.

@@ -6,13 +6,14 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Empty};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tidegate_client::limit::spent::{self, HEADER, Seal, Spent};
 use tidegate_client::limit::{Algorithm, Cost, FailurePolicy, Limit, PEER, Percent, Rate, SharedLimits, Source};
 use tidegate_client::{Cause, LimitLayer, Limiter, Named, Protocol, Refused, Trust};
 use tidegate_limit::front::{By, Outcome, Terms};
-use tidegate_limit::ports::Asked;
-use tidegate_limit::{Ask, Decision, Key, Receipt, Retry};
+use tidegate_limit::ports::{Asked, Looking, Standing};
+use tidegate_limit::{Ask, Decision, Key, Keys, Policy, Receipt, Retry};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 /// So many at once, and hardly any more.
@@ -117,9 +118,9 @@ async fn who_would_wait_beyond_its_deadline_is_refused_and_others_take_their_tur
     assert_eq!(begin.elapsed().as_millis(), 4000);
 }
 
-/// A store that says the same to everybody; `None`: whoever drives it is gone.
+/// A store that says the same to everybody; `None`: whoever drives it is gone. Counts what is given back.
 #[derive(Debug)]
-struct Says(Option<Outcome>);
+struct Says(Option<Outcome>, AtomicU64);
 
 impl SharedLimits for Says {
     fn ask(&self, _: Key, _: &Terms, _: Ask) -> Asked {
@@ -128,12 +129,29 @@ impl SharedLimits for Says {
             None => Asked::Waits(Box::pin(async { None })),
         }
     }
+
+    fn give_back(&self, _: Key, _: &Terms, outcome: &Outcome) {
+        self.1.fetch_add(outcome.decision.receipt.cost, Relaxed);
+    }
+
+    fn look(&self, _: Key, _: &Policy) -> Looking {
+        unreachable!("nobody asks for an operator")
+    }
+
+    fn reset(&self, _: Key, _: &Policy) -> Looking {
+        unreachable!("nobody asks for an operator")
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::default()
+    }
 }
 
 fn says(granted: u64, by: By) -> Says {
     let retry = if granted == 1 { Retry::Now } else { Retry::After(Duration::from_secs(3)) };
-    let (reset, wait, receipt) = (Duration::ZERO, Duration::ZERO, Receipt::default());
-    Says(Some(Outcome { decision: Decision { asked: 1, granted, remaining: 0, retry, reset, wait, receipt }, by }))
+    let (reset, wait, receipt) = (Duration::ZERO, Duration::ZERO, Receipt { cost: granted, ..Receipt::default() });
+    let decision = Decision { asked: 1, granted, remaining: 0, retry, reset, wait, receipt };
+    Says(Some(Outcome { decision, by }), AtomicU64::new(0))
 }
 
 fn with_store(store: Says) -> Limiter {
@@ -173,17 +191,68 @@ async fn what_is_refused_here_costs_the_store_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_is_not_called_a_limit_that_is_reached() {
-    for store in [Says(None), says(0, By::Failure)] {
+    for store in [Says(None, AtomicU64::new(0)), says(0, By::Failure)] {
         let limiter = with_store(store);
         let verdict = limiter.ask(&Named(&[])).await;
         let answer = verdict.answer(Protocol::Http).expect("refused");
         let message = "the limit `shared` cannot be asked: its store `redis` does not answer";
         assert_eq!(answer.status(), 503);
         assert!(answer.body().starts_with(&format!("{{\"code\":14,\"message\":\"{message}\"")), "{}", answer.body());
+        assert_eq!(answer.headers()["retry-after"], "1");
         assert_eq!(limiter.figures()[1].unanswered, 1);
     }
     let limiter = with_store(says(1, By::Failure));
     assert!(limiter.ask(&Named(&[])).await.is_admitted(), "its policy lets it pass");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_granted_is_given_back_if_another_store_refuses() {
+    let (first, second) = (Arc::new(says(1, By::Store)), Arc::new(says(0, By::Store)));
+    let in_store = |name: &str| Limit { store: Some(name.to_owned()), ..Limit::new(name, vec![], bucket(9)) };
+    let limiter = Limiter::builder().limit(in_store("first")).limit(in_store("second"));
+    let limiter =
+        limiter.store("first", Arc::clone(&first) as Arc<dyn SharedLimits>, "", 1).store("second", second, "", 1);
+    let verdict = limiter.build().expect("legal").ask(&Named(&[])).await;
+    assert_eq!(verdict.refusal().map(|refusal| refusal.limit.as_str()), Some("second"));
+    assert_eq!(first.1.load(Relaxed), 1);
+}
+
+/// A store that notes which keys it is asked for.
+#[derive(Debug)]
+struct Notes(parking_lot::Mutex<Vec<Key>>, Says);
+
+impl SharedLimits for Notes {
+    fn ask(&self, key: Key, terms: &Terms, ask: Ask) -> Asked {
+        self.0.lock().push(key);
+        self.1.ask(key, terms, ask)
+    }
+
+    fn give_back(&self, key: Key, terms: &Terms, outcome: &Outcome) {
+        self.1.give_back(key, terms, outcome);
+    }
+
+    fn look(&self, key: Key, policy: &Policy) -> Looking {
+        self.1.look(key, policy)
+    }
+
+    fn reset(&self, key: Key, policy: &Policy) -> Looking {
+        self.1.reset(key, policy)
+    }
+
+    fn standing(&self) -> Standing {
+        self.1.standing()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_in_a_store_has_the_keys_of_a_gateway_with_the_same_secret() {
+    let notes = Arc::new(Notes(parking_lot::Mutex::default(), says(1, By::Store)));
+    let limit = Limit { store: Some("redis".into()), ..Limit::new("per-user", header("x-user-id"), bucket(9)) };
+    let limiter =
+        Limiter::builder().limit(limit).store("redis", Arc::clone(&notes) as Arc<dyn SharedLimits>, "s3cret", 3);
+    assert!(limiter.build().expect("legal").ask(&Named(&[("header:x-user-id", "alice")])).await.is_admitted());
+    let key = Keys::of_text("s3cret").of("per-user").start().with(b"alice").key();
+    assert_eq!(*notes.0.lock(), [key]);
 }
 
 fn unix() -> Duration {

@@ -10,6 +10,7 @@ mod compile;
 mod counter;
 mod facts;
 mod shared;
+mod spent;
 mod store;
 mod told;
 mod top;
@@ -27,6 +28,7 @@ pub(crate) use ask::Asking;
 pub(crate) use compile::{Calls, Of, RouteLimits};
 pub use counter::{Counter, Usage};
 pub(crate) use facts::{Facts, Message};
+pub(crate) use spent::write as write_spent;
 pub use store::Store;
 pub(crate) use told::Told;
 pub use top::Refused;
@@ -50,6 +52,8 @@ pub struct Limited {
     headers: Tells,
     legacy_headers: bool,
     gives_back: bool,
+    /// Services behind are told what it spent.
+    signed: Option<spent::Signed>,
     counter: Arc<Counter>,
     /// The store that it shares with other gateways, if it does and that is open.
     store: Option<Arc<Store>>,

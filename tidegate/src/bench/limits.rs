@@ -148,12 +148,18 @@ async fn limited(store: &Store, load: Load) -> Result<Load, String> {
     let mut quota = load.keys.quota(table::rate([&measure(store, &short).await?]), REFUSED);
     for _ in 0..4 {
         let refused = measure(store, &Load { quota, ..short.clone() }).await?.refused();
-        if (BOUNDS.0..=BOUNDS.1).contains(&refused) {
-            break;
+        match corrected(quota, refused) {
+            Some(better) => quota = better,
+            None => break,
         }
-        quota = quota.times((1.0 - REFUSED) / (1.0 - refused).max(0.1));
     }
     Ok(Load { quota, ..load })
+}
+
+/// A better limit than one that refuses so much; `None`: it does what it should.
+fn corrected(quota: Quota, refused: f64) -> Option<Quota> {
+    let is_wrong = !(BOUNDS.0..=BOUNDS.1).contains(&refused);
+    is_wrong.then(|| quota.times((1.0 - REFUSED) / (1.0 - refused).max(0.1)))
 }
 
 /// Each load as often as there are rounds, in turns.
@@ -162,6 +168,15 @@ async fn rounds(arguments: &Arguments, store: &Store, loads: &[Load]) -> Result<
     for _ in 0..arguments.rounds {
         for (load, measured) in &mut found {
             measured.push(measure(store, load).await?);
+            // Machines are not always as fast: a limit that came to refuse all or nothing says little, and is measured again.
+            let refused = measured.last().map_or(REFUSED, Measured::refused);
+            if load.offered.is_none()
+                && let Some(better) = corrected(load.quota, refused)
+            {
+                load.quota = better;
+                measured.pop();
+                measured.push(measure(store, load).await?);
+            }
         }
     }
     Ok(found)

@@ -92,7 +92,7 @@ impl Plan {
         match sabotage {
             Some(Sabotage::WholeBurst) => way = Way::Leases,
             Some(Sabotage::ClientClock | Sabotage::Forgets | Sabotage::GivesBackTwice) => {
-                (way, kind) = (Way::Combining, 0)
+                (way, kind) = (Way::Combining, 0);
             }
             Some(Sabotage::ReserveOnTop) => kind = 0,
             None => {}

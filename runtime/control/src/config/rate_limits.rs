@@ -9,12 +9,13 @@ use super::stores::Declared as Store;
 use crate::diagnostics::Span;
 use crate::fields::{Context, Fields, Located};
 use crate::value::{self, Wrong};
-use crate::yaml::{Entry, Kind};
+use crate::yaml::{Entry, Kind, Node};
 use std::collections::HashMap;
-use tidegate_gateway::config::{LimitName, Listener, RateLimit, Tells};
+use tidegate_gateway::config::{LimitName, Listener, RateLimit, Secret, Tells};
 use tidegate_limit::Keys;
 use tidegate_limit::local::MOST_KEYS;
 use tidegate_limit::rules::{Absent, Context as Rules, KeyPart, Limit, Percent, Problem, Rules as Compiled, Source};
+use tidegate_limit::spent::{SHORTEST, Seal};
 
 /// A limit that the file declares.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ fn limit(entry: &Entry, stores: &[Store], cx: &mut Context) -> Option<RateLimit>
     let headers = fields.word("headers", cx, &tells).unwrap_or_default();
     let legacy_headers = fields.optional("legacy_headers", cx, value::boolean).is_some_and(|flag| flag.value);
     let gives_back = fields.optional("give_back", cx, value::boolean).is_some_and(|flag| flag.value);
+    let signed = fields.node("signed", cx).and_then(|node| signed(node, cx));
     fields.finish(cx);
     let mut limit = Limit::new(&entry.key, Vec::new(), algorithm?.algorithm);
     limit.key = key.into_iter().map(|source| KeyPart { source, absent }).collect();
@@ -76,7 +78,22 @@ fn limit(entry: &Entry, stores: &[Store], cx: &mut Context) -> Option<RateLimit>
         limit.cost = cost?;
     }
     let sources = sources.into_iter().map(|(source, span)| (source, span.place())).collect();
-    Some(RateLimit { limit, headers, legacy_headers, gives_back, place: entry.key_span.place(), sources })
+    Some(RateLimit { limit, headers, legacy_headers, gives_back, signed, place: entry.key_span.place(), sources })
+}
+
+/// The secret that services behind are told with what the limit spent.
+fn signed(node: &Node, cx: &mut Context) -> Option<Secret> {
+    let mut fields = Fields::of(node, "`signed`", cx)?;
+    let secret = fields.required("secret", cx, value::text);
+    fields.finish(cx);
+    let secret = secret?;
+    if Seal::new(&secret.value).is_err() {
+        cx.error_with(secret.span, format!("a secret has at least {SHORTEST} bytes"), |d| {
+            d.label("shorter").help("`openssl rand -hex 32` makes one; `${NAME}` takes it from the environment")
+        });
+        return None;
+    }
+    Some(Secret(secret.value))
 }
 
 fn enforced(fields: &mut Fields<'_>, cx: &mut Context) -> Percent {

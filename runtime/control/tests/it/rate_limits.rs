@@ -33,6 +33,7 @@ fn a_limit_of_few_words_is_a_token_bucket_for_all() {
         headers: Tells::Refused,
         legacy_headers: false,
         gives_back: false,
+        signed: None,
         place: Place { line: 4, column: 11 },
         sources: vec![],
     };
@@ -189,6 +190,8 @@ fn what_makes_no_sense_is_told_in_one_sentence_at_its_place() {
         ("{ rate: 5/s, store: redis }", 36, "unknown store `redis`"),
         ("{ rate: 5/s, lease: 1s }", 36, "`lease` is for limits that gateways share"),
         ("{ rate: 5/s, on_failure: open }", 41, "`on_failure` is for limits that gateways share"),
+        ("{ rate: 5/s, signed: { secret: short } }", 47, "a secret has at least 16 bytes"),
+        ("{ rate: 5/s, signed: { secrt: 0123456789abcdef } }", 39, "unknown key `secrt`"),
         ("{ rate: 5/s, brust: 9 }", 29, "unknown key `brust`"),
         (
             "{ rate: 5/s, overrides: { acme: { rate: 9/s } } }",

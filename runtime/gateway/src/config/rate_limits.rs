@@ -1,6 +1,7 @@
 //! Rate limits: how many requests of whom.
 
 use super::Place;
+use std::fmt;
 use tidegate_limit::rules::{Limit, Source};
 
 /// A limit, and what its callers are told of it.
@@ -14,10 +15,23 @@ pub struct RateLimit {
     pub legacy_headers: bool,
     /// What it took of a request is given back if a later limit refuses that.
     pub gives_back: bool,
+    /// Services behind are told what it spent, signed with this secret.
+    pub signed: Option<Secret>,
     /// Its name in the file.
     pub place: Place,
     /// What it looks at of a request, each where the file says so.
     pub sources: Vec<(Source, Place)>,
+}
+
+/// What only this gateway and the services behind it know.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+/// Without the secret.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
 }
 
 /// Which answers tell of a limit.

@@ -1,8 +1,9 @@
 //! The rate limits that a request passes.
 
 use super::Exchange;
-use crate::limits::{Asking, Facts};
+use crate::limits::{self, Asking, Facts};
 use crate::snapshot::Snapshot;
+use http::HeaderMap;
 use std::time::Duration;
 use tidegate_telemetry::metrics::rate_limits::RateLimit as _;
 
@@ -24,6 +25,11 @@ impl Exchange {
         if let Some(told) = &mut self.told {
             snapshot.limits.give_back(told);
         }
+    }
+
+    /// Tells the upstream what this gateway spent.
+    pub(crate) fn write_spent(&self, headers: &mut HeaderMap) {
+        limits::write_spent(self.told.as_deref(), &self.request_id, headers);
     }
 
     /// The limit that refused it, or that would have.

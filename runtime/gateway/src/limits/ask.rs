@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::time::Duration;
+use tidegate_limit::fields;
 use tidegate_limit::front::{By, Failure};
 use tidegate_limit::local::{Part, decide_all};
 use tidegate_limit::rules::{Percent, Ruling};
@@ -261,11 +262,17 @@ impl Request<'_> {
         }
     }
 
-    /// Notes what is to be given back if a later limit refuses the request.
+    /// Notes what is to be given back if a later limit refuses the request, and what services behind are told.
     fn keep(&mut self, verdict: &Verdict) {
         for ((limited, ruling), heard) in self.asked.iter().zip(&verdict.heard) {
             if limited.gives_back && heard.decision.receipt.cost > 0 {
                 self.told.get_or_insert_default().spent.extend(Spent::of(limited, ruling, heard));
+            }
+            if let Some(signed) = &limited.signed
+                && heard.decision.is_admitted()
+                && !heard.is_blind(ruling)
+            {
+                signed.note(ruling, self.facts, self.told);
             }
         }
     }
@@ -289,12 +296,8 @@ fn text(limited: &Limited, facts: &Facts<'_>) -> String {
 /// 429, by this limit.
 fn refusal((limited, _): &Asked<'_>, decision: &Decision) -> Refusal {
     let name = limited.rule.name();
-    let after = decision.retry_after().map(told::seconds);
-    let message = match (decision.retry, after) {
-        (Retry::Never, _) => format!("the limit `{name}` never admits a request that costs {}", decision.asked),
-        (_, Some(seconds)) => format!("the limit `{name}` is reached: try again in {seconds} s"),
-        (_, None) => format!("the limit `{name}` is reached"),
-    };
+    let after = decision.retry_after().map(fields::seconds);
+    let message = fields::refusal(name, decision);
     let answer = Answer::RateLimited;
     let mut status = Status::new(answer.code(), message.clone()).with_quota_violation(name, &message);
     if let Some(after) = decision.retry_after() {

@@ -1,5 +1,6 @@
 //! From the config to the limits of a snapshot, and to those of its listeners and routes.
 
+use super::spent::Signed;
 use super::{Counter, Limited, Limits};
 use crate::breakers::{nearest, no_field};
 use crate::config::{Config, LimitName, Place, Problem, RateLimit};
@@ -53,15 +54,17 @@ impl Limits {
             problems.extend(errors.iter().map(|error| problem(None, error.to_string(), None)));
             Rules::default()
         });
-        let limited = |(rule, limit): (&Rule, &RateLimit)| Limited {
+        let signed = Signed::compile(&config.rate_limits);
+        let limited = |((rule, limit), signed): ((&Rule, &RateLimit), _)| Limited {
             counter: Arc::new(Counter::new(rule, origin)),
             rule: rule.clone(),
             headers: limit.headers,
             legacy_headers: limit.legacy_headers,
             gives_back: limit.gives_back,
+            signed,
             store: None,
         };
-        let all = rules.iter().zip(&config.rate_limits).map(limited).collect();
+        let all = rules.iter().zip(&config.rate_limits).zip(signed).map(limited).collect();
         let mut limits = Self { all, of_listeners: Vec::new(), stores: Vec::new(), origin };
         if config.listeners.iter().any(|listener| !listener.rate_limits.is_empty()) {
             let of = |names| limits.of_edge(names, config, problems);

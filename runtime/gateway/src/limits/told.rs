@@ -1,53 +1,32 @@
 //! What clients and operators are told of limits.
-//!
-//! `RateLimit` and `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers: lists of structured fields
-//! (RFC 9651), an item for each limit. `X-RateLimit-…` tell of one limit: the one that refused, else the one of
-//! which the least remains.
 
 use super::ask::{Asked, Heard, Verdict, Voice};
+use super::spent::Sealed;
 use super::{Counter, Facts, Limited, Store};
 use crate::config::Tells;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
+use tidegate_limit::fields::Fields;
 use tidegate_limit::front::{By, Outcome, Terms};
 use tidegate_limit::rules::Ruling;
-use tidegate_limit::{Decision, Key, Policy, Receipt};
+use tidegate_limit::{Key, Policy, Receipt};
 
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const LEGACY: [HeaderName; 3] = [
-    HeaderName::from_static("x-ratelimit-limit"),
-    HeaderName::from_static("x-ratelimit-remaining"),
-    HeaderName::from_static("x-ratelimit-reset"),
-];
 const EXPLANATION: HeaderName = HeaderName::from_static("tidegate-limit");
-
-/// The greatest integer of a structured field (RFC 9651, section 3.3.1).
-const GREATEST: u64 = 999_999_999_999_999;
 
 /// What is told of the limits of a request, and what may have to be given back.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    /// Items of `RateLimit-Policy`.
-    policy: String,
-    /// Items of `RateLimit`.
-    limit: String,
-    legacy: Option<Legacy>,
+    /// For the client.
+    fields: Fields,
     /// For a trusted peer that asked.
     explanation: String,
     /// The limit that refused the request, or that would have.
     pub(crate) by: Option<Arc<Counter>>,
     pub(super) spent: SmallVec<[Spent; 1]>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Legacy {
-    limit: u64,
-    remaining: u64,
-    reset: u64,
+    /// For the services behind.
+    pub(super) sealed: Sealed,
 }
 
 /// What a limit took.
@@ -74,11 +53,6 @@ impl Spent {
     }
 }
 
-/// Whole seconds, rounded up, at least one: who waits so long has waited long enough.
-pub(super) fn seconds(time: Duration) -> u64 {
-    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
-}
-
 /// Notes what clients are told.
 pub(super) fn tell(asked: &[Asked<'_>], verdict: &Verdict, told: &mut Option<Box<Told>>) {
     for (index, ((limited, ruling), heard)) in asked.iter().zip(&verdict.heard).enumerate() {
@@ -96,15 +70,7 @@ pub(super) fn tell(asked: &[Asked<'_>], verdict: &Verdict, told: &mut Option<Box
             continue;
         }
         let told = told.get_or_insert_default();
-        let quota = ruling.algorithm.holds().min(GREATEST);
-        told.item(limited.rule.name(), quota, ruling.algorithm.window(), decision, refuses);
-        if limited.legacy_headers {
-            let legacy = Legacy { limit: quota, remaining: remaining(decision), reset: reset(decision, refuses) };
-            let is_nearer = |known: &Legacy| legacy.remaining < known.remaining;
-            if refuses || told.legacy.as_ref().is_none_or(is_nearer) {
-                told.legacy = Some(legacy);
-            }
-        }
+        told.fields.tell(limited.rule.name(), ruling.algorithm, decision, refuses, limited.legacy_headers);
     }
 }
 
@@ -148,19 +114,6 @@ const fn voice(by: Voice) -> Option<&'static str> {
     })
 }
 
-fn remaining(decision: &Decision) -> u64 {
-    decision.remaining.min(GREATEST)
-}
-
-/// Seconds until there is more: for who was refused until asking again can help.
-fn reset(decision: &Decision, refuses: bool) -> u64 {
-    match decision.retry_after().filter(|_| refuses) {
-        Some(after) => seconds(after),
-        None if decision.reset.is_zero() => 0,
-        None => seconds(decision.reset),
-    }
-}
-
 fn begin_item(list: &mut String) -> &mut String {
     if !list.is_empty() {
         list.push_str(", ");
@@ -169,27 +122,17 @@ fn begin_item(list: &mut String) -> &mut String {
 }
 
 impl Told {
-    fn item(&mut self, name: &str, quota: u64, window: Duration, decision: &Decision, refuses: bool) {
-        let _ = write!(begin_item(&mut self.policy), "\"{name}\";q={quota}");
-        if !window.is_zero() {
-            let _ = write!(self.policy, ";w={}", seconds(window));
-        }
-        let (remaining, reset) = (remaining(decision), reset(decision, refuses));
-        let _ = write!(begin_item(&mut self.limit), "\"{name}\";r={remaining};t={reset}");
-    }
-
     /// Writes what an answer says of the limits.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let lines = [(RATE_LIMIT_POLICY, &self.policy), (RATE_LIMIT, &self.limit), (EXPLANATION, &self.explanation)];
-        for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
+        for (name, value) in self.fields.lines() {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(HeaderName::from_static(name), value);
             }
         }
-        if let Some(legacy) = self.legacy {
-            for (name, value) in LEGACY.into_iter().zip([legacy.limit, legacy.remaining, legacy.reset]) {
-                headers.insert(name, HeaderValue::from(value));
-            }
+        if !self.explanation.is_empty()
+            && let Ok(value) = HeaderValue::from_str(&self.explanation)
+        {
+            headers.insert(EXPLANATION, value);
         }
     }
 }

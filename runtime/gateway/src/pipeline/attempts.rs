@@ -45,10 +45,11 @@ enum Outcome<B> {
 /// Makes a call. Its reply has begun, or it has failed for good.
 pub(super) async fn call<U: Upstreams>(
     upstreams: &U,
-    request: Request<RequestBody>,
+    mut request: Request<RequestBody>,
     plan: &Plan<'_>,
     exchange: &mut Exchange,
 ) -> Result<Called<BodyOf<U>>, Refusal> {
+    exchange.write_spent(request.headers_mut());
     if let Some(settings) = plan.retry(request.body()) {
         // In a box: most calls have none, and the future of each would have room for it.
         return Box::pin(tries(upstreams, request, settings, plan, exchange)).await;

@@ -2,6 +2,8 @@
 
 mod edge;
 mod kept;
+mod shared;
+mod signed;
 
 use crate::native::{Told, call, tell};
 use crate::rig::{ECHO, Scripted, Seen, framed, gateway, headers, request, seen_as};
@@ -30,6 +32,7 @@ fn of(name: &str, key: &[Source], algorithm: Algorithm) -> RateLimit {
         headers: Tells::Refused,
         legacy_headers: false,
         gives_back: false,
+        signed: None,
         place: Place::default(),
         sources: key.iter().map(|source| (source.clone(), Place::default())).collect(),
     }
