@@ -130,7 +130,9 @@ where
     let socket = Socket::new(Lingering::new(stream), Rc::clone(&traffic));
     let handshake = builder(&limits).handshake::<_, Bytes>(socket);
     let counted = shared.gateway.telemetry().metrics.limits();
-    let mut connection = match tokio::time::timeout(limits.headers.timeout, handshake).await {
+    // In a box, as is the farewell: a connection that waits has no room for either.
+    let handshake = Box::pin(tokio::time::timeout(limits.headers.timeout, handshake));
+    let mut connection = match handshake.await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return ended(&error, shared),
         Err(_) => return counted.reached(Limit::HeaderTimeout),
@@ -186,12 +188,12 @@ where
             }
             Event::Verdict(Verdict::Close(limit)) => {
                 counted.reached(limit);
-                return farewell(connection, Reason::NO_ERROR).await;
+                return Box::pin(farewell(connection, Reason::NO_ERROR)).await;
             }
             Event::Flood(flood) => {
                 let reason = link.tell_flood(flood);
                 tracing::debug!(?flood, %reason, "a client connection is closed");
-                return farewell(connection, reason).await;
+                return Box::pin(farewell(connection, reason)).await;
             }
             // GOAWAY that names no stream, a PING, and when it is answered the last GOAWAY: what the client
             // sent before it read the first one is served (RFC 9113, section 6.8).

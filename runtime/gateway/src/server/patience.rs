@@ -72,6 +72,11 @@ impl AtWork {
         self.0.get() > MANY
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.0.get()
+    }
+
     fn enter(&self) -> Working {
         self.0.set(self.0.get() + 1);
         Working(self.clone())

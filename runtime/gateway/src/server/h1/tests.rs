@@ -3,14 +3,16 @@ use crate::config::Limits;
 use crate::config::limits::Headers;
 use crate::peer::Peer;
 use crate::phase::Phase;
-use crate::server::patience::PARK_AFTER;
+use crate::server::patience::{MANY, PARK_AFTER, PARK_SOON};
 use crate::server::testing::{Written, counted, shared, shared_with};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_telemetry::access_log::{AccessLog, Format};
 use tidegate_telemetry::clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
+use tokio::task::LocalSet;
 use tokio::time::advance;
 
 /// Serves one connection while the client does its part; gives how long after its last act it was closed.
@@ -251,4 +253,41 @@ async fn what_the_parser_refuses_is_in_the_access_log() {
         };
         assert_eq!((&*answered, known), (status, &*want), "{line}");
     }
+}
+
+/// How many are at work a while after so many clients have been answered, and when all of them have been idle for longer.
+async fn at_work_after_requests_of(clients: usize) -> (usize, usize) {
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
+    let served = async {
+        let mut open = Vec::with_capacity(clients);
+        for _ in 0..clients {
+            let (mut near, far) = tokio::io::duplex(4 * 1024);
+            let shared = Rc::clone(&shared);
+            tokio::task::spawn_local(async move { serve(far, Peer::unknown(), &shared).await });
+            ask(&mut near).await;
+            open.push(near);
+        }
+        tokio::time::sleep(3 * PARK_SOON).await;
+        let soon = shared.at_work.count();
+        tokio::time::sleep(3 * PARK_AFTER).await;
+        (soon, shared.at_work.count())
+    };
+    LocalSet::new().run_until(served).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_are_put_aside_and_soon_while_there_are_many() {
+    assert_eq!(at_work_after_requests_of(MANY).await, (MANY, 0));
+    assert_eq!(at_work_after_requests_of(MANY + 50).await, (MANY, 0));
+}
+
+/// Ten thousand of them are megabytes.
+#[tokio::test]
+async fn a_connection_that_waits_has_little_room_of_its_own() {
+    let (_phase, phase) = watch::channel(Phase::Serving);
+    let shared = shared(phase);
+    let (_near, far) = tokio::io::duplex(1);
+    let size = size_of_val(&serve(far, Peer::unknown(), &shared));
+    assert!(size <= 1024, "{size} bytes");
 }
