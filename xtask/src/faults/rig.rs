@@ -198,7 +198,7 @@ impl Gateway {
         stream.read_to_string(&mut text)?;
         let values = text.lines().filter_map(|line| {
             let rest = line.strip_prefix(name)?;
-            rest.starts_with(['{', ',', ' ']).then(|| rest.rsplit(' ').next())??.parse::<f64>().ok()
+            rest.starts_with(['{', ',', '}', ' ']).then(|| rest.rsplit(' ').next())??.parse::<f64>().ok()
         });
         Ok(values.sum())
     }
