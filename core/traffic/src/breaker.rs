@@ -27,7 +27,6 @@ mod keyed;
 mod loom;
 mod machine;
 mod shared;
-mod sync;
 mod window;
 
 pub use keyed::{Keeps, Keyed};

@@ -44,6 +44,7 @@ mod request;
 pub mod retry;
 mod share;
 mod split;
+mod sync;
 mod table;
 pub mod together;
 mod value;

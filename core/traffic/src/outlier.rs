@@ -19,6 +19,8 @@
 //! [`Tally`] counts, shared by threads; the rest is pure.
 
 mod interval;
+#[cfg(all(test, tidegate_loom))]
+mod loom;
 mod tally;
 mod trial;
 

@@ -72,6 +72,7 @@ impl Fetcher {
                 health: None,
                 outlier: None,
                 connections_max: 1,
+                connections_ahead: 0,
                 // While it is open the server has not been restarted.
                 idle_timeout: None,
                 ..pool.clone()

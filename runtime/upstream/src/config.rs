@@ -82,6 +82,9 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// Connections to one endpoint, at least 1. Default [`CONNECTIONS_MAX`].
     pub connections_max: usize,
+    /// Connections of each worker to each endpoint that are opened before a call asks for them, and again when they are
+    /// lost; not more than [`connections_max`](Self::connections_max). Default 0.
+    pub connections_ahead: usize,
     /// Streams on one connection, at least 1; the peer may allow fewer. Default [`STREAMS_MAX`]. Of
     /// HTTP/1.1 it is always 1.
     pub streams_max: u32,
@@ -215,6 +218,7 @@ impl Config {
             protocol: Protocol::H2,
             connect_timeout: CONNECT_TIMEOUT,
             connections_max: CONNECTIONS_MAX,
+            connections_ahead: 0,
             streams_max: STREAMS_MAX,
             waiting_max: WAITING_MAX,
             idle_timeout: Some(IDLE_TIMEOUT),

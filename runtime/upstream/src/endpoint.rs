@@ -4,7 +4,7 @@ mod slot;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
     time::Instant,
 };
 
@@ -112,8 +112,19 @@ impl Endpoint {
             fleet: Arc::clone(fleet),
             config: Arc::clone(config),
             stats: Arc::clone(stats),
-            pool: Mutex::new(Pool { wanted: 1, ..Pool::default() }),
+            pool: Mutex::new(Pool { wanted: config.connections_ahead.max(1), ..Pool::default() }),
         })
+    }
+
+    /// Opens the connections that are to be open before a call asks for them.
+    pub(crate) fn connect_ahead(self: &Arc<Self>) {
+        if self.is_ahead() {
+            self.connect_more(&mut self.pool.lock());
+        }
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.config.connections_ahead > 0
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -153,7 +164,8 @@ impl Endpoint {
             }
         }
         let failing = pool.failures > 0 && pool.open.is_empty();
-        if failing && !last {
+        // One that is connected to without calls gets none before that.
+        if (failing || self.is_ahead() && pool.open.is_empty()) && !last {
             self.connect_more(&mut pool);
             return Acquired::Unavailable(Unavailable::Down(pool.last_error.clone()));
         }
@@ -236,6 +248,9 @@ impl Endpoint {
         self.stats.connections_open.fetch_sub(1, Relaxed);
         self.member.connections.fetch_sub(1, Relaxed);
         self.serve(&mut pool);
+        if self.is_ahead() {
+            self.connect_more(&mut pool);
+        }
         Some(connection)
     }
 
@@ -319,7 +334,8 @@ impl Endpoint {
         pool.last_error = None;
         *self.member.unreachable.lock() = None;
         if self.config.protocol == Protocol::H2 {
-            pool.wanted = connected.addresses.min(self.config.connections_max);
+            let wanted = connected.addresses.max(self.config.connections_ahead);
+            pool.wanted = wanted.min(self.config.connections_max);
         }
         pool.rest(&connection);
         pool.open.push(connection);
@@ -343,6 +359,17 @@ impl Endpoint {
         if pool.open.is_empty() && pool.connecting == 0 {
             pool.refuse_waiting(&Unavailable::Connect(error));
         }
+        if let Some(at) = pool.retry_at.filter(|_| self.is_ahead() && !pool.closed) {
+            tokio::spawn(try_again(Arc::downgrade(self), at));
+        }
+    }
+}
+
+/// Connects when the pause after a failure is over, without a call that asks for it.
+async fn try_again(endpoint: Weak<Endpoint>, at: Instant) {
+    tokio::time::sleep_until(at.into()).await;
+    if let Some(endpoint) = endpoint.upgrade() {
+        endpoint.connect_ahead();
     }
 }
 

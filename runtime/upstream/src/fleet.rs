@@ -35,6 +35,9 @@ pub(crate) use self::{member::Member, roster::Roster};
 use self::{roster::Built, seat::Seat};
 use crate::{Config, Endpoint, config::Discovery, discovery::Hurry};
 
+/// What an endpoint on trial has at least, for its calls to end.
+const TRIAL_MIN: Duration = Duration::from_secs(10);
+
 /// Nothing is due.
 const NEVER: u64 = u64::MAX;
 
@@ -309,11 +312,11 @@ impl Fleet {
 
     /// Ends ejections, judges, lets weights grow.
     fn look(&self, seats: &mut Seats, now: Duration) {
-        let (usual, lasts) = (seats.usual, self.config.outlier.map_or(Duration::ZERO, |settings| settings.ejection));
+        let (usual, ejection) = (seats.usual, self.config.outlier.map_or(Duration::ZERO, |settings| settings.ejection));
         for seat in &mut seats.all {
             self.tried(seat, now);
             if seat.record.release(now) {
-                seat.returned(usual, now + lasts);
+                seat.returned(usual, now + ejection.max(TRIAL_MIN));
                 let (upstream, endpoint) = (&*self.config.name, &*seat.member.name);
                 tracing::info!(upstream, endpoint, "endpoint is on trial: the time of its ejection is over");
             }

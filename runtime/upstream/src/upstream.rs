@@ -4,7 +4,7 @@ mod choice;
 
 use std::{
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Instant,
@@ -18,6 +18,7 @@ use http::{
     uri::{PathAndQuery, Scheme, Uri},
 };
 use parking_lot::Mutex;
+use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
 use self::choice::Pools;
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     deadline::Deadlines,
     endpoint::Slot,
     exchange::{self, StreamBody},
+    fleet::Known,
     h1,
     hints::Hints,
     kept::Kept,
@@ -84,12 +86,15 @@ struct Shared {
     stats: Arc<Stats>,
     /// Whether the task that looks after the connections runs.
     kept: AtomicBool,
+    /// The task that connects to endpoints before calls do.
+    ahead: OnceLock<AbortHandle>,
 }
 
 // === impl Upstream ===
 
 impl Upstream {
-    /// An upstream without connections; they are opened by the first calls.
+    /// An upstream without connections; they are opened by the first calls, or at once
+    /// ([`Config::connections_ahead`]).
     ///
     /// `config` has no [`problems`](Config::problems): one that has may fail every call.
     #[must_use]
@@ -109,9 +114,18 @@ impl Upstream {
             deadlines: Deadlines::new(),
             stats,
             kept: AtomicBool::new(false),
+            ahead: OnceLock::new(),
         };
         shared.renew_pools();
-        Self { shared: Arc::new(shared) }
+        let shared = Arc::new(shared);
+        // There is none where no call can be made either.
+        if fleet.config().connections_ahead > 0
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let task = runtime.spawn(connect_ahead(Arc::downgrade(&shared), fleet.changes()));
+            let _ = shared.ahead.set(task.abort_handle());
+        }
+        Self { shared }
     }
 
     /// The endpoints.
@@ -338,6 +352,9 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        if let Some(task) = self.ahead.get() {
+            task.abort();
+        }
         for endpoint in &self.pools.load().endpoints {
             endpoint.close();
         }
@@ -386,6 +403,21 @@ fn retire_if_gone(error: &CallError, connection: &Connection) {
     }
 }
 
+/// Connects to the endpoints that there are, and to those that come, before calls do.
+async fn connect_ahead(shared: Weak<Shared>, mut changes: watch::Receiver<Known>) {
+    loop {
+        let Some(shared) = shared.upgrade() else { return };
+        for endpoint in &shared.pools().endpoints {
+            endpoint.connect_ahead();
+        }
+        shared.keep();
+        drop(shared);
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Looks after the connections for as long as there are any.
 async fn keep(shared: Weak<Shared>, ticks: Ticks) {
     loop {
@@ -395,7 +427,7 @@ async fn keep(shared: Weak<Shared>, ticks: Ticks) {
         for endpoint in &shared.pools().endpoints {
             any |= endpoint.tick(ticks);
         }
-        if !any {
+        if !any && shared.fleet.config().connections_ahead == 0 {
             shared.kept.store(false, Relaxed);
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::Breaker;
 use super::machine::Idle;
-use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;

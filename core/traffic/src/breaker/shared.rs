@@ -1,8 +1,8 @@
 //! A breaker that threads share.
 
 use super::machine::{Change, Idle, Machine, Refusal, State, Ticket};
-use super::sync::Mutex;
 use super::{Outcome, Settings};
+use crate::sync::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 

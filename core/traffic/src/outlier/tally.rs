@@ -2,7 +2,7 @@
 
 use super::trial::{Shared, Step};
 use super::{Sample, Settings, Trial, Why};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How a call ended.

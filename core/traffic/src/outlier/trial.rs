@@ -4,7 +4,7 @@
 //! it [may have](Trial::may_fail) ejects it at once; if it was ejected because it was slow, so does the mean of their times.
 
 use super::{Sample, Settings, Why, interval};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How many calls make a trial.
@@ -67,7 +67,7 @@ impl Shared {
     }
 
     pub(super) fn end(&self) {
-        self.left.store(0, Relaxed);
+        self.left.swap(0, Relaxed);
     }
 
     /// Costs a read while it is not on trial.

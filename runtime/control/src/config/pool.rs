@@ -2,7 +2,7 @@
 
 use super::limits::take;
 use crate::fields::{Context, Fields};
-use crate::value;
+use crate::value::{self, Wrong};
 use tidegate_gateway::config::limits::Replies;
 use tidegate_upstream::{Config, Keepalive, Protocol};
 
@@ -16,6 +16,7 @@ pub(super) fn read(fields: &mut Fields<'_>, pool: &mut Config, cx: &mut Context)
     }
     take(&mut pool.connect_timeout, fields.optional("connect_timeout", cx, value::duration));
     take(&mut pool.connections_max, fields.optional("connections", cx, value::count));
+    connections_ahead(fields, pool, cx);
     if let Some(streams) = fields.optional("streams", cx, value::count) {
         pool.streams_max = u32::try_from(streams.value).unwrap_or(u32::MAX);
     }
@@ -31,6 +32,22 @@ pub(super) fn read(fields: &mut Fields<'_>, pool: &mut Config, cx: &mut Context)
         replies.max_ratio = u32::try_from(ratio.value).unwrap_or(u32::MAX);
     }
     replies
+}
+
+/// One where connections are kept for long: servers of HTTP/1.1 soon close what nobody uses.
+fn connections_ahead(fields: &mut Fields<'_>, pool: &mut Config, cx: &mut Context) {
+    pool.connections_ahead = usize::from(pool.protocol == Protocol::H2);
+    let ahead = fields.optional("connections_ahead", cx, count_or_none);
+    if let Some(ahead) = &ahead
+        && ahead.value > pool.connections_max
+    {
+        cx.error(ahead.span, "`connections_ahead` is more than `connections` allows");
+    }
+    take(&mut pool.connections_ahead, ahead);
+}
+
+fn count_or_none(text: &str) -> Result<usize, Wrong> {
+    if text == "0" { Ok(0) } else { value::count(text).map_err(|_| Wrong::new("a number", "`0` (none), or more")) }
 }
 
 /// Keys that would do nothing.

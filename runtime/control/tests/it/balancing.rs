@@ -229,3 +229,16 @@ error: the endpoint 10.0.0.1:8081 is this gateway itself
 ",
     );
 }
+
+#[test]
+fn connections_of_http_2_are_opened_ahead_unless_that_is_none() {
+    let ahead = |text: &str| pool(&format!("{{ endpoints: [a:1], {text} }}")).connections_ahead;
+    assert_eq!([ahead("protocol: h2"), ahead("protocol: h1")], [1, 0]);
+    assert_eq!(ahead("protocol: h2, connections_ahead: 0"), 0);
+    assert_eq!(ahead("protocol: h1, connections: 2, connections_ahead: 2"), 2);
+    let error = |text: &str| error_of(&format!("{{ endpoints: [a:1], protocol: h2, {text} }}"));
+    let many = "error: `connections_ahead` is more than `connections` allows";
+    assert_eq!(error("connections: 2, connections_ahead: 3"), many);
+    let wrong = "error: `connections_ahead` must be a number, not `-1`: `0` (none), or more";
+    assert_eq!(error("connections_ahead: -1"), wrong);
+}

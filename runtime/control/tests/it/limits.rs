@@ -71,7 +71,8 @@ fn without_a_word_the_limits_are_the_safe_ones() {
     assert_eq!(config.memory.max, machine.map(|bytes| bytes / 5 * 4));
     assert_eq!(config.upstreams[0].replies, Replies::default());
     let endpoints = config.upstreams[0].pool.endpoints.clone();
-    assert_eq!(config.upstreams[0].pool, tidegate_upstream::Config::new("shop", endpoints));
+    let pool = tidegate_upstream::Config { connections_ahead: 1, ..tidegate_upstream::Config::new("shop", endpoints) };
+    assert_eq!(config.upstreams[0].pool, pool);
     assert_eq!((config.routes[0].max_body, config.routes[0].max_message), (None, None));
 }
 
@@ -85,6 +86,7 @@ fn every_limit_of_an_upstream_and_of_a_route_arrives() {
         "    schema: { proto: [proto] }",
         "    connect_timeout: 1s",
         "    connections: 2",
+        "    connections_ahead: 2",
         "    streams: 3",
         "    waiting: 4",
         "    idle_timeout: 5s",
@@ -99,6 +101,7 @@ fn every_limit_of_an_upstream_and_of_a_route_arrives() {
     let want = tidegate_upstream::Config {
         connect_timeout: seconds(1),
         connections_max: 2,
+        connections_ahead: 2,
         streams_max: 3,
         waiting_max: 4,
         idle_timeout: Some(seconds(5)),

@@ -1,6 +1,7 @@
 //! The pool against real HTTP/2 servers on the loopback, most of them scripted to misbehave.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod ahead;
 mod balance;
 mod cancel;
 mod checks;

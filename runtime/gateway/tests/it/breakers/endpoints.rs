@@ -78,7 +78,7 @@ fn gateway(endpoints: &[SocketAddr], change: impl FnOnce(&mut Breaker)) -> (Arc<
 
 async fn ask(gateway: &Arc<Gateway>, pools: &Pools) -> (u16, String) {
     let answer = send(gateway, pools, request("GET /web", &[], "")).await;
-    (answer.status, answer.body.clone())
+    (answer.status, answer.body)
 }
 
 /// Address and state of each breaker.
