@@ -73,16 +73,16 @@ fn table(limits: &[Value]) -> String {
     if limits.is_empty() {
         return "the config has no `limits`\n".to_owned();
     }
-    columns(HEAD, limits.iter().map(row).collect())
+    columns(HEAD, &limits.iter().map(row).collect::<Vec<_>>())
 }
 
 /// Rows below a head, each column as wide as its widest text.
-fn columns<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
+fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(|column| width(column).max(head[column].len())).collect();
     let head = head.map(str::to_owned);
     let mut out = String::new();
-    for row in std::iter::once(&head).chain(&rows) {
+    for row in std::iter::once(&head).chain(rows) {
         let mut line = String::new();
         for (text, width) in row.iter().zip(&widths) {
             let _ = write!(line, "{text:<width$}  ");
@@ -104,7 +104,7 @@ fn stores(stores: &[Value]) -> String {
         let [asked, operations, fallen_back] = counts;
         [text(&store["name"]), text(&store["address"]), state(store), asked, operations, fallen_back, mean]
     };
-    format!("\n{}", columns(head, stores.iter().map(row).collect()))
+    format!("\n{}", columns(head, &stores.iter().map(row).collect::<Vec<_>>()))
 }
 
 /// `in use`, or why it is not.
@@ -133,7 +133,7 @@ fn top(limit: &Value) -> String {
             },
         ]
     };
-    columns(["KEY", "REFUSED"], list.iter().map(row).collect())
+    columns(["KEY", "REFUSED"], &list.iter().map(row).collect::<Vec<_>>())
 }
 
 fn row(limit: &Value) -> [String; 6] {

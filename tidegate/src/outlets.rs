@@ -86,10 +86,10 @@ impl Outlets {
     /// Starts the thread that speaks with stores. It runs until everything is closed.
     fn store_thread(&mut self) -> Result<(), Report> {
         if self.stores.runtime.is_none() {
-            let thread = StoreThread::start().map_err(|error| {
+            let (thread, handle) = StoreThread::start().map_err(|error| {
                 Report::new(vec![Diagnostic::error(format!("cannot start the thread of the stores: {error}"))])
             })?;
-            self.stores.runtime = Some(thread.handle());
+            self.stores.runtime = Some(handle);
             self.open.add(Box::new(thread));
         }
         Ok(())

@@ -140,14 +140,12 @@ fn tls(store: &Store) -> Tls {
 // === impl StoreThread ===
 
 impl StoreThread {
-    pub(crate) fn start() -> io::Result<Self> {
+    /// The thread, and the way to it.
+    pub(crate) fn start() -> io::Result<(Self, Handle)> {
         let mut builder = Builder::new_multi_thread();
-        Ok(Self(Some(builder.worker_threads(1).thread_name("tidegate-stores").enable_all().build()?)))
-    }
-
-    pub(crate) fn handle(&self) -> Handle {
-        // It is there until it is dropped.
-        self.0.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone())
+        let runtime = builder.worker_threads(1).thread_name("tidegate-stores").enable_all().build()?;
+        let handle = runtime.handle().clone();
+        Ok((Self(Some(runtime)), handle))
     }
 }
 

@@ -36,6 +36,7 @@ impl Coverage {
             ("lease admissions", seen.leased),
             ("lease deaths", seen.lease_deaths),
             ("failure policy", seen.fallen_back),
+            ("given back", seen.given_back),
             ("failovers", seen.failovers),
             ("restarts", seen.restarts),
             ("lost replies", seen.lost_replies),
@@ -104,4 +105,9 @@ fn a_store_that_forgets_without_noticing_admits_too_much() {
 #[test]
 fn a_reserve_that_is_not_taken_off_the_limit_admits_too_much() {
     assert!(broken(Sabotage::ReserveOnTop) > 30, "{}", broken(Sabotage::ReserveOnTop));
+}
+
+#[test]
+fn what_is_given_back_twice_admits_too_much() {
+    assert!(broken(Sabotage::GivesBackTwice) > 30, "{}", broken(Sabotage::GivesBackTwice));
 }

@@ -48,6 +48,8 @@ pub(crate) enum Way {
 pub(crate) enum Sabotage {
     /// The store takes the time that the client sends.
     ClientClock,
+    /// What goes back goes back twice.
+    GivesBackTwice,
     /// Leases leave the burst whole.
     WholeBurst,
     /// A server that lost its data begins with full buckets.
@@ -77,6 +79,8 @@ pub(crate) struct Plan {
     /// Events of which each may admit a burst too much: forward steps of the store's clock, two masters.
     pub(crate) exceptions: bool,
     pub(crate) sabotage: Option<Sabotage>,
+    /// Of what is admitted, the part that another limit refuses, in a hundred.
+    pub(crate) gives_back: u64,
 }
 
 impl Plan {
@@ -87,7 +91,9 @@ impl Plan {
         let mut kind = dice.roll(10);
         match sabotage {
             Some(Sabotage::WholeBurst) => way = Way::Leases,
-            Some(Sabotage::ClientClock | Sabotage::Forgets) => (way, kind) = (Way::Combining, 0),
+            Some(Sabotage::ClientClock | Sabotage::Forgets | Sabotage::GivesBackTwice) => {
+                (way, kind) = (Way::Combining, 0);
+            }
             Some(Sabotage::ReserveOnTop) => kind = 0,
             None => {}
         }
@@ -126,6 +132,11 @@ impl Plan {
             faults: !dice.is(10),
             exceptions: sabotage.is_none() && dice.is(20),
             sabotage,
+            gives_back: match sabotage {
+                Some(Sabotage::GivesBackTwice) => 40,
+                Some(_) => 0,
+                None => 10,
+            },
         }
     }
 }

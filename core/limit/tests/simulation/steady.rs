@@ -32,6 +32,7 @@ fn steady(seed: u64, nodes: usize, way: Way, algorithm: Algorithm, rate: Rate) -
         length: SECONDS * 1_000_000,
         faults: false,
         exceptions: false,
+        gives_back: 0,
         ..Plan::of(seed, None)
     };
     let world = World::new(&plan).run();

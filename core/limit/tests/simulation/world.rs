@@ -37,6 +37,13 @@ enum Event {
         life: u64,
         id: u64,
     },
+    /// Another limit refused what was admitted here.
+    GiveBack {
+        node: usize,
+        life: u64,
+        key: u64,
+        outcome: Outcome,
+    },
     /// The replica catches up.
     Replicate,
     Fault,
@@ -84,6 +91,7 @@ pub(crate) struct Seen {
     pub(crate) leased: u64,
     pub(crate) lease_deaths: u64,
     pub(crate) fallen_back: u64,
+    pub(crate) given_back: u64,
     pub(crate) failovers: u64,
     pub(crate) restarts: u64,
     pub(crate) lost_replies: u64,
@@ -207,7 +215,15 @@ impl<'a> World<'a> {
                 self.told(node, None, outcomes);
                 self.send(node);
             }
-            Event::Reply { .. } | Event::Timeout { .. } => {}
+            Event::GiveBack { node, life, key, outcome } if self.nodes[node].life == life => {
+                let (now, id) = (self.node_now(node), Key(u128::from(key) + 1));
+                let twice = self.plan.sabotage == Some(Sabotage::GivesBackTwice);
+                for _ in 0..=usize::from(twice) {
+                    self.nodes[node].front.give_back(now, id, &self.plan.terms, &outcome);
+                }
+                self.send(node);
+            }
+            Event::Reply { .. } | Event::Timeout { .. } | Event::GiveBack { .. } => {}
             Event::Replicate => {
                 self.replica = self.master.shared.clone();
                 let lag = self.dice.between(500, 8000);
@@ -255,7 +271,7 @@ impl<'a> World<'a> {
         self.seen.asked += cost;
         let id = Key(u128::from(key) + 1);
         match self.nodes[node].front.ask(now, id, &self.plan.terms, Ask::spend(cost), ticket) {
-            Some(outcome) => self.decided(key, cost, (self.now, (0, 0)), outcome),
+            Some(outcome) => self.decided(node, (key, cost), (self.now, (0, 0)), outcome),
             None => drop(self.nodes[node].open.insert(ticket, (key, cost, asked))),
         }
         self.send(node);
@@ -315,16 +331,23 @@ impl<'a> World<'a> {
                 _ => (self.now, (0, 0)),
             };
             assert!(asked <= point.0 && point.0 <= self.now, "seed {}: decided out of time", self.plan.seed);
-            self.decided(key, cost, point, outcome);
+            self.decided(node, (key, cost), point, outcome);
         }
     }
 
-    fn decided(&mut self, key: u64, cost: u64, (at, store): (u64, (u64, u64)), outcome: Outcome) {
+    fn decided(&mut self, node: usize, (key, cost): (u64, u64), (at, store): (u64, (u64, u64)), outcome: Outcome) {
         match outcome.by {
             By::Lease => self.seen.leased += 1,
             By::Refusal => self.seen.repeated += 1,
             By::Failure => self.seen.fallen_back += 1,
             By::Store | By::Terms => {}
+        }
+        // Another limit refused: at once, or after its store's answer.
+        if outcome.decision.is_admitted() && self.dice.is(self.plan.gives_back) {
+            self.seen.given_back += cost;
+            let (life, pause) = (self.nodes[node].life, if self.dice.is(50) { 0 } else { self.delay() });
+            self.at(self.now + pause, Event::GiveBack { node, life, key, outcome });
+            return;
         }
         if outcome.decision.is_admitted() {
             self.seen.admitted += cost;

@@ -25,7 +25,7 @@ fn a_store_has_defaults() {
         nodes: None,
         place: Place { line: 4, column: 11 },
     };
-    assert_eq!(loaded.config.stores, [store.clone()]);
+    assert_eq!(loaded.config.stores, std::slice::from_ref(&store));
     let want = Store {
         store,
         url: "redis://127.0.0.1:6379".into(),

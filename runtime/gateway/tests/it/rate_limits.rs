@@ -2,6 +2,7 @@
 
 mod edge;
 mod kept;
+mod shared;
 
 use crate::native::{Told, call, tell};
 use crate::rig::{ECHO, Scripted, Seen, framed, gateway, headers, request, seen_as};
