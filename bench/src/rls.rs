@@ -81,7 +81,6 @@ impl Measured {
 ///
 /// # Errors
 /// The service does not answer, or answers wrong.
-#[expect(clippy::disallowed_methods, reason = "what is measured is time")]
 pub async fn measure(load: &Load) -> Result<Measured> {
     let counted = Rc::new(RefCell::new(Counted::default()));
     let local = LocalSet::new();
@@ -126,7 +125,6 @@ pub async fn measure(load: &Load) -> Result<Measured> {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "what is measured is time")]
 async fn call(client: SendRequest<Bytes>, keys: Keys, until: Instant, counted: Rc<RefCell<Counted>>) -> Result<()> {
     while Instant::now() < until {
         let number = {
