@@ -118,6 +118,10 @@ impl SharedLimits for Driver {
             let ticket = Ticket(state.next);
             state.next += 1;
             if let Some(outcome) = state.front.ask((self.shared.clock)(), key, terms, ask, ticket) {
+                // It is to be tried whether the store is back.
+                if state.front.is_down() && state.front.is_ready() {
+                    self.shared.wake.notify_one();
+                }
                 return Asked::Answered(outcome);
             }
             let (answer, waits) = oneshot::channel();

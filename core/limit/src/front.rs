@@ -292,8 +292,14 @@ impl Front {
             self.stats.repeated += 1;
             return Some(Outcome { decision, by: By::Refusal });
         }
-        if left_alone || full {
+        if full || self.down.is_some() {
             self.stats.fallen_back += 1;
+            // Somebody has to try whether it is back, and nobody has to wait for that.
+            if !left_alone && !full && self.ready.is_empty() {
+                entry.probe = ask.cost.max(1);
+                entry.queued = true;
+                self.ready.push_back((key, terms.class));
+            }
             return Some(entry.fall_back(now, ask));
         }
         entry.wait(Waiter { ticket, ask });

@@ -65,6 +65,8 @@ pub(crate) struct Entry {
     /// Whether leases were used up since the last question.
     drained: bool,
     refused: Option<Refused>,
+    /// Units to ask for though nobody waits, to see whether the store is back; they go back, or become a lease.
+    pub(crate) probe: u64,
     /// What goes back to the store, one with each question.
     refunds: VecDeque<Receipt>,
     /// The node's own bucket, for when the store does not answer.
@@ -86,6 +88,7 @@ impl Entry {
             want: 0,
             drained: false,
             refused: None,
+            probe: 0,
             refunds: VecDeque::new(),
             tat,
         }
@@ -104,7 +107,7 @@ impl Entry {
     }
 
     pub(crate) fn has_something_to_say(&self) -> bool {
-        !self.waiters.is_empty() || !self.refunds.is_empty()
+        !self.waiters.is_empty() || !self.refunds.is_empty() || self.probe > 0
     }
 
     pub(crate) fn is_idle(&self, now: Duration) -> bool {
@@ -229,17 +232,18 @@ impl Entry {
                 self.under_way += 1;
                 push(item, VecDeque::from([waiter]));
             }
-            if self.waiters.is_empty()
-                && let Some(refund) = self.refunds.pop_front()
-            {
-                let item = Item { key, policy, refund: Some(refund), ask: Ask::check(0), retry_for: 0, extra: 0 };
+            let probe = std::mem::take(&mut self.probe);
+            let refund = if self.waiters.is_empty() { self.refunds.pop_front() } else { None };
+            if self.waiters.is_empty() && (refund.is_some() || probe > 0) {
+                let item = Item { key, policy, refund, ask: Ask::partial(probe), retry_for: 0, extra: 0 };
                 self.under_way += 1;
                 push(item, VecDeque::new());
             }
             return;
         }
-        let spends = || self.waiters.iter().filter(|waiter| waiter.ask.mode != Mode::Check);
-        let need = spends().fold(0_u64, |sum, waiter| sum.saturating_add(waiter.ask.cost));
+        let probe = std::mem::take(&mut self.probe);
+        let spends = self.waiters.iter().filter(|waiter| waiter.ask.mode != Mode::Check);
+        let need = spends.fold(probe, |sum, waiter| sum.saturating_add(waiter.ask.cost));
         let cheapest = self.waiters.iter().map(|waiter| waiter.ask.cost).min().unwrap_or(0);
         if self.terms.lease.is_some() {
             // Used up before they died: twice as many. Otherwise what was used of them, and what waits now.

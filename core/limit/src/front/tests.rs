@@ -139,14 +139,21 @@ fn a_store_that_is_down_is_left_alone_and_each_policy_answers() {
         assert!(front.is_down());
         let outcome = front.ask(start + MS, KEY, &terms, Ask::spend(1), Ticket(7)).expect("nobody is asked");
         assert_eq!((outcome.by, outcome.decision.granted), (By::Failure, granted[2]), "{failure:?}");
-        // After the pause one batch tries, and its answer ends it.
+        // After the pause one batch tries, for which nobody waits, and its answer ends it.
         let later = start + 100 * MS;
-        assert_eq!(front.ask(later, KEY, &terms, Ask::spend(1), Ticket(8)), None, "{failure:?}");
-        let batch = front.poll(later).expect("somebody waits");
+        assert_eq!(front.poll(later), None, "nobody asked");
+        let trying = front.ask(later, KEY, &terms, Ask::spend(1), Ticket(8)).expect("nobody waits");
+        assert_eq!(trying.by, By::Failure, "{failure:?}");
+        let batch = front.poll(later).expect("it is tried");
         let meanwhile = front.ask(later, KEY, &terms, Ask::spend(1), Ticket(9)).expect("left alone still");
         assert_eq!(meanwhile.by, By::Failure, "{failure:?}");
-        assert_eq!(answer(&mut front, &mut store, later, &batch), [(8, 1, By::Store)], "{failure:?}");
+        assert_eq!(front.poll(later), None, "one at a time");
+        assert_eq!(answer(&mut front, &mut store, later, &batch), []);
         assert!(!front.is_down());
+        assert_eq!(front.ask(later, KEY, &terms, Ask::spend(9), Ticket(10)), None);
+        let batch = front.poll(later).expect("somebody waits");
+        assert_eq!(batch.items[0].refund.map(|receipt| receipt.cost), Some(1), "what was tried with goes back");
+        assert_eq!(answer(&mut front, &mut store, later, &batch), [(10, 9, By::Store)], "{failure:?}");
     }
 }
 
