@@ -4,7 +4,8 @@
 //! it from memory ([`upstream`]), the closed-loop client that counts and checks every answer
 //! ([`load`]), a bare proxy without translation ([`floor`]), reading a process's cost
 //! ([`process`]), the codec's work by itself ([`codec`]), a collector of
-//! telemetry that keeps nothing ([`collector`]), and traffic through what goes wrong ([`faults`]).
+//! telemetry that keeps nothing ([`collector`]), calls of a rate limit service ([`rls`]), and traffic through what goes
+//! wrong ([`faults`]).
 //!
 //! **Does not** start gateways or compare figures: that is `cargo xtask bench`.
 //!
@@ -18,5 +19,6 @@ pub mod floor;
 pub mod load;
 pub mod messages;
 pub mod process;
+pub mod rls;
 pub mod scenario;
 pub mod upstream;

@@ -5,6 +5,7 @@ pub(crate) mod envoy;
 mod figures;
 mod limits;
 mod overhead;
+mod rls;
 
 use anyhow::Result;
 
@@ -22,6 +23,8 @@ pub(crate) enum Bench {
     Codec(codec::Args),
     /// Decisions about limits in Redis: a call for each, batches, combining, leases.
     Limits(limits::Args),
+    /// A decision of the rate limit service, beside envoyproxy/ratelimit over the same Redis and a bare echo.
+    Rls(rls::Args),
 }
 
 /// Runs one measurement.
@@ -31,5 +34,6 @@ pub(crate) fn run(workspace: &Workspace, bench: Bench) -> Result<()> {
         Bench::Overhead(args) => overhead::run(workspace, &args),
         Bench::Codec(args) => codec::run(workspace, &args),
         Bench::Limits(args) => limits::run(workspace, &args),
+        Bench::Rls(args) => rls::run(workspace, &args),
     }
 }

@@ -2,7 +2,7 @@
 //! are other ones, and the time that Envoy waits is longer, for machines that are busy.
 
 use crate::running::Running;
-use crate::{folder, program};
+use crate::{folder, program, replace};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -145,6 +145,37 @@ fn without_the_service_envoys_own_failure_policy_applies() {
         drop(mesh.ours.take());
         assert_eq!(mesh.statuses("/orders", "alice", 12), vec![status; 12], "deny: {deny}");
     }
+}
+
+#[test]
+fn rules_change_while_it_serves_and_bad_ones_change_nothing() {
+    let config = "admin: { bind: 127.0.0.1:0 }\nrate_limit_service: { bind: 127.0.0.1:0, config: [rules] }\n";
+    let rules = |key: &str, unit: &str| {
+        format!("domain: d\ndescriptors: [{{ key: {key}, rate_limit: {{ unit: {unit}, requests_per_unit: 1 }} }}]\n")
+    };
+    let folder = folder(&[("tidegate.yaml", config), ("rules/a.yaml", &rules("first", "day"))]);
+    let mut running = Running::start_with(&mut program(folder.path(), &["run"]), 2);
+    let has = |running: &Running, limit: &str| {
+        running.get(1, "/metrics").contains(&format!("{{domain=\"d\",limit=\"{limit}\",decision=\"admitted\"}} 0"))
+    };
+    assert_eq!((has(&running, "first"), has(&running, "second")), (true, false));
+    replace(folder.path().join("rules/a.yaml"), rules("second", "day"));
+    running.wait_for_log("the config is in force");
+    assert_eq!((has(&running, "first"), has(&running, "second")), (false, true));
+    replace(folder.path().join("rules/a.yaml"), rules("third", "fortnight"));
+    let line = running.wait_for_log("the config is refused");
+    assert!(line.contains("rules/a.yaml:2:49: `unit` must be `second`, `minute`"), "{line}");
+    assert_eq!((has(&running, "second"), has(&running, "third")), (true, false));
+    // A port that is taken changes nothing either.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let other = taken.local_addr().expect("an address").to_string();
+    replace(folder.path().join("rules/a.yaml"), rules("third", "day"));
+    running.wait_for_log("the config is in force");
+    let moved = config.replacen("service: { bind: 127.0.0.1:0", &format!("service: {{ bind: {other}"), 1);
+    replace(folder.path().join("tidegate.yaml"), moved);
+    let line = running.wait_for_log("the config is refused");
+    assert!(line.contains(&format!("cannot listen on {other}")), "{line}");
+    assert!(TcpStream::connect(running.addresses[0].as_str()).is_ok(), "the port before stays open");
 }
 
 #[test]
