@@ -327,9 +327,12 @@ local function other(algorithm, key, kind, a, b, back, back_at, cost, mode, retr
   return pack('<dddddddd', granted, left, retry, reset, 0, at, spent, lent)
 end
 
-local replies, kinds = { pack('<ddd', now, since, born) }, nil
+local replies, kinds = { pack('<ddd', now, era, born) }, nil
 for i = 2, #KEYS do
-  local kind, a, b, c, back, back_at, back_worth, cost, mode, retry_for, extra = unpack_('<ddddddddddd', ARGV[i + 1])
+  local kind, a, b, c, back, back_at, back_worth, back_era, cost, mode, retry_for, extra =
+    unpack_('<dddddddddddd', ARGV[i + 1])
+  -- What was spent in another era was spent by another clock: how much of it has come back is not known.
+  if back_era ~= era and back < ALL then back = -1 end
   if kind == BUCKET then
     replies[i] = bucket(KEYS[i], a, b, c, back, back_at, back_worth, cost, mode, retry_for, extra)
   else

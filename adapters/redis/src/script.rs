@@ -30,7 +30,7 @@ const LONGEST: u64 = 1 << 51;
 pub(crate) struct Call {
     /// That of the era first.
     keys: Vec<Vec<u8>>,
-    asks: Vec<[u8; 88]>,
+    asks: Vec<[u8; 96]>,
     forgiving: bool,
     /// Each item's place in the batch.
     pub(crate) places: Vec<usize>,
@@ -86,19 +86,20 @@ impl Call {
     pub(crate) fn read(&self, reply: &Value) -> Result<Said, &'static str> {
         let list = reply.list().ok_or("not a list")?;
         let [head, answers @ ..] = list else { return Err("an empty list") };
-        let [now, _, born] = numbers::<3>(head)?;
+        let [now, era, born] = numbers::<3>(head)?;
+        let era = whole(era)?;
         if answers.len() != self.items.len() {
             return Err("another number of answers than of questions");
         }
-        let answers = self.items.iter().zip(answers).map(|(item, reply)| answer(item, numbers(reply)?));
+        let answers = self.items.iter().zip(answers).map(|(item, reply)| answer(item, era, numbers(reply)?));
         let answers = answers.collect::<Result<Vec<_>, _>>()?;
         Ok(Said { now: whole(now)?, born: born > 0.0, answers })
     }
 }
 
-/// Eleven doubles: kind, quota (three), what goes back (three), cost, mode, the cost to tell a time for, units to lend.
+/// Twelve doubles: kind, quota (three), what goes back (three) and of which era, cost, mode, the cost to tell a time for, units to lend.
 #[expect(clippy::cast_precision_loss, reason = "capped to what doubles hold exactly")]
-fn ask(item: &Item) -> [u8; 88] {
+fn ask(item: &Item) -> [u8; 96] {
     let exact = |number: u64| number.min(WHOLE) as f64;
     let (kind, quota) = match &item.policy {
         Policy::Bucket(bucket) => {
@@ -115,15 +116,15 @@ fn ask(item: &Item) -> [u8; 88] {
         Mode::Check => 1,
         Mode::Partial => 2,
     };
-    let [back, at, worth] = match item.refund {
-        Some(Receipt { cost, at, worth, .. }) => [exact(cost), exact(at), exact(worth)],
-        None => [-1.0, 0.0, 0.0],
+    let [back, at, worth, era] = match item.refund {
+        Some(Receipt { cost, at, worth, era, .. }) => [cost, at, worth, era].map(exact),
+        None => [-1.0, 0.0, 0.0, 0.0],
     };
     let [a, b, c] = quota.map(exact);
     let Ask { cost, .. } = item.ask;
-    let all =
-        [exact(kind), a, b, c, back, at, worth, exact(cost), exact(mode), exact(item.retry_for), exact(item.extra)];
-    let mut bytes = [0; 88];
+    let [kind, cost, mode, retry_for, extra] = [kind, cost, mode, item.retry_for, item.extra].map(exact);
+    let all = [kind, a, b, c, back, at, worth, era, cost, mode, retry_for, extra];
+    let mut bytes = [0; 96];
     for (place, number) in bytes.chunks_exact_mut(8).zip(all) {
         place.copy_from_slice(&number.to_le_bytes());
     }
@@ -149,7 +150,7 @@ fn whole(number: f64) -> Result<u64, &'static str> {
     if fits { Ok(number as u64) } else { Err("a number that is not whole") }
 }
 
-fn answer(item: &Item, numbers: [f64; 8]) -> Result<Answer, &'static str> {
+fn answer(item: &Item, era: u64, numbers: [f64; 8]) -> Result<Answer, &'static str> {
     let [granted, remaining, retry, reset, wait, at, worth, lent] = numbers;
     let ticks = |number: f64| Ok::<_, &str>(Scale::Shared.duration(whole(number)?));
     let granted = whole(granted)?;
@@ -171,7 +172,7 @@ fn answer(item: &Item, numbers: [f64; 8]) -> Result<Answer, &'static str> {
         retry,
         reset: ticks(reset)?,
         wait: if shapes { ticks(wait)? } else { std::time::Duration::ZERO },
-        receipt: Receipt { cost: spent, at: whole(at)?, worth: whole(worth)?, shared: false },
+        receipt: Receipt { cost: spent, at: whole(at)?, worth: whole(worth)?, era, shared: false },
     };
     Ok(Answer { decision, extra: whole(lent)? })
 }

@@ -75,13 +75,16 @@ pub struct Receipt {
     pub at: u64,
     /// The algorithm's own measure of what was spent.
     pub worth: u64,
+    /// The era of the shared store; zero elsewhere. What was spent in another era is not given back: clocks of two
+    /// servers differ, so how much of it has come back by itself is not known.
+    pub era: u64,
     /// Spent in the bucket that keys share while the table is full.
     pub shared: bool,
 }
 
 impl Receipt {
     /// For all that a key ever spent: in a shared store, what is given back for it makes the budget whole.
-    pub const ALL: Self = Self { cost: u64::MAX, at: u64::MAX, worth: u64::MAX, shared: false };
+    pub const ALL: Self = Self { cost: u64::MAX, at: u64::MAX, worth: u64::MAX, era: 0, shared: false };
 }
 
 /// The answer of one limit.

@@ -58,7 +58,7 @@ impl Concurrency {
             retry,
             reset: Duration::ZERO,
             wait: Duration::ZERO,
-            receipt: Receipt { cost: spent, at: 0, worth: spent, shared: false },
+            receipt: Receipt { cost: spent, at: 0, worth: spent, era: 0, shared: false },
         };
         (decision, if spent > 0 { Some(taken + spent) } else { None })
     }

@@ -101,7 +101,7 @@ impl Fixed {
             },
             reset: if next == 0 { Duration::ZERO } else { left },
             wait: Duration::ZERO,
-            receipt: Receipt { cost: spent, at: epoch, worth: spent, shared: false },
+            receipt: Receipt { cost: spent, at: epoch, worth: spent, era: 0, shared: false },
         };
         (decision, (spent > 0).then_some(Counted { epoch, count: next }))
     }

@@ -176,7 +176,7 @@ impl Gcra {
             receipt: if spent == 0 {
                 Receipt::default()
             } else {
-                Receipt { cost: granted, at: now, worth: spent, shared: false }
+                Receipt { cost: granted, at: now, worth: spent, era: 0, shared: false }
             },
         };
         (decision, (spent > 0).then_some(next))

@@ -94,7 +94,7 @@ impl Log {
             retry,
             reset: log.back().map_or(Duration::ZERO, |(at, _)| self.scale.duration(out(*at) - now)),
             wait: Duration::ZERO,
-            receipt: Receipt { cost: spent, at: now, worth: spent, shared: false },
+            receipt: Receipt { cost: spent, at: now, worth: spent, era: 0, shared: false },
         }
     }
 

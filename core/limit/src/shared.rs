@@ -72,7 +72,8 @@ impl Shared {
     /// new one begins an era.
     pub fn decide(&mut self, run: u64, now: u64, items: &[Item]) -> Vec<Answer> {
         if run != self.run {
-            (self.run, self.era, self.since) = (run, self.era + 1, now);
+            // Never the number of one before, whatever the clock did.
+            (self.run, self.era, self.since) = (run, now.max(self.era + 1), now);
         }
         items.iter().map(|item| self.item(now, item)).collect()
     }
@@ -86,7 +87,7 @@ impl Shared {
         };
         // What says no writes nothing, except that an algorithm was changed.
         let mut is_new = !fits(&item.policy, &state);
-        if let Some(receipt) = item.refund {
+        if let Some(receipt) = item.refund.filter(|receipt| receipt.era == self.era || *receipt == Receipt::ALL) {
             let before = state.clone();
             refund(&item.policy, &mut state, now, receipt);
             is_new |= state != before;
@@ -97,6 +98,7 @@ impl Shared {
         let after = decide(&item.policy, &mut state, now, Ask::check(item.retry_for));
         decision.retry = if decision.granted == decision.asked { Retry::Now } else { after.retry };
         decision.remaining = after.remaining;
+        decision.receipt.era = self.era;
         decision.reset = after.reset;
         if is_new || extra > 0 || decision.receipt.worth > 0 {
             let until = now.saturating_add(u64::try_from(Scale::Shared.span(after.reset)).unwrap_or(u64::MAX));

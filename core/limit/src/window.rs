@@ -120,7 +120,7 @@ impl Window {
             retry,
             reset: counts.taken.last().map_or(Duration::ZERO, |(at, _)| self.scale.duration(self.until_out(*at, now))),
             wait: Duration::ZERO,
-            receipt: Receipt { cost: spent, at: epoch, worth: spent, shared: false },
+            receipt: Receipt { cost: spent, at: epoch, worth: spent, era: 0, shared: false },
         }
     }
 

@@ -170,6 +170,16 @@ fn keep(receipts: &mut [Vec<Receipt>], items: &[Item], said: &Said) {
     }
 }
 
+/// Items whose receipts are of this era, if one is said.
+fn of_era(items: &[Item], era: Option<u64>) -> Vec<Item> {
+    let mut items = items.to_vec();
+    for receipt in items.iter_mut().filter_map(|item| item.refund.as_mut()).filter(|receipt| **receipt != Receipt::ALL)
+    {
+        receipt.era = era.unwrap_or(receipt.era);
+    }
+    items
+}
+
 async fn as_it_is(program: Program, forgiving: bool) {
     let Some(redis) = Redis::start(program) else { return };
     let Greeted { mut connection, run, .. } = connect(&redis).await;
@@ -185,7 +195,13 @@ async fn as_it_is(program: Program, forgiving: bool) {
             connection.ask(1, |out| call.write(out, &run, (compared == 0).then_some(TEXT))).await.expect("a reply");
         let said = call.read(&reply[0]).unwrap_or_else(|error| panic!("{error}: {:?}", reply[0]));
         assert_eq!(said.born, compared == 0);
-        compare(&items, &said, &model.decide(1, said.now, &items));
+        let mut expected = model.decide(1, said.now, &of_era(&items, forgiving.then_some(0)));
+        if forgiving {
+            // The model's first era began long ago, and has the number 0.
+            let era = said.answers.first().map_or(0, |answer| answer.decision.receipt.era);
+            expected.iter_mut().for_each(|answer| answer.decision.receipt.era = era);
+        }
+        compare(&items, &said, &expected);
         keep(&mut receipts, &items, &said);
         items.iter().zip(&said.answers).for_each(|(item, answer)| seen.look(item, answer));
         compared += items.len();
@@ -261,7 +277,8 @@ async fn through_time(back: bool) {
         let emptied = dice.one_in(2000);
         if dice.one_in(2000) || emptied {
             run += 1;
-            receipts.iter_mut().for_each(Vec::clear);
+            // One that was emptied does not know that it ever had an era.
+            model = if emptied { Shared::new(0) } else { model };
         }
         let (seconds, rest) = ((micros / 1_000_000).to_string(), (micros % 1_000_000).to_string());
         let items = items(&mut dice, &policies, &mut receipts, true);

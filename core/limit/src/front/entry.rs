@@ -16,7 +16,7 @@ const REFUNDS: usize = 16;
 
 /// What a lease gave.
 fn of_lease(cost: u64, until: Duration) -> Receipt {
-    Receipt { cost, at: u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), worth: cost, shared: false }
+    Receipt { cost, at: u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), worth: cost, era: 0, shared: false }
 }
 
 /// The receipt for so many of its units.
@@ -184,7 +184,7 @@ impl Entry {
     pub(crate) fn back_to_store(&mut self, receipt: Receipt) {
         // Budgets are more than the refusal knew.
         self.refused = None;
-        if let Some(same) = self.refunds.iter_mut().find(|known| known.at == receipt.at) {
+        if let Some(same) = self.refunds.iter_mut().find(|known| (known.at, known.era) == (receipt.at, receipt.era)) {
             same.cost = same.cost.saturating_add(receipt.cost);
             same.worth = same.worth.saturating_add(receipt.worth);
         } else if self.refunds.len() < REFUNDS {

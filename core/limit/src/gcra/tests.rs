@@ -30,7 +30,7 @@ fn a_burst_is_admitted_and_then_one_each_interval() {
 fn an_answer_says_what_is_left_and_when() {
     let (decision, next) = ten_a_second(5).decide(0, 1000 * MS, Ask::spend(2));
     assert_eq!(next, Some(1200 * MS));
-    let receipt = Receipt { cost: 2, at: 1000 * MS, worth: 200 * MS, shared: false };
+    let receipt = Receipt { cost: 2, at: 1000 * MS, worth: 200 * MS, era: 0, shared: false };
     let reset = Duration::from_millis(200);
     let wait = Duration::ZERO;
     assert_eq!(decision, Decision { asked: 2, granted: 2, remaining: 3, retry: Retry::Now, reset, wait, receipt });

@@ -152,7 +152,7 @@ impl Word for Sliding<'_> {
             0 => Duration::ZERO,
             _ => window.scale.duration(window.until_out(last, now)),
         };
-        let receipt = Receipt { cost: spent, at: epoch, worth: spent, shared: false };
+        let receipt = Receipt { cost: spent, at: epoch, worth: spent, era: 0, shared: false };
         let remaining = window.limit.saturating_sub(total + spent);
         let decision = Decision { asked: ask.cost, granted, remaining, retry, reset, wait: Duration::ZERO, receipt };
         Step { decision, next }

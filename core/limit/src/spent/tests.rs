@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{Doubt, LIFETIME, Seal, Seen, Short, Spent};
-use crate::Key;
 
 const NOW: Duration = Duration::from_millis(1_800_000_000_123);
 const SECRET: &str = "a secret of many bytes";

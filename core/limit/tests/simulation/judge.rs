@@ -16,7 +16,7 @@ pub(crate) struct Admitted {
     /// µs.
     pub(crate) at: u64,
     pub(crate) cost: u64,
-    /// Which server it was, and the latest time of its own clock until then, in µs: for windows that it aligns.
+    /// Which server it was, and in which window of its clock: for windows that it aligns.
     pub(crate) store: (u64, u64),
 }
 
@@ -47,10 +47,9 @@ fn of_key(plan: &Plan, mut admitted: Vec<Admitted>) -> u128 {
             judge.excess()
         }
         Algorithm::FixedWindow(rate) => {
-            let mut windows: BTreeMap<(u64, u128), u128> = BTreeMap::new();
+            let mut windows: BTreeMap<(u64, u64), u128> = BTreeMap::new();
             for one in admitted {
-                let window = u128::from(one.store.1) / rate.per().as_micros();
-                *windows.entry((one.store.0, window)).or_default() += u128::from(one.cost);
+                *windows.entry(one.store).or_default() += u128::from(one.cost);
             }
             windows.into_values().max().unwrap_or(0).saturating_sub(u128::from(rate.count()))
         }

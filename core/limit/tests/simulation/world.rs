@@ -7,13 +7,15 @@ use std::time::Duration;
 use tidegate_limit::front::{By, Front, Outcome, Ticket};
 use tidegate_limit::ports::{Answer, Batch, StoreError};
 use tidegate_limit::shared::Shared;
-use tidegate_limit::{Ask, Key, Scale};
+use tidegate_limit::{Algorithm, Ask, Key, Scale};
 
 use crate::judge::Admitted;
 use crate::plan::{Dice, Plan, Sabotage};
 
 /// µs after which a node gives a batch up.
 const TIMEOUT: u64 = 5_000;
+/// µs by which all steps of a schedule can put the store's clock back.
+const STEPS: u64 = 400_000;
 /// The store's clock when the world begins: years.
 const STORE_EPOCH: u64 = 1_000_000_000_000;
 
@@ -351,10 +353,21 @@ impl<'a> World<'a> {
         }
         if outcome.decision.is_admitted() {
             self.seen.admitted += cost;
-            self.admitted.push(Admitted { key, at, cost, store });
+            self.admitted.push(Admitted { key, at, cost, store: self.window(store, &outcome) });
         } else {
             self.seen.refused += 1;
         }
+    }
+
+    /// In which window of its clock the server counted it. While its clock is behind where it has been, that is the one
+    /// that it reads or one up to the latest that it has seen.
+    fn window(&self, (server, latest): (u64, u64), outcome: &Outcome) -> (u64, u64) {
+        let (Algorithm::FixedWindow(rate), By::Store) = (self.plan.algorithm, outcome.by) else { return (server, 0) };
+        let width = u64::try_from(rate.per().as_micros()).unwrap_or(1);
+        let window = outcome.decision.receipt.at;
+        let oldest = latest.saturating_sub(STEPS) / width;
+        assert!((oldest..=latest / width).contains(&window), "seed {}: of no window of now", self.plan.seed);
+        (server, window)
     }
 
     fn fault(&mut self) {

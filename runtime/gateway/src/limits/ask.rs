@@ -140,7 +140,7 @@ impl Heard {
             retry: Retry::Now,
             reset: Duration::ZERO,
             wait: Duration::ZERO,
-            receipt: Receipt { cost: 0, at: 0, worth: 0, shared: false },
+            receipt: Receipt { cost: 0, at: 0, worth: 0, era: 0, shared: false },
         };
         Self { decision, by: Voice::Nobody }
     }

@@ -65,7 +65,7 @@ impl SharedLimits for Scripted {
 }
 
 fn yes(cost: u64, by: By) -> Outcome {
-    let receipt = Receipt { cost, at: 1, worth: cost, shared: false };
+    let receipt = Receipt { cost, at: 1, worth: cost, era: 0, shared: false };
     outcome(cost, cost, Retry::Now, receipt, by)
 }
 
