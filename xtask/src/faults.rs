@@ -88,7 +88,7 @@ pub(crate) enum Fault {
     Store,
 }
 
-const ALL: [Fault; 10] = [
+const ALL: [Fault; 11] = [
     Fault::Drain,
     Fault::Reload,
     Fault::Restart,

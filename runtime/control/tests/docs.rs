@@ -71,8 +71,6 @@ fn every_config_that_is_shown_loads_without_a_warning() {
         ("docs/headers.md", 2),
         ("docs/stores.md", 1),
         ("docs/mesh.md", 2),
-        ("docs/mesh.md", 2),
-        ("docs/stores.md", 1),
     ] {
         let configs: Vec<Block> = blocks(page).into_iter().filter(|block| block.kind == "yaml").collect();
         assert!(configs.len() >= at_least, "{page} shows {} configs", configs.len());
