@@ -235,13 +235,14 @@ local function others()
     refund = function(s, a, b, cost, at)
       if cost > 0 and s[2] > 0 and s[1] == at and not is_after(floor(now / b) % EPOCHS, s[1]) then
         s[2] = max(0, s[2] - cost)
-        s.dirty = true
+        -- It is known which window it was, so that a clock that goes back stays in it.
+        s.dirty, s.keep = true, 2 * b
       end
     end,
     decide = function(s, a, b, cost, mode)
       local current = floor(now / b) % EPOCHS
       local epoch, count = s[1], s[2]
-      if count == 0 or is_after(current, epoch) then epoch, count = current, 0 end
+      if (count == 0 and epoch == 0) or is_after(current, epoch) then epoch, count = current, 0 end
       local granted = granted_of(cost, mode, max(0, a - count))
       local left = b - now % b
       local retry = NOW
@@ -321,7 +322,7 @@ local function other(algorithm, key, kind, a, b, back, back_at, cost, mode, retr
     if kind == CONCURRENCY then
       call('SET', key, table.concat(parts))
     else
-      write(key, table.concat(parts), reset, kind == WINDOW and (PARTS + 1) * b or b)
+      write(key, table.concat(parts), max(reset, s.keep or 0), kind == WINDOW and (PARTS + 1) * b or b)
     end
   end
   return pack('<dddddddd', granted, left, retry, reset, 0, at, spent, lent)

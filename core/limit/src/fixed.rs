@@ -84,7 +84,8 @@ impl Fixed {
     #[inline]
     #[must_use]
     pub fn decide(&self, state: Counted, now: u64, ask: Ask) -> (Decision, Option<Counted>) {
-        let dead = self.is_dead(state, now);
+        // A window of which all was given back is the current one all the same: a clock that goes back stays in it.
+        let dead = state == Counted::default() || is_after(self.epoch(now), state.epoch);
         let (epoch, count) = if dead { (self.epoch(now), 0) } else { (state.epoch, state.count) };
         let granted = ask.granted(self.limit.saturating_sub(count));
         let spent = if ask.mode == Mode::Check { 0 } else { granted };
