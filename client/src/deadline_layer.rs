@@ -98,6 +98,10 @@ where
             let call = self.inner.call(request);
             return Box::pin(async move { Ok(call.await?.map(Body::new)) });
         };
+        // Whoever is late does not ask: a quick answer could come before the timer.
+        if deadline.left().is_zero() {
+            return Box::pin(async move { Ok(protocol.refuse(Refused::DEADLINE).map(|()| Body::none())) });
+        }
         protocol.write_timeout(request.headers_mut(), deadline.left());
         request.extensions_mut().insert(deadline);
         // Services may do their work here already.
