@@ -20,8 +20,9 @@ use tokio::runtime;
 /// What to measure, and against what.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Where limits are kept: redis://[[user]:password@]host[:port][/database], redis-sentinel://…, redis-cluster://…;
-    /// rediss… for TLS. A password can be given in the environment variable TIDEGATE_BENCH_PASSWORD.
+    /// Where limits are kept: redis://user:password@host:port/database (all but the host may be left out),
+    /// redis-sentinel://…, redis-cluster://…; rediss… for TLS. A password can be given in the environment variable
+    /// TIDEGATE_BENCH_PASSWORD.
     #[arg(long, value_name = "URL")]
     store: String,
 
