@@ -1,13 +1,14 @@
 //! Upstreams that tell their schema themselves, asked once by commands that do not serve.
 
 use crate::exit::Exit;
+use crate::finders;
 use crate::load::Failure;
 use std::sync::Arc;
-use tidegate_control::{Diagnostic, FetchError, Fetched, Fetcher, Report, Sources};
+use tidegate_control::endpoints::Finders;
+use tidegate_control::{Asking, Diagnostic, FetchError, Fetched, Fetcher, Report, Sources};
 use tidegate_gateway::config::{SchemaSource, Upstream};
 use tidegate_gateway::snapshot::Schemas;
 use tidegate_schema::reflection::Asker;
-use tidegate_transcode::ports::Reflector;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
@@ -29,9 +30,11 @@ pub(crate) fn ask_all(sources: &Sources) -> Result<Told, Failure> {
     if reflected().next().is_none() {
         return Ok(told);
     }
+    // A config in a file has no etcd of its own.
+    let asking = asking(Arc::new(finders::Known { config: None }));
     let fetchers = reflected().filter_map(|(index, upstream)| {
         let SchemaSource::Reflection(reflection) = &upstream.schema.source else { return None };
-        Some(Fetcher::new(&upstream.pool, reflection.timeout, sources.services_of(index), reflector()))
+        Some(Fetcher::new(&upstream.pool, reflection.timeout, sources.services_of(index), &asking))
     });
     let answers = ask(fetchers.collect())?;
     let (mut problems, mut exit) = (Vec::new(), Exit::Unavailable);
@@ -77,8 +80,9 @@ pub(crate) fn ask(fetchers: Vec<Fetcher>) -> Result<Vec<Result<Fetched, FetchErr
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-pub(crate) fn reflector() -> Arc<dyn Reflector> {
-    Arc::new(Asker)
+/// How upstreams are asked: by this program's reflection, at endpoints that these find.
+pub(crate) fn asking(finders: Arc<dyn Finders>) -> Asking {
+    Asking { reflector: Arc::new(Asker), finders }
 }
 
 pub(crate) fn reflects(upstream: &Upstream) -> bool {

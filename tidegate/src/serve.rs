@@ -95,17 +95,19 @@ impl Serving {
         let sinks = outlets.open(&candidate.loaded).map_err(|report| Failure { report, exit: Exit::Failure })?;
         metrics.config().accepted(snapshot.generation, clock::wall());
         let gateway = Arc::new(Gateway::with(snapshot, Arc::clone(&metrics), sinks));
+        let Feed { source, state, origin, from_source, board, place } = feed;
+        let finders = Arc::new(finders::Known { config: place });
         // As long as the slowest upstream takes to tell its schema.
-        let following = Following::start(&gateway, &candidate.sources, follow::reflector(), feed.state.clone());
+        let asking = follow::asking(Arc::<finders::Known>::clone(&finders));
+        let following = Following::start(&gateway, &candidate.sources, asking, state.clone());
         let following = runtime.block_on(signals.unless_told(following))?;
         let schemas = Arc::clone(following.states());
-        let Feed { source, state, origin, from_source, board, place } = feed;
         let plans = Arc::new(Plans::new(&gateway, board, state.clone()));
         runtime.block_on(signals.unless_told(plans.begin()))?;
         let (server, heartbeat) = Server::start_with_heartbeat(&gateway, listeners, given.heartbeat)
             .map_err(|error| failed("cannot start the workers", &error))?;
         runtime.spawn(machine::watch(Arc::clone(&gateway)));
-        runtime.spawn(endpoints::tend(Arc::clone(&gateway), Box::new(finders::Known { config: place })));
+        runtime.spawn(endpoints::tend(Arc::clone(&gateway), finders));
         let (keeper, handle) = runtime.block_on(Keeper::new(generations::Given {
             gateway: Arc::clone(&gateway),
             ports: Arc::clone(server.ports()),

@@ -12,7 +12,7 @@
 //! - [`Settings::slow`]: in an interval its calls took so many times as long as the median of the others, and at least ten
 //!   milliseconds longer.
 //!
-//! An ejection lasts [`Settings::ejection`], twice as long the second time, and so on up to [`Settings::ejection_max`]; each
+//! An ejection lasts [`Settings::ejection`], twice as long the second time, three times the third, up to [`Settings::ejection_max`]; each
 //! stretch of `ejection` without one takes one back. No more than [`Settings::max_ejected`] are ejected at a time, though one
 //! always may be; of an upstream of one endpoint none ever is. When it is over the endpoint is on [`Trial`].
 //!

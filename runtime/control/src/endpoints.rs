@@ -17,7 +17,7 @@ pub trait Finders: fmt::Debug + Send + Sync {
 
 /// Looks after the endpoints of all configs that come into force, for ever. What it does for an upstream ends when no
 /// request has a config with it any more.
-pub async fn tend(gateway: Arc<Gateway>, finders: Box<dyn Finders>) {
+pub async fn tend(gateway: Arc<Gateway>, finders: Arc<dyn Finders>) {
     let mut changes = gateway.changes();
     let mut tended: Vec<Weak<Fleet>> = Vec::new();
     loop {

@@ -12,7 +12,7 @@ mod pace;
 mod state;
 
 use crate::diagnostics::Report;
-use crate::reflection::{FetchError, Fetched, Fetcher};
+use crate::reflection::{Asking, FetchError, Fetched, Fetcher};
 use crate::schemas::Sources;
 use bytes::Bytes;
 use kept::Kept;
@@ -25,7 +25,6 @@ use tidegate_gateway::{Gateway, SchemaHints, Snapshot};
 use tidegate_protojson::Schema;
 use tidegate_telemetry::clock;
 use tidegate_telemetry::metrics::schemas::{Fetch, Schema as Figures};
-use tidegate_transcode::ports::Reflector;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -93,7 +92,7 @@ struct Compiled {
 impl Follower {
     /// For the upstreams of `gateway`'s config that tell their schema. Nothing is asked yet.
     #[must_use]
-    pub fn new(gateway: &Arc<Gateway>, sources: Arc<Sources>, reflector: &Arc<dyn Reflector>) -> Self {
+    pub fn new(gateway: &Arc<Gateway>, sources: Arc<Sources>, asking: &Asking) -> Self {
         let config = Arc::clone(sources.config());
         let mut followed = Vec::new();
         for (index, upstream) in config.upstreams.iter().enumerate() {
@@ -101,12 +100,7 @@ impl Follower {
             followed.push(Followed {
                 index,
                 name: upstream.name.clone(),
-                fetcher: Arc::new(Fetcher::new(
-                    &upstream.pool,
-                    reflection.timeout,
-                    sources.services_of(index),
-                    Arc::clone(reflector),
-                )),
+                fetcher: Arc::new(Fetcher::new(&upstream.pool, reflection.timeout, sources.services_of(index), asking)),
                 pace: Pace::new(reflection.interval),
                 figures: gateway.telemetry().metrics.schema(&upstream.name),
                 last: None,
@@ -126,11 +120,11 @@ impl Follower {
     pub(crate) fn resume(
         gateway: &Arc<Gateway>,
         sources: Arc<Sources>,
-        reflector: &Arc<dyn Reflector>,
+        asking: &Asking,
         states: &Arc<SchemaStates>,
         told: Vec<(String, Told)>,
     ) -> Self {
-        let mut follower = Self::new(gateway, sources, reflector);
+        let mut follower = Self::new(gateway, sources, asking);
         follower.states = Arc::clone(states);
         states.reset(follower.followed.iter().map(|followed| followed.name.clone()));
         for (name, told) in told {

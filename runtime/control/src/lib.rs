@@ -34,5 +34,5 @@ pub use config::{Loaded, load, not_read, parse, parse_document};
 pub use diagnostics::{Diagnostic, Report, Severity, Source};
 pub use follow::{Follower, InForce, SchemaState, SchemaStates, Teller};
 pub use interpolate::Environment;
-pub use reflection::{FetchError, Fetched, Fetcher};
+pub use reflection::{Asking, FetchError, Fetched, Fetcher};
 pub use schemas::{Sources, schemas};

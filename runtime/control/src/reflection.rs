@@ -1,34 +1,44 @@
 //! One fetch of a schema by server reflection: which endpoint, which version, within which time.
 
 mod call;
+mod places;
 
+use crate::endpoints::Finders;
 use bytes::Bytes;
 use call::Failure;
+use parking_lot::Mutex;
+use places::{Asked, Places};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tidegate_telemetry::metrics::upstreams::Source as _;
 use tidegate_transcode::ports::{REFLECTION_METHODS, Reflector};
-use tidegate_upstream::{Discovery, Upstream};
+
+/// Endpoints that are told of by name when none has answered.
+const TOLD_MAX: usize = 8;
+
+/// What it takes to ask an upstream for its schema. The program knows both.
+#[derive(Clone)]
+pub struct Asking {
+    /// What is said.
+    pub reflector: Arc<dyn Reflector>,
+    /// Who finds endpoints that are not listed.
+    pub finders: Arc<dyn Finders>,
+}
 
 /// Asks an upstream for its descriptors, again and again. Must be used within a runtime, always the same.
 ///
-/// Endpoints are asked in the order of the config, and the first that tells its descriptors counts: one
+/// Endpoints that are listed are asked in the order of the config, those that are found as they are found for each fetch, the one
+/// that told last before the others. The first that tells its descriptors counts: one
 /// fetch never mixes what two of them say. The connection stays open in between.
 pub struct Fetcher {
     upstream: String,
-    endpoints: Vec<Endpoint>,
+    places: Places,
     services: Vec<String>,
     timeout: Duration,
     reflector: Arc<dyn Reflector>,
     /// The endpoint that answered last.
-    answered: AtomicUsize,
-}
-
-struct Endpoint {
-    name: String,
-    pool: Upstream,
+    answered: Mutex<Option<Arc<Asked>>>,
 }
 
 /// What an upstream says of itself.
@@ -47,7 +57,7 @@ pub struct Fetched {
 pub struct FetchError {
     /// The upstream's name.
     pub upstream: String,
-    /// Each endpoint that was asked, and what came of it.
+    /// Each endpoint that was asked, or where they were looked for, and what came of it.
     pub attempts: Vec<(String, String)>,
 }
 
@@ -55,56 +65,39 @@ pub struct FetchError {
 
 impl Fetcher {
     /// For the endpoints of `pool`; its limits hold for each of them. `services` are those that routes name; what else the upstream lists
-    /// comes along.
+    /// comes along. Finding the endpoints may take as long as one of them may to tell everything, which is `timeout`.
     #[must_use]
     pub fn new(
         pool: &tidegate_upstream::Config,
         timeout: Duration,
         services: Vec<String>,
-        reflector: Arc<dyn Reflector>,
+        Asking { reflector, finders }: &Asking,
     ) -> Self {
-        let endpoint = |address: &tidegate_upstream::Endpoint| Endpoint {
-            name: address.to_string(),
-            pool: Upstream::new(tidegate_upstream::Config {
-                endpoints: vec![address.clone()],
-                weights: Vec::new(),
-                discovery: None,
-                health: None,
-                outlier: None,
-                connections_max: 1,
-                connections_ahead: 0,
-                // While it is open the server has not been restarted.
-                idle_timeout: None,
-                ..pool.clone()
-            }),
-        };
         Self {
             upstream: pool.name.clone(),
-            endpoints: match &pool.discovery {
-                // One of its addresses, whichever connects.
-                Some(Discovery::Dns { name, .. }) => vec![endpoint(name)],
-                _ => pool.endpoints.iter().map(endpoint).collect(),
-            },
+            places: Places::new(pool, finders, timeout),
             services,
             timeout,
-            reflector,
-            answered: AtomicUsize::new(0),
+            reflector: Arc::clone(reflector),
+            answered: Mutex::default(),
         }
     }
 
-    /// Asks the endpoints until one has answered everything.
+    /// Asks the endpoints until one has answered everything. If they cannot be found, those that were found last are asked.
     ///
     /// # Cancel safety
     /// Dropping the future cancels the call.
     ///
     /// # Errors
-    /// None did, each within the timeout.
+    /// None did, each within the timeout; or there is none.
     pub async fn fetch(&self) -> Result<Fetched, FetchError> {
-        let mut attempts = Vec::new();
-        for (index, endpoint) in self.endpoints.iter().enumerate() {
-            match self.ask(endpoint).await {
+        let (endpoints, lost) = self.places.now().await;
+        let mut attempts = Vec::from_iter(lost);
+        for endpoint in endpoints {
+            match self.ask(&endpoint).await {
                 Ok(fetched) => {
-                    self.answered.store(index, Ordering::Relaxed);
+                    self.places.told(&endpoint);
+                    *self.answered.lock() = Some(endpoint);
                     return Ok(fetched);
                 }
                 Err(why) => attempts.push((endpoint.name.clone(), why)),
@@ -115,12 +108,12 @@ impl Fetcher {
 
     /// Whether the connection over which the last answer came is still open.
     pub(crate) fn is_connected(&self) -> bool {
-        let endpoint = self.endpoints.get(self.answered.load(Ordering::Relaxed));
-        endpoint.is_some_and(|endpoint| endpoint.pool.stats().figures().connections_open > 0)
+        let answered = self.answered.lock();
+        answered.as_ref().is_some_and(|endpoint| endpoint.pool.stats().figures().connections_open > 0)
     }
 
     /// Asks one endpoint in the newest version that it has.
-    async fn ask(&self, endpoint: &Endpoint) -> Result<Fetched, String> {
+    async fn ask(&self, endpoint: &Asked) -> Result<Fetched, String> {
         for method in REFLECTION_METHODS {
             let conversation = self.reflector.begin(&self.services);
             let told = call::converse(&endpoint.pool, &self.upstream, method, conversation, self.timeout).await;
@@ -136,6 +129,12 @@ impl Fetcher {
     }
 }
 
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asking").field("finders", &self.finders).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fetcher").field("upstream", &self.upstream).finish_non_exhaustive()
@@ -147,13 +146,16 @@ impl fmt::Debug for Fetcher {
 /// `127.0.0.1:50051: cannot connect: …; 127.0.0.1:50052: …`
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (endpoint, why)) in self.attempts.iter().enumerate() {
+        for (index, (endpoint, why)) in self.attempts.iter().take(TOLD_MAX).enumerate() {
             if index > 0 {
                 f.write_str("; ")?;
             }
             write!(f, "{endpoint}: {why}")?;
         }
-        Ok(())
+        match self.attempts.len().saturating_sub(TOLD_MAX) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
 

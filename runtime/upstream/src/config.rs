@@ -315,3 +315,14 @@ impl fmt::Display for Endpoint {
         if host.contains(':') { write!(f, "[{host}]:{}", self.port) } else { write!(f, "{host}:{}", self.port) }
     }
 }
+
+/// As the config has it: `srv _grpc._tcp.shop.local`.
+impl fmt::Display for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns { name, .. } => write!(f, "dns {name}"),
+            Self::Srv { name, .. } => write!(f, "srv {name}"),
+            Self::Etcd(key) => write!(f, "etcd {key}"),
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Which schemas there are, and where they are from.
 
 use crate::exit::Exit;
+use crate::finders;
 use crate::follow::{self, Told};
 use crate::load::Failure;
 use std::sync::Arc;
@@ -88,7 +89,8 @@ fn told_by(fetched: &Fetched) -> String {
 pub(super) fn of_server(server: &Endpoint) -> Result<Shown, Failure> {
     let name = server.to_string();
     let pool = tidegate_upstream::Config::new(name.clone(), vec![server.clone()]);
-    let fetcher = Fetcher::new(&pool, DEFAULT_REFLECTION_TIMEOUT, Vec::new(), follow::reflector());
+    let asking = follow::asking(Arc::new(finders::Known { config: None }));
+    let fetcher = Fetcher::new(&pool, DEFAULT_REFLECTION_TIMEOUT, Vec::new(), &asking);
     let failed = |exit, message: String| Failure { report: Report::new(vec![Diagnostic::error(message)]), exit };
     let fetched = match follow::ask(vec![fetcher])?.pop() {
         Some(Ok(fetched)) => fetched,

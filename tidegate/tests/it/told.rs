@@ -5,6 +5,7 @@ use crate::{folder, program, tidegate};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tidegate_source_rig::etcd::Etcd;
 use tower_service::Service as _;
 
 fn config(port: &Port) -> String {
@@ -79,6 +80,34 @@ fn a_gateway_starts_without_its_upstream_and_follows_it() {
     }
     running.signal("TERM");
     assert_eq!(running.end().0, 0);
+}
+
+#[test]
+fn a_service_that_registers_in_etcd_tells_its_schema_wherever_it_is() {
+    let Some(etcd) = Etcd::start() else { return };
+    let (one, two) = (Port::new(), Port::new());
+    let found = format!("{{ etcd: 'etcd://{}/endpoints/echo/' }}", etcd.address());
+    let folder = folder(&[("tidegate.yaml", &config(&one).replace(&format!("['{}']", one.address()), &found))]);
+    let mut running = Running::start_with(&mut program(folder.path(), &["run"]), 2);
+    assert_eq!(status(&running.get(0, "/one/hello")), "503", "nothing is registered");
+    let ready = running.get(1, "/readyz?verbose");
+    assert!(ready.contains(&format!("503: etcd etcd://{}/endpoints/echo/: ", etcd.address())), "{ready}");
+
+    let server = one.serve(tonic(Versions::V1, &[("echo.proto", &echo("/one/"))]));
+    etcd.put("/endpoints/echo/1", &one.address().to_string());
+    running.wait_for_log("the schema that the upstream tells is in force");
+    assert_eq!(status(&running.get(0, "/one/hello")), "501");
+
+    let _server = two.serve(tonic(Versions::V1, &[("echo.proto", &echo("/two/"))]));
+    etcd.put("/endpoints/echo/2", &two.address().to_string());
+    etcd.delete("/endpoints/echo/1");
+    drop(server);
+    running.wait_for_log("the schema that the upstream tells is in force");
+    assert_eq!(status(&running.get(0, "/one/hello")), "404");
+    assert_eq!(status(&running.get(0, "/two/hello")), "501");
+
+    let right = "tidegate.yaml is right: 1 listener, 1 upstream, 1 route, 2 http rules\n";
+    assert_eq!(tidegate(folder.path(), &["check", "--online"]), (0, right.to_owned(), String::new()));
 }
 
 #[test]

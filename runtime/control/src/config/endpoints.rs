@@ -30,15 +30,6 @@ impl Endpoints {
         pool.endpoints = endpoints;
         pool.discovery = self.discovery;
     }
-
-    /// What a schema by reflection cannot follow yet.
-    pub(super) fn has_unknown_addresses(&self) -> bool {
-        match &self.discovery {
-            Some(Discovery::Dns { servers, .. }) => !servers.is_empty(),
-            Some(Discovery::Srv { .. } | Discovery::Etcd(_)) => true,
-            None => false,
-        }
-    }
 }
 
 pub(super) fn read(node: &Node, listeners: &[Listener], cx: &mut Context) -> Option<Endpoints> {
@@ -167,6 +158,9 @@ fn srv_name(text: &str) -> Result<String, Wrong> {
 fn etcd_key(text: &str) -> Result<String, Wrong> {
     let wrong = |hint: &str| Wrong::new("a prefix of keys in etcd", hint);
     let path = match text.split_once("://") {
+        Some(("etcd" | "etcds", rest)) if rest.split('/').next().is_some_and(|hosts| hosts.contains('@')) => {
+            return Err(wrong("a URL without credentials: those of the environment are used"));
+        }
         Some(("etcd" | "etcds", rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
         Some(_) => return Err(wrong("its URL begins with `etcd://` or `etcds://`")),
         None => text,

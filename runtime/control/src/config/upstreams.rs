@@ -65,14 +65,6 @@ fn upstream(
     };
     let replies = pool::read(&mut fields, &mut pool, cx);
     balance::read(&mut fields, &mut pool, cx);
-    let reflects = matches!(schema.as_ref().map(|schema| &schema.source), Some(SchemaSource::Reflection(_)));
-    if reflects && endpoints.as_ref().is_some_and(endpoints::Endpoints::has_unknown_addresses) {
-        cx.error_with(
-            fields.key_span("schema"),
-            "endpoints by `srv` or `etcd`, or from DNS `servers`, cannot be asked for their schema yet",
-            |d| d.help("give the upstream `schema: { descriptor_set: … }`, or its endpoints by `dns`"),
-        );
-    }
     let protection = resilience::of_upstream(&mut fields, cx);
     fields.finish(cx);
     endpoints?.put(&mut pool);

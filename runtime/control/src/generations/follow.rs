@@ -3,14 +3,13 @@
 use super::loader::Candidate;
 use super::state::StateFolder;
 use crate::follow::{Follower, Origin, START, SchemaStates, Told};
-use crate::reflection::Fetcher;
+use crate::reflection::{Asking, Fetcher};
 use crate::schemas::Sources;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_gateway::Gateway;
 use tidegate_gateway::config::{SchemaSource, Upstream};
 use tidegate_gateway::snapshot::Schemas;
-use tidegate_transcode::ports::Reflector;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// How long a new config waits for the schemas of new upstreams. What has not come then comes later.
@@ -20,7 +19,7 @@ const _: () = assert!(PATIENCE.as_secs() <= START.as_secs());
 /// Who follows the upstreams of the config in force.
 pub struct Following {
     gateway: Arc<Gateway>,
-    reflector: Arc<dyn Reflector>,
+    asking: Asking,
     states: Arc<SchemaStates>,
     sources: Arc<Sources>,
     /// Where what they tell is kept.
@@ -34,14 +33,14 @@ impl Following {
     pub async fn start(
         gateway: &Arc<Gateway>,
         sources: &Arc<Sources>,
-        reflector: Arc<dyn Reflector>,
+        asking: Asking,
         state: Option<StateFolder>,
     ) -> Self {
-        let mut follower = Follower::new(gateway, Arc::clone(sources), &reflector).keeping(state.clone());
+        let mut follower = Follower::new(gateway, Arc::clone(sources), &asking).keeping(state.clone());
         let states = follower.states();
         follower.first().await;
         let task = tokio::spawn(follower.run());
-        Self { gateway: Arc::clone(gateway), reflector, states, sources: Arc::clone(sources), state, task }
+        Self { gateway: Arc::clone(gateway), asking, states, sources: Arc::clone(sources), state, task }
     }
 
     /// How each of them stands, whichever config is in force.
@@ -66,7 +65,7 @@ impl Following {
                 continue;
             }
             let services = sources.services_of(index);
-            let fetcher = Fetcher::new(&upstream.pool, reflection.timeout, services, Arc::clone(&self.reflector));
+            let fetcher = Fetcher::new(&upstream.pool, reflection.timeout, services, &self.asking);
             let (name, sources) = (upstream.name.clone(), Arc::clone(sources));
             asking.spawn(async move {
                 let fetched = tokio::time::timeout(PATIENCE, fetcher.fetch()).await.ok()?.ok()?;
@@ -86,7 +85,7 @@ impl Following {
     pub(super) fn move_on(&mut self, sources: &Arc<Sources>, told: Vec<(String, Told)>) {
         self.task.abort();
         self.sources = Arc::clone(sources);
-        let follower = Follower::resume(&self.gateway, Arc::clone(sources), &self.reflector, &self.states, told);
+        let follower = Follower::resume(&self.gateway, Arc::clone(sources), &self.asking, &self.states, told);
         let mut follower = follower.keeping(self.state.clone());
         self.task = tokio::spawn(async move {
             follower.fall_back().await;

@@ -1,11 +1,10 @@
 //! One fetch by reflection, over the wire.
 
+use crate::found::{Directory, asking};
 use crate::reflecting::{Grpc, Port, Versions, service, tonic};
-use std::sync::Arc;
 use std::time::Duration;
 use tidegate_control::Fetcher;
 use tidegate_protojson::schema::FileDescriptor;
-use tidegate_schema::reflection::Asker;
 use tonic::body::Body;
 use tonic::codegen::http::Response;
 
@@ -32,7 +31,7 @@ fn fetcher(ports: &[&Port], timeout: Duration) -> Fetcher {
         tidegate_upstream::Endpoint { host: address.ip().to_string(), port: address.port() }
     };
     let pool = tidegate_upstream::Config::new("up", ports.iter().map(endpoint).collect());
-    Fetcher::new(&pool, timeout, vec!["demo.v1.Echo".into()], Arc::new(Asker))
+    Fetcher::new(&pool, timeout, vec!["demo.v1.Echo".into()], &asking(&Directory::default()))
 }
 
 const LONG: Duration = Duration::from_secs(60);

@@ -1,5 +1,6 @@
 //! A gateway that follows its upstreams.
 
+use crate::found::{Directory, asking};
 use crate::parse_in;
 use crate::reflecting::{self, Grpc, Port, Versions, tonic};
 use std::fs::{self, File};
@@ -11,9 +12,7 @@ use tidegate_control::generations::StateFolder;
 use tidegate_control::{Follower, SchemaState, SchemaStates, Sources};
 use tidegate_gateway::{Gateway, Snapshot, Telemetry};
 use tidegate_schema::Compiler;
-use tidegate_schema::reflection::Asker;
 use tidegate_telemetry::metrics::Metrics;
-use tidegate_transcode::ports::Reflector;
 use tower_service::Service as _;
 
 /// A service at this path.
@@ -36,6 +35,8 @@ message Words {{ string text = 1; }}
 
 struct Rig {
     gateway: Arc<Gateway>,
+    /// Of upstreams whose endpoints are found.
+    directory: Directory,
     follower: Option<Follower>,
     states: Arc<SchemaStates>,
 }
@@ -55,9 +56,9 @@ impl Rig {
         let schemas = sources.with(&Default::default()).unwrap_or_else(|report| panic!("{report}"));
         let snapshot = Snapshot::compile(Arc::clone(sources.config()), &schemas, &metrics, 1).expect("it compiles");
         let gateway = Arc::new(Gateway::new(snapshot, Telemetry { metrics, access_log: None, tracer: None }));
-        let reflector: Arc<dyn Reflector> = Arc::new(Asker);
-        let follower = Follower::new(&gateway, sources, &reflector);
-        Self { gateway, states: follower.states(), follower: Some(follower) }
+        let directory = Directory::default();
+        let follower = Follower::new(&gateway, sources, &asking(&directory));
+        Self { gateway, directory, states: follower.states(), follower: Some(follower) }
     }
 
     async fn first(&mut self) {
@@ -188,6 +189,35 @@ async fn an_upstream_that_was_restarted_is_asked_at_once() {
     let _server = port.serve(serving("/again"));
     rig.until(|states| states[0].is_current()).await;
     assert_eq!(rig.served(), ["/again up *"]);
+}
+
+/// The directory has nothing to say at first, and then an upstream that moves.
+#[tokio::test]
+async fn an_upstream_whose_endpoints_are_found_is_followed_to_where_it_moves() {
+    let (one, two) = (Port::new(), Port::new());
+    let found = "\
+upstreams: { up: { endpoints: { srv: _grpc._tcp.up.test }, schema: { reflection: { interval: 1h, timeout: 60s } } } }
+routes: [{ service: demo.v1.Echo, upstream: up }]
+";
+    let mut rig = Rig::new(found, &[]);
+    rig.directory.is_away("nobody knows");
+    rig.first().await;
+    let unknown = "schema of up: unknown, its routes answer 503: srv _grpc._tcp.up.test: nobody knows";
+    assert_eq!(rig.shown(), [unknown]);
+    rig.run();
+    let server = one.serve(serving("/one"));
+    rig.directory.has(&[&one]);
+    let told = rig.until(|states| states[0].is_current()).await;
+    assert_eq!(told, [format!("schema of up: 1 service, told by {}", one.address())]);
+    assert_eq!(rig.served(), ["/one up *"]);
+
+    let changes = rig.states.watch();
+    let _server = two.serve(serving("/two"));
+    rig.directory.has(&[&two]);
+    drop(server);
+    wait_for_change(changes).await;
+    assert_eq!(rig.shown(), [format!("schema of up: 1 service, told by {}", two.address())]);
+    assert_eq!(rig.served(), ["/two up *"]);
 }
 
 async fn wait_for_change(mut changes: tokio::sync::watch::Receiver<Vec<SchemaState>>) {

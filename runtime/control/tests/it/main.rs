@@ -10,6 +10,7 @@ mod fetch;
 mod files;
 mod follow;
 mod forwarding;
+mod found;
 mod good;
 mod http_rules;
 mod limits;
