@@ -266,7 +266,8 @@ impl Exchange {
     /// 400 for a header that cannot be read.
     pub(crate) fn set_rpc_deadline(&mut self, headers: &HeaderMap, routed: &RoutedRpc<'_>) -> Result<(), Refusal> {
         self.streams = routed.streams();
-        self.limit_time(asked_grpc_timeout(headers)?, routed.route.timeout);
+        let asked = if self.sent.timeout { asked_grpc_timeout(headers)? } else { None };
+        self.limit_time(asked, routed.route.timeout);
         Ok(())
     }
 
@@ -326,9 +327,9 @@ impl Exchange {
         self.deadline
     }
 
-    /// The request has a `tracestate` or `baggage`.
-    pub(crate) fn has_trace_context(&self) -> bool {
-        self.sent.trace_context
+    /// Which headers its client sent.
+    pub(crate) fn sent_headers(&self) -> Sent {
+        self.sent
     }
 
     /// The trace begins here: a `tracestate` that came is of no trace (W3C Trace Context, section 3.3).

@@ -27,18 +27,26 @@ pub(crate) fn is_nominated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.contains_key(header::CONNECTION) && Nominated::new(headers).holds(name)
 }
 
-/// Takes out of a native call's headers what is not for the upstream: what belongs to this hop, our
-/// own headers. All else is metadata, or gRPC's own, and passes as it is. `te` stays: whoever calls this says it
-/// anew, which is cheaper in the same place.
-pub(crate) fn strip_native_request(headers: &mut HeaderMap) {
-    let nominated = headers.get(header::CONNECTION).map(|_| Nominated::new(headers));
-    let stays = |name: &HeaderName| {
+/// Moves a native call's headers into `metadata`, in place of what that has under their names. What belongs to this hop
+/// stays behind, and what the gateway says itself. All else is metadata, or gRPC's own, and passes as it is.
+pub(crate) fn move_native_request(headers: HeaderMap, metadata: &mut HeaderMap) {
+    let nominated = headers.get(header::CONNECTION).map(|_| Nominated::new(&headers));
+    let goes_on = |name: &HeaderName| {
         let text = name.as_str();
-        let ours = matches!(text, "host" | "expect" | "content-length") || text.starts_with("tidegate-");
-        let goes = ours || is_hop(text) && text != "te";
-        !(goes || nominated.as_ref().is_some_and(|names| names.holds(name)))
+        let of_hop = matches!(text, "host" | "expect" | "content-length") || is_hop(text);
+        let ours = matches!(text, "grpc-timeout" | "x-request-id" | "traceparent")
+            || is_origin(text)
+            || text.starts_with("tidegate-");
+        !(of_hop || ours || nominated.as_ref().is_some_and(|names| names.holds(name)))
     };
-    strip(headers, stays);
+    let mut goes = false;
+    metadata.extend(headers.into_iter().filter(|(name, _)| {
+        // The second value of a header has no name.
+        if let Some(name) = name {
+            goes = goes_on(name);
+        }
+        goes
+    }));
 }
 
 /// Takes out of a native reply's headers what belongs to the hop behind us.

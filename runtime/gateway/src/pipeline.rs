@@ -143,7 +143,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let snapshot = Arc::clone(exchange.snapshot());
-    arrival::check(exchange.gateway(), head, &exchange.limits().headers)?;
+    arrival::check(exchange, head)?;
     arrival::check_names(head)?;
     if let Some(answer) = options::answer(&snapshot, head) {
         return Ok(Served::Whole(answer));

@@ -11,6 +11,11 @@ pub(crate) struct Sent {
     pub(crate) timeout: bool,
     /// `tracestate` or `baggage`.
     pub(crate) trace_context: bool,
+    /// `grpc-encoding`.
+    pub(crate) grpc_encoding: bool,
+    pub(crate) host: bool,
+    pub(crate) user_agent: bool,
+    pub(crate) transfer_encoding: bool,
 }
 
 impl Sent {
@@ -22,6 +27,10 @@ impl Sent {
                 "traceparent" => sent.traceparent = true,
                 "grpc-timeout" | "x-request-timeout" => sent.timeout = true,
                 "tracestate" | "baggage" => sent.trace_context = true,
+                "grpc-encoding" => sent.grpc_encoding = true,
+                "host" => sent.host = true,
+                "user-agent" => sent.user_agent = true,
+                "transfer-encoding" => sent.transfer_encoding = true,
                 _ => {}
             }
         }
@@ -43,7 +52,11 @@ mod tests {
             ("x-request-timeout", Sent { timeout: true, ..Sent::default() }),
             ("tracestate", Sent { trace_context: true, ..Sent::default() }),
             ("baggage", Sent { trace_context: true, ..Sent::default() }),
-            ("host", Sent::default()),
+            ("grpc-encoding", Sent { grpc_encoding: true, ..Sent::default() }),
+            ("host", Sent { host: true, ..Sent::default() }),
+            ("user-agent", Sent { user_agent: true, ..Sent::default() }),
+            ("transfer-encoding", Sent { transfer_encoding: true, ..Sent::default() }),
+            ("accept", Sent::default()),
         ];
         for (name, want) in cases {
             let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static("1"))]);

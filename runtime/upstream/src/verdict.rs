@@ -1,19 +1,22 @@
 //! How a call ended, as far as its endpoint is concerned.
 
-use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+};
 use tidegate_traffic::outlier::Outcome;
 
 use crate::{CallError, Kind};
 
-const GRPC_STATUS: &str = "grpc-status";
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What a reply's head says: `None` if only its trailers will tell.
 pub(crate) fn of_head(status: StatusCode, headers: &HeaderMap, client_deadline: bool) -> Option<Outcome> {
     if status.is_server_error() {
         return Some(of_status(status));
     }
-    if headers.contains_key(GRPC_STATUS) {
-        return Some(of_grpc(headers, client_deadline).unwrap_or(Outcome::Fine));
+    if let Some(status) = headers.get(GRPC_STATUS) {
+        return Some(of_grpc(status, client_deadline).unwrap_or(Outcome::Fine));
     }
     // Not gRPC-Web, whose trailers are in its body.
     let rest = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"));
@@ -23,9 +26,9 @@ pub(crate) fn of_head(status: StatusCode, headers: &HeaderMap, client_deadline: 
 
 /// What the end of a gRPC reply says; without a status the service broke off.
 pub(crate) fn of_trailers(trailers: Option<&HeaderMap>, client_deadline: bool) -> Option<Outcome> {
-    match trailers {
-        Some(trailers) if trailers.contains_key(GRPC_STATUS) => of_grpc(trailers, client_deadline),
-        _ => Some(Outcome::Failed),
+    match trailers.and_then(|trailers| trailers.get(GRPC_STATUS)) {
+        Some(status) => of_grpc(status, client_deadline),
+        None => Some(Outcome::Failed),
     }
 }
 
@@ -54,8 +57,8 @@ fn of_status(status: StatusCode) -> Outcome {
 
 /// By gRPC's own codes: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE and DATA_LOSS are those whose HTTP status is of
 /// a server's error, but for UNIMPLEMENTED. What is no code is UNKNOWN.
-fn of_grpc(headers: &HeaderMap, client_deadline: bool) -> Option<Outcome> {
-    Some(match headers.get(GRPC_STATUS)?.as_bytes() {
+fn of_grpc(status: &HeaderValue, client_deadline: bool) -> Option<Outcome> {
+    Some(match status.as_bytes() {
         b"4" if client_deadline => return None,
         b"14" => Outcome::Unreached,
         b"0" | b"1" | b"3" | b"5" | b"6" | b"7" | b"8" | b"9" | b"10" | b"11" | b"12" | b"16" => Outcome::Fine,

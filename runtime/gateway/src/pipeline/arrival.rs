@@ -2,14 +2,14 @@
 //! is memory for.
 
 use crate::answer::{Answer, Refusal};
-use crate::config::limits::Headers;
-use crate::gateway::Gateway;
+use crate::exchange::Exchange;
 use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{Method, Version, request};
 
 /// Checks the head of a request of either kind.
-pub(super) fn check(gateway: &Gateway, head: &request::Parts, limits: &Headers) -> Result<(), Refusal> {
-    if gateway.memory().is_short() {
+pub(super) fn check(exchange: &Exchange, head: &request::Parts) -> Result<(), Refusal> {
+    let (limits, sent) = (&exchange.limits().headers, exchange.sent_headers());
+    if exchange.gateway().memory().is_short() {
         return Err(overloaded());
     }
     if head.headers.len() > limits.max {
@@ -18,7 +18,9 @@ pub(super) fn check(gateway: &Gateway, head: &request::Parts, limits: &Headers) 
     }
     check_oddity(head)?;
     check_method(head)?;
-    check_framing(head)?;
+    if sent.transfer_encoding {
+        check_framing(head)?;
+    }
     check_host(head)
 }
 

@@ -11,15 +11,15 @@ use super::attempts::{Called, call};
 use super::{BodyOf, arrival, choose, open};
 use crate::answer::{Answer, Refusal};
 use crate::exchange::Exchange;
-use crate::headers::{strip_native_reply, strip_native_request};
+use crate::headers::{move_native_request, strip_native_reply};
 use crate::idle::Over;
 use crate::local;
-use crate::metadata::GRPC_TIMEOUT;
+use crate::metadata::{self, GRPC_TIMEOUT};
 use crate::peer::Peer;
 use crate::snapshot::{RoutedRpc, Snapshot};
 use crate::upstreams::Upstreams;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, TE};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request, Response, StatusCode, Version, request as http_request};
 use http_body::Body;
 use std::error::Error;
@@ -32,7 +32,7 @@ pub(crate) use reply::Pass;
 pub(crate) use request::read_in_time;
 
 /// How the messages of a call are compressed.
-const GRPC_ENCODING: &str = "grpc-encoding";
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// What a request is, by its method and content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let snapshot = Arc::clone(exchange.snapshot());
-    arrival::check(exchange.gateway(), &head, &exchange.limits().headers)?;
+    arrival::check(exchange, &head)?;
     let Some(routed) = snapshot.find_rpc(&head.uri, &head.headers) else {
         let method = snapshot.local.find(&head.uri).ok_or_else(|| unknown_service(head.uri.path()))?;
         return local::serve(method, &head, body, exchange).await.map(Served::Local);
@@ -122,12 +122,12 @@ where
     limit::before(limits, &head, peer, exchange).await?;
     let mut plan = routed.plan(&snapshot, index, &head.headers, peer);
     let body = request::body(body, &routed, exchange).await?;
-    let encoding = head.headers.get(GRPC_ENCODING).and_then(|value| value.to_str().ok());
+    let encoding = compressed_by(&head.headers, exchange);
     let called = limit::Called { rpc: &routed.method.name, schema: &routed.route.schema, body: &body, encoding };
     limit::with(limits, called, &head, peer, exchange).await?;
     let metadata = metadata(&mut head, peer, &routed, exchange);
     let request = request(&routed, metadata, body);
-    let encoding = request.headers().get(GRPC_ENCODING).and_then(|value| value.to_str().ok());
+    let encoding = compressed_by(request.headers(), exchange);
     plan.look_into(&routed.route.schema, request.body(), encoding);
     let reply = if routed.streams() {
         let watch = exchange.watch();
@@ -144,21 +144,31 @@ where
     close(reply).map(Served::Upstream)
 }
 
+/// How the messages of a call are compressed, if they are.
+fn compressed_by<'h>(headers: &'h HeaderMap, exchange: &Exchange) -> Option<&'h str> {
+    if !exchange.sent_headers().grpc_encoding {
+        return None;
+    }
+    headers.get(GRPC_ENCODING)?.to_str().ok()
+}
+
 /// The headers of the call: those that came, but for what is this hop's own.
 fn metadata(head: &mut http_request::Parts, peer: &Peer, routed: &RoutedRpc<'_>, exchange: &Exchange) -> HeaderMap {
-    let mut metadata = std::mem::take(&mut head.headers);
-    let host = metadata.get(HOST).cloned();
-    strip_native_request(&mut metadata);
-    metadata.insert(TE, HeaderValue::from_static("trailers"));
-    match exchange.grpc_timeout() {
-        Some(timeout) => metadata.insert(GRPC_TIMEOUT, timeout),
-        None => metadata.remove(GRPC_TIMEOUT),
-    };
-    if exchange.begins_trace() {
-        metadata.remove(open::TRACESTATE);
-    }
+    let mut came = std::mem::take(&mut head.headers);
+    let mut metadata = metadata::begin(peer.forwarded_for());
+    metadata::set(&mut metadata, GRPC_TIMEOUT, exchange.grpc_timeout());
     exchange.write_ids(&mut metadata);
-    open::write_origin(host, &head.uri, peer, &mut metadata);
+    let sent = exchange.sent_headers();
+    let host = if sent.host { came.get(HOST).cloned() } else { None };
+    open::write_origin(&came, open::asked_host(host, &head.uri), peer, &mut metadata);
+    if !sent.user_agent {
+        // What is there is ours, which is not who calls.
+        metadata.remove(USER_AGENT);
+    }
+    if sent.trace_context && exchange.begins_trace() {
+        came.remove(open::TRACESTATE);
+    }
+    move_native_request(came, &mut metadata);
     let facts = choose::facts(routed.route.upstream, exchange, peer);
     routed.route.headers.apply_native(peer, &facts, &mut metadata);
     metadata

@@ -101,7 +101,7 @@ fn metadata(
     exchange.write_ids(&mut metadata);
     for name in [TRACESTATE, BAGGAGE] {
         let lost = name == TRACESTATE && exchange.begins_trace();
-        if !exchange.has_trace_context() || lost || is_nominated(&head.headers, &name) {
+        if !exchange.sent_headers().trace_context || lost || is_nominated(&head.headers, &name) {
             continue;
         }
         for value in head.headers.get_all(&name) {
@@ -109,20 +109,20 @@ fn metadata(
         }
     }
     let host = asked_host(head.headers.get(HOST).cloned(), &head.uri);
-    if peer.is_trusted() {
-        trust::write_origin(&head.headers, host, peer, &mut metadata);
-    } else {
-        // The rest is in the base.
-        metadata::set(&mut metadata, FORWARDED_HOST, host);
-    }
+    write_origin(&head.headers, host, peer, &mut metadata);
     let facts = choose::facts(routed.route.upstream, exchange, peer);
     routed.route.headers.copy_request(head, peer, &facts, &mut metadata)?;
     Ok(metadata)
 }
 
-/// Where the request came from, and what host it asked for, beside what a trusted peer said of it.
-pub(super) fn write_origin(host: Option<HeaderValue>, uri: &Uri, peer: &Peer, metadata: &mut HeaderMap) {
-    trust::add_origin(metadata, asked_host(host, uri), peer);
+/// Where the request came from, and what host it asked for, in metadata that was [begun](metadata::begin) for its peer.
+pub(super) fn write_origin(said: &HeaderMap, host: Option<HeaderValue>, peer: &Peer, metadata: &mut HeaderMap) {
+    if peer.is_trusted() {
+        trust::write_origin(said, host, peer, metadata);
+    } else {
+        // The rest is there already.
+        metadata::set(metadata, FORWARDED_HOST, host);
+    }
 }
 
 /// The host that a request asks for, as routes have it: the target's, else the header's.

@@ -94,16 +94,32 @@ impl Link {
     }
 
     /// A request came, and waits for its turn to begin.
-    fn arrived(&self, request: Request<h2::RecvStream>, respond: SendResponse<Bytes>) -> Arrived {
+    fn arrived(&self, request: Request<h2::RecvStream>, respond: SendResponse<Bytes>) -> Box<Arrived> {
         if request.headers().len() > self.limits.headers.max {
             self.traffic.large_head();
         }
         let underway = self.traffic.begin(respond.stream_id().as_u32());
-        Arrived { request, respond, underway }
+        Box::new(Arrived { request, respond, underway })
+    }
+
+    /// Begins what may begin, each request as a task of its own; how many, at most [`REQUESTS_IN_TURN`].
+    fn begin(self: &Rc<Self>, starts: &mut Starts<Box<Arrived>>, context: &mut Context<'_>) -> u32 {
+        let mut begun = 0;
+        while begun < REQUESTS_IN_TURN
+            && let Poll::Ready(Start { request, late }) =
+                starts.poll(context, |request, context| request.is_over(context))
+        {
+            if late {
+                self.shared.gateway.telemetry().metrics.limits().reached(Limit::H2Starts);
+            }
+            self.shared.streams.spawn(stream::serve(request, Rc::clone(self)));
+            begun += 1;
+        }
+        begun
     }
 }
 
-/// A request that came.
+/// A request that came. In a box: it is moved several times until it begins.
 struct Arrived {
     request: Request<h2::RecvStream>,
     respond: SendResponse<Bytes>,
@@ -112,8 +128,9 @@ struct Arrived {
 
 /// What happens on a connection.
 enum Event {
-    Request(Request<h2::RecvStream>, SendResponse<Bytes>),
-    Start(Start<Arrived>),
+    Request(Box<Arrived>),
+    /// As many requests began as may in one turn.
+    TurnOver,
     Verdict(Verdict),
     Flood(Flood),
     Stop,
@@ -144,17 +161,14 @@ where
     let mut phase = shared.phase.clone();
     let mut stop = pin!(phase.wait_for(|&phase| phase >= Phase::Draining));
     let mut stopped = false;
-    let (mut requests, mut in_turn) = (0, 0);
+    let mut requests = 0;
     loop {
         let event = poll_fn(|context| {
-            let mut event = poll_event(&mut connection, &link.traffic, &mut watch, context);
+            let event = poll_event(&mut connection, &link, &mut watch, context);
             link.tell_refused();
-            if event.is_pending() {
-                // All that has come is read by now: whoever is about to be thrown out begins nothing more.
-                event = starts.poll(context, Arrived::is_over).map(Event::Start);
-            }
-            if event.is_pending() {
-                in_turn = 0;
+            // All that has come is read by now: whoever is about to be thrown out begins nothing more.
+            if event.is_pending() && link.begin(&mut starts, context) == REQUESTS_IN_TURN {
+                return Poll::Ready(Event::TurnOver);
             }
             if event.is_pending() && !stopped && stop.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Event::Stop);
@@ -162,26 +176,16 @@ where
             event
         });
         match event.await {
-            Event::Request(request, respond) => {
-                starts.push(link.arrived(request, respond));
+            Event::Request(arrived) => {
+                starts.push(arrived);
                 requests += 1;
                 if requests == link.limits.max_requests {
                     counted.reached(Limit::MaxRequests);
                     connection.graceful_shutdown();
                 }
             }
-            Event::Start(start) => {
-                if start.late {
-                    counted.reached(Limit::H2Starts);
-                }
-                shared.streams.spawn(stream::serve(start.request, Rc::clone(&link)));
-                in_turn += 1;
-                if in_turn == REQUESTS_IN_TURN {
-                    in_turn = 0;
-                    // Until these have had their turn, and sockets were looked at.
-                    turn::pause().await;
-                }
-            }
+            // Until these have had their turn, and sockets were looked at.
+            Event::TurnOver => turn::pause().await,
             Event::Verdict(Verdict::Retire(limit)) => {
                 counted.reached(limit);
                 connection.graceful_shutdown();
@@ -216,7 +220,7 @@ impl Arrived {
 
 fn poll_event<S>(
     connection: &mut Connection<Socket<S>, Bytes>,
-    traffic: &Traffic,
+    link: &Link,
     watch: &mut Watch,
     context: &mut Context<'_>,
 ) -> Poll<Event>
@@ -224,11 +228,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let accepted = connection.poll_accept(context);
-    if let Some(flood) = traffic.flood() {
+    if let Some(flood) = link.traffic.flood() {
         return Poll::Ready(Event::Flood(flood));
     }
     match accepted {
-        Poll::Ready(Some(Ok((request, respond)))) => Poll::Ready(Event::Request(request, respond)),
+        Poll::Ready(Some(Ok((request, respond)))) => Poll::Ready(Event::Request(link.arrived(request, respond))),
         Poll::Ready(Some(Err(error))) => Poll::Ready(Event::Ended(Err(error))),
         Poll::Ready(None) => Poll::Ready(Event::Ended(Ok(()))),
         Poll::Pending => watch.poll(context).map(Event::Verdict),

@@ -9,8 +9,8 @@ use crate::snapshot::RoutedRpc;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 use std::error::Error;
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use tidegate_telemetry::clock;
 use tidegate_upstream::RequestBody;
@@ -50,8 +50,13 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let mut read = pin!(read(body));
+    // Most messages are there already, and need no timer.
+    if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await {
+        return done;
+    }
     let limit = exchange.deadline().unwrap_or_else(|| clock::now() + DEFAULT_TIMEOUT);
-    let read = tokio::time::timeout_at(limit.into(), read(body)).await;
+    let read = tokio::time::timeout_at(limit.into(), read).await;
     let late = || Refusal::new(Answer::Deadline, "the deadline passed before the request's message came");
     read.unwrap_or_else(|_| Err(late()))
 }

@@ -40,8 +40,8 @@ enum Broken {
 }
 
 /// Serves one request to its end.
-pub(super) async fn serve(arrived: Arrived, link: Rc<Link>) {
-    let Arrived { request, respond, underway } = arrived;
+pub(super) async fn serve(arrived: Box<Arrived>, link: Rc<Link>) {
+    let Arrived { request, respond, underway } = *arrived;
     let stream = respond.stream_id();
     let taker = Taker { link: &link, earned: Cell::new(false) };
     serve_request(request, respond, &taker).await;
@@ -122,12 +122,15 @@ where
     let mut begun = false;
     loop {
         let frame = poll_fn(|context| {
-            if stream.poll_reset(context).is_ready() {
-                return Poll::Ready(Err(Broken::Gone));
-            }
             let polled = body.as_mut().poll_frame(context);
-            if polled.is_pending() && begun {
-                taker.is_up_to_date();
+            if polled.is_pending() {
+                // What there is to send fails by itself on a stream that was reset: only who waits has to ask.
+                if stream.poll_reset(context).is_ready() {
+                    return Poll::Ready(Err(Broken::Gone));
+                }
+                if begun {
+                    taker.is_up_to_date();
+                }
             }
             polled.map(Ok)
         });
@@ -166,8 +169,7 @@ async fn send_data(stream: &mut SendStream<Bytes>, mut data: Bytes, last: bool, 
         link.traffic.sends_data();
         stream.send_data(piece, last && data.is_empty()).map_err(|_| Broken::Gone)?;
     }
-    // What was claimed and not used would be missed by the other streams.
-    stream.reserve_capacity(0);
+    // Nothing is claimed that was not used: the last claim was of what was left.
     Ok(())
 }
 
