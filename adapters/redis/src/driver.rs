@@ -3,15 +3,19 @@
 //! One task sends; what comes while a batch is under way is the next batch. A caller whose answer is known without the
 //! store (a lease, a refusal that stands, a store that is down) never waits.
 
+mod waiting;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use slab::Slab;
 use tidegate_limit::front::{self, Front, Outcome, Terms, Ticket};
 use tidegate_limit::ports::{
-    Answer, Asked, Batch, CounterStore, Item, LATENCY_BOUNDS_US, Looking, SharedLimits, Standing, StoreError,
+    Answer, Asked, Batch, CounterStore, Inbox, Item, LATENCY_BOUNDS_US, Looking, Outbox, SharedLimits, Standing,
+    StoreError,
 };
 use tidegate_limit::{Ask, Key, Policy, Receipt};
 use tokio::sync::{Notify, oneshot};
@@ -19,6 +23,7 @@ use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::config::Clock;
+use waiting::{Letter, Waiting};
 
 /// How a [`Driver`] uses its store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +63,10 @@ struct Shared {
 
 struct State {
     front: Front,
-    waiting: HashMap<Ticket, oneshot::Sender<Outcome>>,
-    next: u64,
+    /// By ticket.
+    waiting: Slab<Waiting>,
+    /// The task knows that there is something to do, or looks when the batch that is under way comes back.
+    awake: bool,
 }
 
 /// How long batches took.
@@ -79,7 +86,7 @@ impl Driver {
     #[must_use]
     pub fn start(store: Arc<dyn CounterStore>, config: DriverConfig, clock: Clock) -> Self {
         let front = Front::new(config.front, clock());
-        let state = Mutex::new(State { front, waiting: HashMap::new(), next: 0 });
+        let state = Mutex::new(State { front, waiting: Slab::new(), awake: false });
         let eager = config.front.under_way > 1;
         let shared = Arc::new(Shared { state, times: Mutex::default(), wake: Notify::new(), clock, eager });
         let task = tokio::spawn(run(Arc::clone(&shared), Arc::clone(&store), config.budget)).abort_handle();
@@ -115,33 +122,23 @@ impl SharedLimits for Driver {
     fn ask(&self, key: Key, terms: &Terms, ask: Ask) -> Asked {
         let (answer, waits) = {
             let mut state = self.shared.state.lock();
-            let ticket = Ticket(state.next);
-            state.next += 1;
-            if let Some(outcome) = state.front.ask((self.shared.clock)(), key, terms, ask, ticket) {
-                // It is to be tried whether the store is back.
-                if state.front.is_down() && state.front.is_ready() {
-                    self.shared.wake.notify_one();
-                }
+            if let Some(outcome) = self.shared.known(&mut state, key, terms, ask) {
                 return Asked::Answered(outcome);
             }
             let (answer, waits) = oneshot::channel();
-            state.waiting.insert(ticket, answer);
-            (waits, state.front.waiting())
+            state.waiting.insert(Waiting::Caller(answer));
+            (waits, self.shared.must_wake(&mut state))
         };
-        // Those after the first one find the task awake, or waiting for a batch that is under way.
-        if waits == 1 || self.shared.eager {
+        if waits {
             self.shared.wake.notify_one();
         }
         Asked::Waits(Box::pin(async move { answer.await.ok() }))
     }
 
     fn give_back(&self, key: Key, terms: &Terms, outcome: &Outcome) {
-        let ready = {
-            let mut state = self.shared.state.lock();
-            state.front.give_back((self.shared.clock)(), key, terms, outcome);
-            state.front.is_ready()
-        };
-        if ready {
+        let mut state = self.shared.state.lock();
+        state.front.give_back((self.shared.clock)(), key, terms, outcome);
+        if state.front.is_ready() && self.shared.must_wake(&mut state) {
             self.shared.wake.notify_one();
         }
     }
@@ -164,6 +161,28 @@ impl SharedLimits for Driver {
             (times.counts, times.sum)
         };
         Standing { down, waiting, keys, front, latency, latency_sum, servers: self.store.servers() }
+    }
+
+    fn outbox(&self) -> Option<&dyn Outbox> {
+        Some(self)
+    }
+}
+
+impl Outbox for Driver {
+    fn post(&self, key: Key, terms: &Terms, ask: Ask, inbox: &Arc<dyn Inbox>, number: u64) -> Option<Outcome> {
+        let mut state = self.shared.state.lock();
+        let known = self.shared.known(&mut state, key, terms, ask);
+        if known.is_none() {
+            state.waiting.insert(Waiting::Letter(Letter::new(inbox, number)));
+        }
+        known
+    }
+
+    fn send(&self) {
+        let mut state = self.shared.state.lock();
+        if state.front.is_ready() && self.shared.must_wake(&mut state) {
+            self.shared.wake.notify_one();
+        }
     }
 }
 
@@ -197,7 +216,12 @@ async fn run(shared: Arc<Shared>, store: Arc<dyn CounterStore>, budget: Duration
     let mut batches: HashMap<task::Id, u64> = HashMap::new();
     loop {
         loop {
-            let batch = shared.state.lock().front.poll((shared.clock)());
+            let batch = {
+                let mut state = shared.state.lock();
+                let batch = state.front.poll((shared.clock)());
+                state.awake = batch.is_some() || !under_way.is_empty();
+                batch
+            };
             let Some(batch) = batch else { break };
             let number = batch.id;
             let sending = under_way.spawn(send(Arc::clone(&shared), Arc::clone(&store), batch, budget));
@@ -233,18 +257,35 @@ impl Times {
 }
 
 impl Shared {
+    /// The answer, if it is known without the store. If it is not, who waits for it is inserted next.
+    fn known(&self, state: &mut State, key: Key, terms: &Terms, ask: Ask) -> Option<Outcome> {
+        let ticket = Ticket(state.waiting.vacant_key() as u64);
+        let outcome = state.front.ask((self.clock)(), key, terms, ask, ticket)?;
+        // It is to be tried whether the store is back.
+        if state.front.is_down() && state.front.is_ready() && self.must_wake(state) {
+            self.wake.notify_one();
+        }
+        Some(outcome)
+    }
+
+    /// Whether the task has to be told that there is something to do.
+    const fn must_wake(&self, state: &mut State) -> bool {
+        !std::mem::replace(&mut state.awake, true) || self.eager
+    }
+
     fn deliver(&self, id: u64, reply: Replied) {
         let now = (self.clock)();
-        let mut state = self.state.lock();
-        let outcomes = match reply {
-            Ok(answers) => state.front.answered(now, id, &answers),
-            Err(error) => state.front.failed(now, id, error),
+        let outcomes = {
+            let mut state = self.state.lock();
+            let State { front, waiting, .. } = &mut *state;
+            let outcomes = match reply {
+                Ok(answers) => front.answered(now, id, &answers),
+                Err(error) => front.failed(now, id, error),
+            };
+            let place = |ticket: Ticket| usize::try_from(ticket.0).unwrap_or(usize::MAX);
+            let told = outcomes.into_iter();
+            told.filter_map(|(ticket, outcome)| Some((waiting.try_remove(place(ticket))?, outcome))).collect()
         };
-        for (ticket, outcome) in outcomes {
-            // Whoever asked may have left.
-            if let Some(answer) = state.waiting.remove(&ticket) {
-                let _ = answer.send(outcome);
-            }
-        }
+        waiting::tell(outcomes);
     }
 }

@@ -27,7 +27,7 @@ pub enum Failure {
         reason: String,
     },
     /// A command is not allowed to the user.
-    #[error("{address} does not allow it: {reason} (needed: +info +evalsha +eval +get +set +del +time, and the keys)")]
+    #[error("{address} does not allow it: {reason} (needed: +info +evalsha +eval +mget +set +del +time, and the keys)")]
     NotAllowed {
         /// `host:port`
         address: String,

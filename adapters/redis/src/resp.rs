@@ -47,9 +47,27 @@ pub(crate) fn part(out: &mut BytesMut, part: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes a part that is made of several.
+pub(crate) fn part_of(out: &mut BytesMut, parts: &[&[u8]]) {
+    number(out, b'$', parts.iter().map(|one| one.len()).sum());
+    parts.iter().for_each(|one| out.extend_from_slice(one));
+    out.extend_from_slice(b"\r\n");
+}
+
 fn number(out: &mut BytesMut, kind: u8, number: usize) {
     out.put_u8(kind);
-    out.extend_from_slice(number.to_string().as_bytes());
+    // There is one for each key of a batch: without a String.
+    let mut digits = [0; 20];
+    let (mut at, mut rest) = (digits.len(), number);
+    while at > 0 {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -5,16 +5,22 @@
 -- KEYS[2…]   one key for each ask
 -- ARGV[1]    the run id of the server that this connection leads to
 -- ARGV[2]    '1': an era begins with nothing used; else with all used up
--- ARGV[3…]   one ask for each key: kind and 11 numbers, see script.rs
+-- ARGV[3]    the quotas that are asked for, each once: kind and three numbers
+-- ARGV[4]    one ask for each key, see script.rs
 --
 -- Numbers are doubles: whole up to 2^53. Time is counted in ticks of 1/16 microsecond since ORIGIN, which fit until
 -- 2042. Numbers go in and out as struct's doubles, because tostring() keeps 14 digits. Refusals write nothing.
+--
+-- What costs is not the arithmetic but each command, each argument, each part of a reply and each call of a function:
+-- all keys are read with one command, all asks are one argument, all answers one string, and buckets are decided
+-- without math.*.
 
 local call, pack, unpack_ = redis.call, struct.pack, struct.unpack
-local floor, max, min, sub, byte = math.floor, math.max, math.min, string.sub, string.byte
+local floor, max, min, ceil, sub = math.floor, math.max, math.min, math.ceil, string.sub
 
--- 0: all or nothing.
+-- 0: all or nothing. What comes with an ask is added to its mode.
 local CHECK, PARTIAL = 1, 2
+local REFUNDS, LENDS = 4, 8
 local NOW, RELEASE, NEVER = -1, -2, -3
 local BUCKET, WINDOW, LOG, FIXED, CONCURRENCY = 1, 2, 3, 4, 5
 local PARTS, EPOCHS, LENT = 24, 137438953472, 8
@@ -22,13 +28,18 @@ local PARTS, EPOCHS, LENT = 24, 137438953472, 8
 local ALL = 9007199254740992
 -- 2025-03-13 00:00 UTC: a border of weeks and of 30 days since 1970.
 local ORIGIN = 1741824000
+-- Keys stay for a second at least, so that those of short limits are not created and expired again and again.
+local SECOND = 16000000
 
 local time = call('TIME')
 local now = max(0, (time[1] - ORIGIN) * 16000000 + time[2] * 16)
 
 -- The era. Whatever was written in another one is of another run of the server, and may lack what came after it.
+local keys = KEYS
+-- Batches have fewer keys than Lua can unpack: 8000.
+local values = call('MGET', unpack(keys))
 local era, since, born = nil, nil, 0
-local known = call('GET', KEYS[1])
+local known = values[1]
 if known and sub(known, 17) == ARGV[1] then
   era, since = unpack_('<dd', known)
 else
@@ -37,14 +48,21 @@ else
   if known and #known > 16 then era = max(now, unpack_('<d', known) + 1) end
   since = ARGV[2] == '1' and -1 or now
   born = 1
-  call('SET', KEYS[1], pack('<dd', era, since) .. ARGV[1])
+  call('SET', keys[1], pack('<dd', era, since) .. ARGV[1])
 end
+
+-- What is stored now; a key can be asked for more than once.
+local held = {}
+for i = 2, #keys do held[keys[i]] = values[i] end
 
 -- Units of `cost` that are granted when `room` are free.
 local function granted_of(cost, mode, room)
   if cost <= room then return cost end
   return mode == PARTIAL and room or 0
 end
+
+-- The last time that a key was to expire, and as text: mostly it is that of the next key too.
+local expires, text
 
 -- Stores a state until it says nothing any more, which is what its absence says: that all was used up when the era
 -- began, for so long as that counts (`horizon`).
@@ -53,30 +71,37 @@ local function write(key, value, reset, horizon)
   if since >= 0 then keep = max(reset, since + horizon - now) end
   if keep <= 0 then
     call('DEL', key)
+    held[key] = false
   else
-    call('SET', key, value, 'PX', string.format('%.0f', max(1, math.ceil(keep / 16000))))
+    local at = ceil((now + max(keep, SECOND)) / 16000)
+    if at ~= expires then expires, text = at, string.format('%.0f', at + ORIGIN * 1000) end
+    -- Not PX, for which servers write the command anew.
+    call('SET', key, value, 'PXAT', text)
+    held[key] = value
   end
 end
 
 -- A state is stored as: kind, era, the length of parts (of windows, else 0), the numbers of the state.
 local HEAD = 17
 
--- What somebody else wrote there is none of ours, and so of another algorithm.
+-- Kind, era, length of parts, and the first number if there is one. What somebody else wrote there is none of ours, and
+-- so of another algorithm.
 local function head(stored)
-  if #stored < HEAD then return 0, era, 0 end
-  return unpack_('<Bdd', stored)
+  if #stored >= HEAD + 8 then return unpack_('<Bddd', stored) end
+  if #stored >= HEAD then return unpack_('<Bdd', stored) end
+  return 0, era, 0
 end
 
 -- Each algorithm: `a`, `b` and `c` are its quota; `back`, `back_at` and `back_worth` a receipt (-1: none).
 
 -- Buckets, which most limits are: the tick at which the bucket is full again; `a` is the ticks of a unit, `b` how far the
--- tick may be ahead, `c` how far for anybody.
+-- tick may be ahead, `c` how far for anybody. x - x % 1 is floor(x).
 local function bucket(key, a, b, c, back, back_at, back_worth, cost, mode, retry_for, extra)
-  local stored, tat, dirty = call('GET', key), nil, false
+  local stored, tat, dirty = held[key], nil, false
   if stored then
-    local of, then_ = head(stored)
+    local of, then_, _, state = head(stored)
     if then_ == era and of == BUCKET then
-      tat = unpack_('<d', stored, HEAD + 1)
+      tat = state
     elseif then_ == era then
       -- A limit whose algorithm was changed begins anew, used up.
       tat, dirty, back, mode = now + c, true, -1, CHECK
@@ -90,23 +115,37 @@ local function bucket(key, a, b, c, back, back_at, back_worth, cost, mode, retry
       dirty = true
     end
   end
-  local base = max(now, min(tat, now + c))
-  local room = max(0, b - (base - now))
-  local granted = 0
-  if cost * a <= room then granted = cost elseif mode == PARTIAL then granted = floor(room / a) end
+  local base = tat
+  if base > now + c then base = now + c end
+  if base < now then base = now end
+  local room, granted = b - (base - now), 0
+  if room < 0 then room = 0 end
+  if cost * a <= room then
+    granted = cost
+  elseif mode == PARTIAL then
+    granted = room / a
+    granted = granted - granted % 1
+  end
   local spent = mode == CHECK and 0 or granted * a
-  local after = base + spent
-  local lent = min(extra, floor(floor(max(0, b - (after - now)) / a) / LENT))
-  after = after + lent * a
+  local after, lent = base + spent, 0
+  if extra > 0 then
+    lent = min(extra, floor(floor(max(0, b - (after - now)) / a) / LENT))
+    after = after + lent * a
+  end
   if after > base then
     tat = after
     dirty = true
   end
-  room = max(0, b - (after - now))
-  local retry, need = NOW, retry_for * a
-  if granted ~= cost and need > room then retry = need > b and NEVER or need - room end
+  room = b - (after - now)
+  if room < 0 then room = 0 end
+  local retry = NOW
+  if granted ~= cost then
+    local need = retry_for * a
+    if need > room then retry = need > b and NEVER or need - room end
+  end
   if dirty then write(key, pack('<Bddd', BUCKET, era, 0, tat), after - now, c) end
-  return pack('<dddddddd', granted, floor(room / a), retry, after - now, granted > 0 and base - now or 0,
+  local left = room / a
+  return pack('<dddddddd', granted, left - left % 1, retry, after - now, granted > 0 and base - now or 0,
     spent > 0 and now or 0, spent, lent)
 end
 
@@ -282,7 +321,7 @@ local function others()
 end
 
 local function read(key, algorithm, kind, a, b)
-  local stored = call('GET', key)
+  local stored = held[key]
   if stored then
     local of, then_, width = head(stored)
     if then_ == era then
@@ -319,26 +358,43 @@ local function other(algorithm, key, kind, a, b, back, back_at, cost, mode, retr
   if s.dirty then
     local parts = { pack('<Bdd', kind, era, (kind == WINDOW or kind == FIXED) and b or 0) }
     for i = 1, #s do parts[i + 1] = pack('<d', s[i]) end
+    local value = table.concat(parts)
     if kind == CONCURRENCY then
-      call('SET', key, table.concat(parts))
+      call('SET', key, value)
+      held[key] = value
     else
-      write(key, table.concat(parts), max(reset, s.keep or 0), kind == WINDOW and (PARTS + 1) * b or b)
+      write(key, value, max(reset, s.keep or 0), kind == WINDOW and (PARTS + 1) * b or b)
     end
   end
   return pack('<dddddddd', granted, left, retry, reset, 0, at, spent, lent)
 end
 
 local replies, kinds = { pack('<ddd', now, era, born) }, nil
-for i = 2, #KEYS do
-  local kind, a, b, c, back, back_at, back_worth, back_era, cost, mode, retry_for, extra =
-    unpack_('<dddddddddddd', ARGV[i + 1])
-  -- What was spent in another era was spent by another clock: how much of it has come back is not known.
-  if back_era ~= era and back < ALL then back = -1 end
+local quotas, asks, at = ARGV[3], ARGV[4], 1
+local last, kind, a, b, c
+for i = 2, #keys do
+  local mode, quota, cost, retry_for
+  local back, back_at, back_worth, extra = -1, 0, 0, 0
+  mode, quota, cost, retry_for, at = unpack_('<BHdd', asks, at)
+  if mode >= LENDS then
+    mode = mode - LENDS
+    extra, at = unpack_('<d', asks, at)
+  end
+  if mode >= REFUNDS then
+    local back_era
+    mode = mode - REFUNDS
+    back, back_at, back_worth, back_era, at = unpack_('<dddd', asks, at)
+    -- What was spent in another era was spent by another clock: how much of it has come back is not known.
+    if back_era ~= era and back < ALL then back = -1 end
+  end
+  if quota ~= last then
+    last, kind, a, b, c = quota, unpack_('<dddd', quotas, quota * 32 + 1)
+  end
   if kind == BUCKET then
-    replies[i] = bucket(KEYS[i], a, b, c, back, back_at, back_worth, cost, mode, retry_for, extra)
+    replies[i] = bucket(keys[i], a, b, c, back, back_at, back_worth, cost, mode, retry_for, extra)
   else
     kinds = kinds or others()
-    replies[i] = other(kinds[kind], KEYS[i], kind, a, b, back, back_at, cost, mode, retry_for, extra)
+    replies[i] = other(kinds[kind], keys[i], kind, a, b, back, back_at, cost, mode, retry_for, extra)
   end
 end
-return replies
+return table.concat(replies)

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use sha1::{Digest as _, Sha1};
 use tidegate_limit::ports::{Answer, Item};
-use tidegate_limit::{Ask, Decision, Mode, Policy, Receipt, Retry, Scale};
+use tidegate_limit::{Decision, Mode, Policy, Receipt, Retry, Scale};
 
 use crate::resp::{self, Value};
 
@@ -28,9 +28,12 @@ const LONGEST: u64 = 1 << 51;
 /// A call of the script: keys that may stand in one, and what is asked of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// That of the era first.
-    keys: Vec<Vec<u8>>,
-    asks: Vec<[u8; 96]>,
+    /// As parts of the command, that of the era first.
+    keys: BytesMut,
+    /// Those that are asked for, each once, and as the script reads them.
+    policies: Vec<Policy>,
+    quotas: Vec<u8>,
+    asks: Vec<u8>,
     forgiving: bool,
     /// Each item's place in the batch.
     pub(crate) places: Vec<usize>,
@@ -50,21 +53,38 @@ pub(crate) struct Said {
 impl Call {
     /// An empty call about keys that begin with `prefix`.
     pub(crate) fn new(prefix: &str, forgiving: bool) -> Self {
-        let keys = vec![format!("{prefix}era").into_bytes()];
-        Self { keys, asks: Vec::new(), forgiving, places: Vec::new(), items: Vec::new() }
+        let mut keys = BytesMut::new();
+        resp::part_of(&mut keys, &[prefix.as_bytes(), b"era"]);
+        Self {
+            keys,
+            policies: Vec::new(),
+            quotas: Vec::new(),
+            asks: Vec::new(),
+            forgiving,
+            places: Vec::new(),
+            items: Vec::new(),
+        }
     }
 
     /// Adds an item.
     pub(crate) fn push(&mut self, prefix: &str, place: usize, item: Item) {
-        self.keys.push(format!("{prefix}{:032x}", item.key.0).into_bytes());
-        self.asks.push(ask(&item));
+        resp::part_of(&mut self.keys, &[prefix.as_bytes(), &hex(item.key.0)]);
+        // Most batches are about few limits.
+        let known = self.policies.iter().rposition(|policy| *policy == item.policy);
+        let quota = known.unwrap_or_else(|| {
+            self.policies.push(item.policy);
+            quota(&item.policy, &mut self.quotas);
+            self.policies.len() - 1
+        });
+        ask(&item, quota, &mut self.asks);
         self.places.push(place);
         self.items.push(item);
     }
 
     /// Writes it as EVALSHA, or as EVAL with the script's text.
     pub(crate) fn write(&self, out: &mut BytesMut, run: &str, text: Option<&str>) {
-        resp::begin(out, 3 + self.keys.len() + 2 + self.asks.len());
+        let keys = 1 + self.items.len();
+        resp::begin(out, 3 + keys + 4);
         if let Some(text) = text {
             resp::part(out, b"EVAL");
             resp::part(out, text.as_bytes());
@@ -72,11 +92,12 @@ impl Call {
             resp::part(out, b"EVALSHA");
             resp::part(out, NAME.as_bytes());
         }
-        resp::part(out, self.keys.len().to_string().as_bytes());
-        self.keys.iter().for_each(|key| resp::part(out, key));
+        resp::part(out, keys.to_string().as_bytes());
+        out.extend_from_slice(&self.keys);
         resp::part(out, run.as_bytes());
         resp::part(out, if self.forgiving { b"1" } else { b"0" });
-        self.asks.iter().for_each(|ask| resp::part(out, ask));
+        resp::part(out, &self.quotas);
+        resp::part(out, &self.asks);
     }
 
     /// Reads the reply.
@@ -84,64 +105,83 @@ impl Call {
     /// # Errors
     /// It is not what the script says.
     pub(crate) fn read(&self, reply: &Value) -> Result<Said, &'static str> {
-        let list = reply.list().ok_or("not a list")?;
-        let [head, answers @ ..] = list else { return Err("an empty list") };
-        let [now, era, born] = numbers::<3>(head)?;
+        let Value::Text(text) = reply else { return Err("not a text") };
+        let (head, answers) = text.split_first_chunk().ok_or("a text without a head")?;
+        let [now, era, born] = numbers::<24, 3>(head);
         let era = whole(era)?;
+        let (answers, []) = answers.as_chunks() else { return Err("a part of an answer") };
         if answers.len() != self.items.len() {
             return Err("another number of answers than of questions");
         }
-        let answers = self.items.iter().zip(answers).map(|(item, reply)| answer(item, era, numbers(reply)?));
+        let answers = self.items.iter().zip(answers).map(|(item, one)| answer(item, era, numbers::<64, 8>(one)));
         let answers = answers.collect::<Result<Vec<_>, _>>()?;
         Ok(Said { now: whole(now)?, born: born > 0.0, answers })
     }
 }
 
-/// Twelve doubles: kind, quota (three), what goes back (three) and of which era, cost, mode, the cost to tell a time for, units to lend.
+/// 32 digits.
+fn hex(number: u128) -> [u8; 32] {
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    digits
+}
+
+/// What the script gets of a number: the nearest double, capped to what doubles hold exactly.
 #[expect(clippy::cast_precision_loss, reason = "capped to what doubles hold exactly")]
-fn ask(item: &Item) -> [u8; 96] {
-    let exact = |number: u64| number.min(WHOLE) as f64;
-    let (kind, quota) = match &item.policy {
+fn number(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(number.min(WHOLE) as f64).to_le_bytes());
+}
+
+/// Four doubles: kind, and what the script calls `a`, `b` and `c`.
+fn quota(policy: &Policy, out: &mut Vec<u8>) {
+    let quota = match policy {
         Policy::Bucket(bucket) => {
             let capped = |ticks: u64| ticks.min(LONGEST);
-            (1, [bucket.interval(), capped(bucket.tolerance()), capped(bucket.ceiling())])
+            [1, bucket.interval(), capped(bucket.tolerance()), capped(bucket.ceiling())]
         }
-        Policy::Window(window) => (2, [window.limit(), window.width(), 0]),
-        Policy::Log(log) => (3, [log.limit(), log.window(), 0]),
-        Policy::Fixed(fixed) => (4, [fixed.limit(), fixed.width(), 0]),
-        Policy::Concurrency(concurrency) => (5, [concurrency.limit(), 0, 0]),
+        Policy::Window(window) => [2, window.limit(), window.width(), 0],
+        Policy::Log(log) => [3, log.limit(), log.window(), 0],
+        Policy::Fixed(fixed) => [4, fixed.limit(), fixed.width(), 0],
+        Policy::Concurrency(concurrency) => [5, concurrency.limit(), 0, 0],
     };
+    quota.into_iter().for_each(|one| number(one, out));
+}
+
+/// An ask: mode (a byte), the place of the quota (two), and as doubles the cost and that to tell a time for; then the
+/// units to lend, if there are any, and what goes back (three) and of which era, if something does.
+fn ask(item: &Item, quota: usize, out: &mut Vec<u8>) {
+    const REFUNDS: u8 = 4;
+    const LENDS: u8 = 8;
     let mode = match item.ask.mode {
         Mode::Spend => 0,
         Mode::Check => 1,
         Mode::Partial => 2,
     };
-    let [back, at, worth, era] = match item.refund {
-        Some(Receipt { cost, at, worth, era, .. }) => [cost, at, worth, era].map(exact),
-        None => [-1.0, 0.0, 0.0, 0.0],
-    };
-    let [a, b, c] = quota.map(exact);
-    let Ask { cost, .. } = item.ask;
-    let [kind, cost, mode, retry_for, extra] = [kind, cost, mode, item.retry_for, item.extra].map(exact);
-    let all = [kind, a, b, c, back, at, worth, era, cost, mode, retry_for, extra];
-    let mut bytes = [0; 96];
-    for (place, number) in bytes.chunks_exact_mut(8).zip(all) {
-        place.copy_from_slice(&number.to_le_bytes());
+    let lends = if item.extra > 0 { LENDS } else { 0 };
+    out.push(mode + lends + if item.refund.is_some() { REFUNDS } else { 0 });
+    // Batches are far smaller than that: see the script.
+    out.extend_from_slice(&u16::try_from(quota).unwrap_or(u16::MAX).to_le_bytes());
+    number(item.ask.cost, out);
+    number(item.retry_for, out);
+    if item.extra > 0 {
+        number(item.extra, out);
     }
-    bytes
+    if let Some(Receipt { cost, at, worth, era, .. }) = item.refund {
+        [cost, at, worth, era].into_iter().for_each(|one| number(one, out));
+    }
 }
 
-fn numbers<const N: usize>(value: &Value) -> Result<[f64; N], &'static str> {
-    let Value::Text(bytes) = value else { return Err("a part that is no text") };
-    let bytes: &Bytes = bytes;
-    if bytes.len() != N * 8 {
-        return Err("a part of another length");
-    }
+/// So many doubles.
+fn numbers<const BYTES: usize, const N: usize>(bytes: &[u8; BYTES]) -> [f64; N] {
+    const { assert!(BYTES == 8 * N, "doubles have eight bytes") };
     let mut numbers = [0.0; N];
-    for (number, bytes) in numbers.iter_mut().zip(bytes.chunks_exact(8)) {
-        *number = f64::from_le_bytes(bytes.try_into().map_err(|_| "a part of another length")?);
+    for (number, bytes) in numbers.iter_mut().zip(bytes.as_chunks().0) {
+        *number = f64::from_le_bytes(*bytes);
     }
-    Ok(numbers)
+    numbers
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]

@@ -19,12 +19,13 @@ mod failure;
 mod refund;
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::time::Duration;
 
 use crate::algorithm::Policy;
 use crate::ask::{Ask, Decision, Receipt, Retry};
 use crate::gcra::Gcra;
-use crate::key::Key;
+use crate::key::{Key, OfKeys};
 use crate::ports::{Answer, Batch, StoreError};
 
 use entry::{Entry, Waiter};
@@ -190,7 +191,7 @@ pub struct Stats {
 #[derive(Debug)]
 pub struct Front {
     config: Config,
-    entries: HashMap<(Key, u8), Entry>,
+    entries: HashMap<(Key, u8), Entry, BuildHasherDefault<OfKeys>>,
     ready: VecDeque<(Key, u8)>,
     sent: Vec<Sent>,
     waiting: usize,
@@ -226,7 +227,7 @@ impl Front {
         let config = Config { batch: config.batch.max(1), under_way: config.under_way.max(1), ..config };
         Self {
             config,
-            entries: HashMap::new(),
+            entries: HashMap::default(),
             ready: VecDeque::new(),
             sent: Vec::new(),
             waiting: 0,
@@ -364,7 +365,7 @@ impl Front {
         }
         self.failures = 0;
         self.down = None;
-        let mut outcomes = Vec::new();
+        let mut outcomes = Vec::with_capacity(sent.items.iter().map(|item| item.waiters.len()).sum());
         for (item, answer) in sent.items.into_iter().zip(answers) {
             self.waiting -= item.waiters.len();
             let Some(entry) = self.entries.get_mut(&item.place) else { continue };

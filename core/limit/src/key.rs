@@ -1,5 +1,7 @@
 //! Keys as fixed-size hashes.
 
+use std::hash::Hasher;
+
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 
@@ -30,6 +32,26 @@ pub struct KeysOfLimit {
 pub struct KeyBuilder {
     hasher: SipHasher13,
     parts: SmallVec<[u8; 64]>,
+}
+
+/// Hashes what has a [`Key`] in it, for tables in memory: a key is a hash already, and one that nobody can choose.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OfKeys(u64);
+
+impl Hasher for OfKeys {
+    fn write_u128(&mut self, key: u128) {
+        let (high, low) = halves(key);
+        // Tables take their bits from both ends. Keys of tests are small numbers.
+        self.0 = (self.0 ^ low ^ high.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Longer values are hashed first, so that a key in the making stays small whatever is in it.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::algorithm::Policy;
@@ -98,6 +99,29 @@ pub trait SharedLimits: Send + Sync + Debug {
 
     /// How things stand, for operators.
     fn standing(&self) -> Standing;
+
+    /// For those who ask for many; `None`: each has to [`ask`](Self::ask).
+    fn outbox(&self) -> Option<&dyn Outbox> {
+        None
+    }
+}
+
+/// The way to ask for those who ask for many at a time: their questions leave together, and the answers of a batch
+/// come with one call.
+pub trait Outbox {
+    /// Asks for units of `key` under `terms`. `None`: the answer comes to `inbox`, under `number`. The question can
+    /// wait for [`Outbox::send`], which the caller must call before it does nothing.
+    fn post(&self, key: Key, terms: &Terms, ask: Ask, inbox: &Arc<dyn Inbox>, number: u64) -> Option<Outcome>;
+
+    /// What was posted leaves as soon as the store has room for it.
+    fn send(&self);
+}
+
+/// Where answers go to those who ask for many.
+pub trait Inbox: Send + Sync {
+    /// Takes answers, each with its number. `None`: the driver ended. Called by the driver's thread, which is held up
+    /// for as long as it takes.
+    fn take(&self, answers: Vec<(u64, Option<Outcome>)>);
 }
 
 /// The future of [`SharedLimits::look`].

@@ -1,11 +1,13 @@
 //! gRPC over one HTTP/2 connection, for calls that are small and mostly answered at once.
 //!
-//! A call is looked at in the connection's own task. Only one that has to wait, for the rest of its request or for a
-//! store, gets a task of its own.
+//! A call is answered in the connection's own task, together with those that came with it. One that waits for a store
+//! waits at the thread's [`desk`]; only one that waits for the rest of its request gets a task of its own.
 
 mod call;
+mod desk;
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -18,6 +20,10 @@ use tokio::time::timeout;
 
 use crate::service::Service;
 
+pub(crate) use desk::{answers, send};
+
+/// Calls that are looked at before the first of them is answered: their answers leave together.
+const TOGETHER: usize = 64;
 /// Calls of one connection at one time.
 const CALLS: u32 = 2000;
 /// The largest message; a stream's window has room for it, so that nothing is read before the whole is there.
@@ -40,6 +46,7 @@ pub(crate) async fn serve(socket: TcpStream, service: Arc<Service>, mut stopping
         .max_send_buffer_size(64 * 1024);
     let Ok(Ok(mut connection)) = timeout(GREETING, builder.handshake::<_, Bytes>(socket)).await else { return };
     let mut stops = false;
+    let mut calls = Vec::new();
     loop {
         let stop = async {
             // Whoever could say so is gone: that says it too.
@@ -54,11 +61,18 @@ pub(crate) async fn serve(socket: TcpStream, service: Arc<Service>, mut stopping
             }
             accepted = connection.accept() => accepted,
         };
-        let Some(Ok((request, respond))) = accepted else { return };
-        let mut call = Box::pin(call::answer(request, respond, Arc::clone(&service), stops));
-        let done = poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready())).await;
-        if !done {
-            tokio::spawn(call);
+        let Some(Ok(first)) = accepted else { return };
+        calls.push(first);
+        while calls.len() < TOGETHER {
+            match poll_fn(|context| Poll::Ready(pin!(connection.accept()).poll(context))).await {
+                Poll::Ready(Some(Ok(call))) => calls.push(call),
+                // Nobody is there to be answered.
+                Poll::Ready(_) => return,
+                Poll::Pending => break,
+            }
+        }
+        for (request, respond) in calls.drain(..) {
+            call::begin(request, respond, &service, stops);
         }
     }
 }

@@ -63,7 +63,7 @@ struct Node {
 #[derive(Debug)]
 pub(crate) struct Limit {
     /// `None`: as many as they like.
-    pub(crate) counted: Option<Counted>,
+    pub(crate) counted: Option<Arc<Counted>>,
     pub(crate) name: Box<str>,
     pub(crate) replaces: Box<[Box<str>]>,
     pub(crate) shadow: bool,
@@ -140,7 +140,7 @@ impl Rule {
             steps.push(step);
         }
         let limit = steps.last()?.node.limit.as_ref()?;
-        let key = self.key(limit.counted.as_ref(), entries, &steps);
+        let key = self.key(limit.counted.as_deref(), entries, &steps);
         let tally = match limit.tells_all || limit.tells_some {
             true => limit.tally.of_values(&path_of(limit, entries, &steps)),
             false => Arc::clone(&limit.tally),
@@ -247,7 +247,7 @@ impl<'c> Compiler<'c> {
         let tells_some = tells_above || descriptor.value_to_metric;
         let limit = descriptor.limit.as_ref().map(|limit| {
             let tally = self.tally(&path);
-            let counted = limit.quota.map(|quota| Counted::new(quota, self.algorithm));
+            let counted = limit.quota.map(|quota| Arc::new(Counted::new(quota, self.algorithm)));
             Arc::new(Limit {
                 counted,
                 name: limit.name.as_str().into(),

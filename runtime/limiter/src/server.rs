@@ -100,7 +100,7 @@ impl Server {
                 stops: stops.clone(),
                 drains: drains.clone(),
             };
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let runtime = Builder::new_current_thread().enable_all().on_thread_park(grpc::send).build()?;
             let thread = std::thread::Builder::new().name(format!("limiter-{index}"));
             threads.push(thread.spawn(move || runtime.block_on(work.run()))?);
         }
@@ -141,6 +141,7 @@ impl Work {
         }
         drop(threads);
         let mut serving = JoinSet::new();
+        tokio::spawn(grpc::answers());
         loop {
             let stopping = stops.clone();
             let (socket, speaks) = tokio::select! {

@@ -25,6 +25,7 @@ use crate::counts::{Call, Counts};
 use crate::rules::{Place, Rules};
 use crate::wire::Request;
 
+pub(crate) use ask::{Asking, Begun, Post};
 pub(crate) use throttle::{Throttle, Throttled};
 
 /// Where limits are counted.
@@ -116,15 +117,16 @@ impl Service {
         metrics.register_rate_limit_service(&self.counts);
     }
 
-    /// Answers a `RateLimitRequest`, behind `head` bytes that are left free.
-    pub(crate) fn should_rate_limit(&self, message: &[u8], head: usize) -> Answer<Replied> {
+    /// Begins to answer a `RateLimitRequest`, behind `head` bytes that are left free. Answers of a store come to `post`,
+    /// if it is there and the store does that.
+    pub(crate) fn should_rate_limit(&self, message: &[u8], head: usize, post: Option<Post<'_>>) -> Begun {
         let state = self.state.load_full();
         match self.begin(&state, message) {
             Err(failed) => {
                 self.counts.call(Call::Invalid);
-                Answer::Now(Err(failed))
+                Begun::Answer(Answer::Now(Err(failed)))
             }
-            Ok(parts) => parts.ask(state, Arc::clone(&self.counts), self.now(), head),
+            Ok(parts) => parts.ask(state, Arc::clone(&self.counts), self.now(), head, post),
         }
     }
 

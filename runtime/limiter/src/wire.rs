@@ -12,7 +12,7 @@ use reader::{Reader, Value};
 use smallvec::SmallVec;
 
 /// The most descriptors of a request.
-const DESCRIPTORS: usize = 100;
+pub(crate) const DESCRIPTORS: usize = 100;
 /// The most entries of a descriptor.
 const ENTRIES: usize = 100;
 

@@ -227,7 +227,7 @@ async fn it_does_so_on_valkey() {
 /// The script with a clock that the test sets, and without expiry, which the server does by its own.
 fn with_clock() -> String {
     let text = TEXT.replace("call('TIME')", "{ call('GET', 'seconds'), call('GET', 'micros') }");
-    let text = text.replace("string.format('%.0f', max(1, math.ceil(keep / 16000)))", "'3600000'");
+    let text = text.replace("'PXAT', text", "'PX', '3600000'");
     let text = text.replace("if keep <= 0 then", "if false then");
     assert_eq!(
         text.matches("'seconds'").count() + text.matches("'3600000'").count() + text.matches("if false").count(),

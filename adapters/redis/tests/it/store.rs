@@ -165,11 +165,11 @@ async fn servers_that_cannot_be_used_are_named_with_the_reason() {
     );
     let auth = ["-a", "secret", "--no-auth-warning"];
     let cli = |arguments: &[&str]| server.cli(&[&auth, arguments].concat());
-    cli(&["acl", "setuser", "limits", "on", ">pass", "~tidegate:*", "+info", "+get", "+set", "+del", "+time"]);
+    cli(&["acl", "setuser", "limits", "on", ">pass", "~tidegate:*", "+info", "+mget", "+set", "+del", "+time"]);
     assert_eq!(
         refusal(&server, &format!("redis://limits:pass@{address}")).await,
         "SERVER does not allow it: NOPERM this user has no permissions to run the 'evalsha' command (needed: +info \
-         +evalsha +eval +get +set +del +time, and the keys)"
+         +evalsha +eval +mget +set +del +time, and the keys)"
     );
     cli(&["acl", "setuser", "limits", "+eval", "+evalsha"]);
     let store = Redis::start(config(&format!("redis://limits:pass@{address}")));

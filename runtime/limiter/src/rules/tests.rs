@@ -29,7 +29,7 @@ fn rules(descriptors: Vec<Descriptor>) -> Rules {
 /// The limit that was found, by its number.
 fn found(rules: &Rules, entries: &[(&str, &str)]) -> Option<u32> {
     let found = rules.domain("d").expect("the domain").find(entries)?;
-    Some(found.limit.counted.expect("a quota").quota.requests_per_unit)
+    Some(found.limit.counted.as_ref().expect("a quota").quota.requests_per_unit)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 use tidegate_limit::front::{By, Outcome};
-use tidegate_limit::ports::{Asked, SharedLimits};
+use tidegate_limit::ports::{Asked, Inbox, SharedLimits};
 use tidegate_limit::{Ask, Decision, Mode, Retry};
 
 use super::parts::{Limited, Part, Parts};
@@ -21,7 +21,7 @@ use crate::wire::{Code, Reply, Status};
 const TRIES: usize = 4;
 
 /// A call while its limits are asked.
-struct Asking {
+pub(crate) struct Asking {
     parts: SmallVec<[Part; 2]>,
     state: Arc<State>,
     counts: Arc<Counts>,
@@ -30,6 +30,24 @@ struct Asking {
     unknown_domain: bool,
     /// The store did not answer.
     failed: bool,
+    /// Answers that are still to come to the inbox.
+    posted: usize,
+}
+
+/// Where answers of a store come to: the first limit of a call has this number, and each other one the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Post<'a> {
+    pub(crate) inbox: &'a Arc<dyn Inbox>,
+    pub(crate) number: u64,
+}
+
+/// A call that has begun.
+#[expect(clippy::large_enum_variant, reason = "nearly all are posted, and moved once to where they wait")]
+pub(crate) enum Begun {
+    /// It needs nobody's help to its end.
+    Answer(Answer<Replied>),
+    /// Answers come to the inbox.
+    Posted(Asking),
 }
 
 /// Waits, each for the part at its place.
@@ -37,21 +55,31 @@ type Waits = SmallVec<[(usize, Asked); 2]>;
 
 impl Parts {
     /// Asks all limits. What is known at once is answered at once.
-    pub(super) fn ask(self, state: Arc<State>, counts: Arc<Counts>, now: Duration, head: usize) -> Answer<Replied> {
-        let unknown_domain = self.unknown_domain;
-        let mut asking = Asking { parts: self.parts, state, counts, now, head, unknown_domain, failed: false };
-        let waits = asking.ask();
-        if waits.is_empty() && !asking.is_short() {
-            return Answer::Now(asking.reply());
+    pub(super) fn ask(
+        self,
+        state: Arc<State>,
+        counts: Arc<Counts>,
+        now: Duration,
+        head: usize,
+        post: Option<Post<'_>>,
+    ) -> Begun {
+        let Self { parts, unknown_domain } = self;
+        let mut asking = Asking { parts, state, counts, now, head, unknown_domain, failed: false, posted: 0 };
+        let waits = asking.ask(post);
+        if asking.posted > 0 {
+            return Begun::Posted(asking);
         }
-        Answer::Later(Box::pin(async move {
-            for (index, asked) in waits {
-                let outcome = wait(asked).await;
-                asking.take(index, outcome);
-            }
-            asking.take_what_is_left().await;
-            asking.reply()
-        }))
+        Begun::Answer(match waits.is_empty() {
+            true => asking.finish(),
+            false => Answer::Later(Box::pin(async move {
+                for (index, asked) in waits {
+                    let outcome = wait(asked).await;
+                    asking.take(index, outcome);
+                }
+                asking.take_what_is_left().await;
+                asking.reply()
+            })),
+        })
     }
 }
 
@@ -63,8 +91,8 @@ async fn wait(asked: Asked) -> Option<Outcome> {
 }
 
 impl Asking {
-    /// Asks each; gives what is not known yet.
-    fn ask(&mut self) -> Waits {
+    /// Asks each; gives what is not known yet, save what was posted.
+    fn ask(&mut self, post: Option<Post<'_>>) -> Waits {
         let mut waits = Waits::new();
         let mut refused = false;
         let pays_later = self.pays_later();
@@ -78,16 +106,58 @@ impl Asking {
                     refused |= limited.refuses_alone() && !decision.is_admitted();
                     self.set(index, decision, By::Store);
                 }
-                Limits::Shared(shared) => match shared.ask(limited.key, &limited.counted.terms, ask) {
-                    Asked::Answered(outcome) => {
+                Limits::Shared(shared) => {
+                    let known = match (post, shared.outbox()) {
+                        (Some(Post { inbox, number }), Some(outbox)) => {
+                            let number = number + index as u64;
+                            let known = outbox.post(limited.key, &limited.counted.terms, ask, inbox, number);
+                            self.posted += usize::from(known.is_none());
+                            known
+                        }
+                        _ => match shared.ask(limited.key, &limited.counted.terms, ask) {
+                            Asked::Answered(outcome) => Some(outcome),
+                            waiting @ Asked::Waits(_) => {
+                                waits.push((index, waiting));
+                                None
+                            }
+                        },
+                    };
+                    if let Some(outcome) = known {
                         refused |= limited.refuses_alone() && !outcome.decision.is_admitted();
                         self.take(index, Some(outcome));
                     }
-                    waiting @ Asked::Waits(_) => waits.push((index, waiting)),
-                },
+                }
             }
         }
         waits
+    }
+
+    /// Takes an answer that was posted for the limit at `index`. Whether it was the last one.
+    pub(crate) fn take_posted(&mut self, index: usize, outcome: Option<Outcome>) -> bool {
+        if index < self.parts.len() {
+            self.take(index, outcome);
+        }
+        self.posted = self.posted.saturating_sub(1);
+        self.posted == 0
+    }
+
+    /// The reply, once all answers are there.
+    pub(crate) fn finish(mut self) -> Answer<Replied> {
+        if !self.is_short() {
+            return Answer::Now(self.reply());
+        }
+        Answer::Later(Box::pin(async move {
+            self.take_what_is_left().await;
+            self.reply()
+        }))
+    }
+
+    /// The store that is asked, if it is one.
+    pub(crate) fn store(&self) -> Option<&Arc<dyn SharedLimits>> {
+        match &self.state.limits {
+            Limits::Local => None,
+            Limits::Shared(shared) => Some(shared),
+        }
     }
 
     fn limited(&self) -> impl Iterator<Item = &Limited> {

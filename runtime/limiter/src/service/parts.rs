@@ -22,7 +22,6 @@ pub(super) struct Parts {
 
 /// What a descriptor asks.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are limits, and few")]
 pub(super) enum Part {
     /// Nothing: there is no limit for it, or another one of the request takes its place.
     Nothing,
@@ -37,7 +36,7 @@ pub(super) enum Part {
 pub(super) struct Limited {
     /// `None`: the call brought it along.
     limit: Option<Arc<Limit>>,
-    pub(super) counted: Counted,
+    pub(super) counted: Arc<Counted>,
     pub(super) key: Key,
     pub(super) ask: Ask,
     /// Zero: it is only looked at.
@@ -49,7 +48,7 @@ pub(super) struct Limited {
 }
 
 impl Limited {
-    pub(super) const fn quota(&self) -> Quota {
+    pub(super) fn quota(&self) -> Quota {
         self.counted.quota
     }
 
@@ -158,7 +157,7 @@ fn part<'r>(descriptor: &Descriptor<'_>, hits: u64, domain: &'r Rule, rules: &Ru
     let ask = if hits == 0 { Ask::check(1) } else { Ask::spend(hits) };
     if let Some(limit) = descriptor.limit {
         let Some(unit) = Unit::of_number(limit.unit) else { return (Part::Nothing, None) };
-        let counted = rules.overridden(Quota { requests_per_unit: limit.requests_per_unit, unit });
+        let counted = Arc::new(rules.overridden(Quota { requests_per_unit: limit.requests_per_unit, unit }));
         let (key, tally) = domain.overridden(&counted, &descriptor.entries);
         return (
             Part::Limited(Limited { limit: None, counted, key, ask, hits, tally, decision: None, by: By::Store }),
@@ -166,7 +165,8 @@ fn part<'r>(descriptor: &Descriptor<'_>, hits: u64, domain: &'r Rule, rules: &Ru
         );
     }
     let Some(Found { limit, key, tally }) = domain.find(&descriptor.entries) else { return (Part::Nothing, None) };
-    let Some(counted) = limit.counted else { return (Part::Unlimited, Some(limit)) };
+    let Some(counted) = &limit.counted else { return (Part::Unlimited, Some(limit)) };
+    let counted = Arc::clone(counted);
     if hits == 0 && !tally.pays_later.load(Ordering::Relaxed) {
         tally.pays_later.store(true, Ordering::Relaxed);
     }

@@ -8,7 +8,7 @@ use tidegate_limit::Keys;
 use tidegate_telemetry::metrics::rate_limit_service::{Calls, Decisions, RateLimitService as _};
 use tokio::time::advance;
 
-use super::{Answer, Failed, Limits, Service};
+use super::{Answer, Begun, Failed, Limits, Service};
 use crate::config::{Algorithm, Config, Descriptor, Domain, Headers, Limit, OnFailure, Quota, Unit};
 use crate::messages::{
     DescriptorStatus, HeaderValue, MINUTE, OK, OVER_LIMIT, Override, RateLimit, RateLimitDescriptor, RateLimitRequest,
@@ -42,9 +42,10 @@ fn service(descriptors: Vec<Descriptor>) -> Arc<Service> {
 }
 
 async fn ask(service: &Service, request: &RateLimitRequest) -> Result<RateLimitResponse, Failed> {
-    let replied = match service.should_rate_limit(&request.encode_to_vec(), 5) {
-        Answer::Now(replied) => replied,
-        Answer::Later(waits) => waits.await,
+    let replied = match service.should_rate_limit(&request.encode_to_vec(), 5, None) {
+        Begun::Answer(Answer::Now(replied)) => replied,
+        Begun::Answer(Answer::Later(waits)) => waits.await,
+        Begun::Posted(_) => panic!("there is no inbox"),
     };
     replied.map(|reply| RateLimitResponse::decode(&reply[5..]).expect("a reply"))
 }
