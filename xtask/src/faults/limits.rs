@@ -21,14 +21,17 @@ use crate::servers;
 use clocks::{Clock, Clocks};
 use found::{Found, Table};
 use nodes::Node;
+use rules::Way;
 use trouble::{Store, Trouble};
 
 /// Gateways.
 const NODES: usize = 3;
 /// Requests a second to each limit by all of them: half as many again as it allows.
 const ASKED: u64 = rules::RATE * 3 / 2;
-/// Until a store that begins used up gives all it can; then the calm part, short or long; after the trouble.
-const SETTLE: Duration = Duration::from_millis(1500);
+/// Until all budgets of a store that began used up are whole.
+const WHOLE: Duration = Duration::from_millis(1300);
+/// Until what they hold is used; then the calm part, short or long; after the trouble.
+const SETTLE: Duration = Duration::from_secs(1);
 const CALM: Duration = Duration::from_secs(2);
 const LONG_CALM: Duration = Duration::from_secs(8);
 const AFTER: Duration = Duration::from_millis(2500);
@@ -87,6 +90,11 @@ fn one(
     if trouble.shows_clocks() {
         show(&nodes, name, report)?;
     }
+    // What a bucket holds is used at the beginning, so that a bucket that comes to be whole again is too much.
+    for rule in &rules::ALL {
+        nodes.iter().try_for_each(|node| node.ask(&format!("{}.local", rule.name)).map(drop))?;
+    }
+    sleep(WHOLE);
     let rate = ASKED * rules::ALL.len() as u64 / NODES as u64;
     let traffic = nodes.iter().map(|node| node.traffic(rate)).collect::<Result<Vec<_>>>()?;
     sleep(SETTLE);
@@ -123,14 +131,10 @@ fn tell(trouble: Trouble, name: &'static str, found: &[Found], report: &mut Repo
     let unknown: u64 = found.iter().map(|one| one.unknown).sum();
     report.note(name, "requests; refused; of unknown fate", format!("{asked}; {refused}; {unknown}"));
     if trouble.is_broken() {
-        let caught = found.iter().filter(|one| one.excess > one.allowed).count();
-        report.goal(
-            name,
-            "limits that admit too much",
-            "all",
-            format!("{caught} of {}", found.len()),
-            caught == found.len(),
-        );
+        // Of a limit with a reserve the part that is kept back is free for mistakes.
+        let sharp = || found.iter().filter(|one| one.rule.way != Way::Reserve);
+        let (caught, all) = (sharp().filter(|one| one.excess > one.allowed).count(), sharp().count());
+        report.goal(name, "limits that admit too much", "all", format!("{caught} of {all}"), caught == all);
         return;
     }
     for one in found.iter().filter(|one| one.excess > one.allowed) {

@@ -43,8 +43,6 @@ pub(super) fn all(traffic: &[Traffic], calm: Calm, judged: impl Fn(&Rule) -> (Pr
         let (promise, allowed) = judged(rule);
         let asked = samples().count() as u64 + lost;
         let (admitted, refused) = (count(200), count(429));
-        let in_calm = spans.iter().filter(|span| (calm.0..calm.1).contains(&span.answered)).count();
-        let could = rule.rate_of_store() as f64 * (calm.1 - calm.0) as f64 / 1e6;
         Found {
             rule: *rule,
             asked,
@@ -53,10 +51,24 @@ pub(super) fn all(traffic: &[Traffic], calm: Calm, judged: impl Fn(&Rule) -> (Pr
             unknown: asked - admitted - refused,
             excess: excess(promise, &spans),
             allowed,
-            used: in_calm as f64 / could,
+            used: used(rule.rate_of_store(), &spans, calm),
         }
     };
     rules::ALL.iter().enumerate().map(of).collect()
+}
+
+/// What was admitted in the calm part, of what the store could give at this rate.
+///
+/// Windows admit much at once and then nothing. So that it does not matter where in that the part begins and ends, what lies
+/// less than a second from its ends counts the less, the nearer it is.
+fn used(rate: u64, spans: &[Span], (from, to): Calm) -> f64 {
+    let edge = ((to - from) / 2).min(1_000_000) as f64;
+    let weight = |span: &Span| {
+        let inside = span.answered.saturating_sub(from).min(to.saturating_sub(span.answered));
+        (inside as f64 / edge).min(1.0)
+    };
+    let could = rate as f64 * ((to - from) as f64 - edge) / 1e6;
+    spans.iter().map(weight).sum::<f64>() / could
 }
 
 /// All limits of a run, or all runs, as a table.
@@ -115,6 +127,17 @@ mod tests {
     }
 
     #[test]
+    fn what_windows_use_does_not_depend_on_where_the_calm_part_begins() {
+        // 160 at once, at the beginning of each second.
+        let spans: Vec<Span> =
+            (0..20 * 160).map(|n| n / 160 * 1_000_000).map(|at| Span { sent: at, answered: at }).collect();
+        for begin in [0, 1, 250_000, 500_000, 999_999] {
+            let found = used(160, &spans, (2_000_000 + begin, 9_500_000 + begin));
+            assert!((found - 1.0).abs() < 1e-3, "{begin}: {found}");
+        }
+    }
+
+    #[test]
     fn what_all_clients_found_of_a_limit_is_judged_together() {
         let sample = |number, status| Sample { at: 2_000_000, took: 900, status, end: None, number };
         let one = traffic(vec![sample(0, 200), sample(1, 200), sample(12, 429), sample(24, 503)], vec![36, 1]);
@@ -129,11 +152,12 @@ mod tests {
             unknown: 2,
             excess: 2,
             allowed: 1,
-            used: 3.0 / 320.0,
+            used: 3.0 * 0.999 / 160.0,
         };
-        assert_eq!(found[0], wanted);
+        assert!((found[0].used - wanted.used).abs() < 1e-9, "{}", found[0].used);
+        assert_eq!(Found { used: wanted.used, ..found[0] }, wanted);
         let table = Table::of_limits(&found[..1]).to_string();
-        assert!(table.ends_with("|\n| token_bucket-plain | 6 | 3 | 1 | 2 | 2 | 1 | 0.9 % |\n"), "{table}");
+        assert!(table.ends_with("|\n| token_bucket-plain | 6 | 3 | 1 | 2 | 2 | 1 | 1.9 % |\n"), "{table}");
         assert_eq!((found[1].asked, found[1].admitted, found[1].unknown, found[1].excess), (3, 2, 1, 1));
         assert_eq!((found[2].asked, found[2].excess), (0, 0));
     }

@@ -27,6 +27,9 @@ pub(super) struct Node<'a> {
     subject: Option<Subject>,
 }
 
+/// The host of a limit that lets one request pass each second of the gateway's own clock.
+const TURNS: &str = "turns.local";
+
 /// What is seen of a gateway's clocks from outside.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
@@ -103,20 +106,22 @@ impl<'a> Node<'a> {
     /// Looks at its clocks from outside: at the date that it tells, and at how long a second of it is, by two turns of
     /// a limit that shapes.
     pub(super) fn clocks(&self) -> Result<Seen> {
-        let answer = self.ask()?;
+        let answer = self.ask(TURNS)?;
         let first = Instant::now();
         let here = now_us() / 1_000_000 % 86_400;
         let there = time_of_day(&answer).context("no date")?;
-        self.ask()?;
+        self.ask(TURNS)?;
         let speed = 1.0 / first.elapsed().as_secs_f64();
         let ahead = (i64::try_from(there)? - i64::try_from(here)? + 1800).rem_euclid(86_400) / 3600;
         Ok(Seen { hours: if ahead > 12 { ahead - 24 } else { ahead }, speed })
     }
 
-    fn ask(&self) -> Result<String> {
+    /// What it answers to a request to this host.
+    pub(super) fn ask(&self, host: &str) -> Result<String> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        stream.write_all(b"GET /v1/items/1 HTTP/1.1\r\nhost: turns.local\r\nconnection: close\r\n\r\n")?;
+        stream
+            .write_all(format!("GET /v1/items/1 HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)

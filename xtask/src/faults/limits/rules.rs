@@ -70,6 +70,8 @@ pub(super) enum Policy {
     Closed,
     /// Broken on purpose: everything passes while it is away.
     Open,
+    /// Broken on purpose: a store that lost its data gives everything again.
+    Forgets,
     /// Broken on purpose: each gateway counts by itself.
     Alone,
 }
@@ -135,10 +137,12 @@ impl Rule {
             (Policy::Alone, _) => String::new(),
             (Policy::Open, Way::Plain) => ", store: plain, on_failure: open".to_owned(),
             (Policy::Open, _) => ", store: shared, on_failure: open".to_owned(),
-            (Policy::Closed, Way::Plain) => ", store: plain".to_owned(),
-            (Policy::Closed, Way::Combining) => ", store: shared".to_owned(),
-            (Policy::Closed, Way::Leases) => format!(", store: shared, lease: {LEASE}ms"),
-            (Policy::Closed, Way::Reserve) => format!(", store: shared, on_failure: {{ reserve: {RESERVE}% }}"),
+            (Policy::Closed | Policy::Forgets, Way::Plain) => ", store: plain".to_owned(),
+            (Policy::Closed | Policy::Forgets, Way::Combining) => ", store: shared".to_owned(),
+            (Policy::Closed | Policy::Forgets, Way::Leases) => format!(", store: shared, lease: {LEASE}ms"),
+            (Policy::Closed | Policy::Forgets, Way::Reserve) => {
+                format!(", store: shared, on_failure: {{ reserve: {RESERVE}% }}")
+            }
         };
         format!("{}: {{ rate: {RATE}/s, {algorithm}{shared} }}", self.name)
     }
@@ -151,17 +155,17 @@ pub(super) fn config(policy: Policy, store: &str, nodes: usize) -> String {
     for Rule { name, .. } in &ALL {
         text += &format!("  - {{ host: {name}.local, path: /v1/items/*, respond: {answer}, limits: [{name}] }}\n");
     }
-    text += &format!("  - {{ host: turns.local, path: /v1/items/*, respond: {answer}, limits: [turns] }}\nlimits:\n");
+    text += &format!("  - {{ host: turns.local, path: /v1/items/*, respond: {answer}, limits: [turns] }}\n");
+    text += "  - { path: /none/*, upstream: none }\nlimits:\n";
     for rule in &ALL {
         text += &format!("  {}\n", rule.line(policy));
     }
     // A second between turns by the gateway's own clock: how fast that is can be seen from outside.
     text += "  turns: { rate: 1/s, algorithm: leaky_bucket, queue: 8 }\n";
     if policy != Policy::Alone {
-        text += &format!(
-            "stores:\n  plain: {{ url: '{store}', prefix: 'plain:', combine: false, budget: 20ms, nodes: {nodes} }}\n  \
-             shared: {{ url: '{store}', budget: 20ms, nodes: {nodes} }}\n"
-        );
+        let loss = if policy == Policy::Forgets { "whole" } else { "used_up" };
+        let both = format!("url: '{store}', budget: 50ms, nodes: {nodes}, after_loss: {loss}");
+        text += &format!("stores:\n  plain: {{ {both}, prefix: 'plain:', combine: false }}\n  shared: {{ {both} }}\n");
     }
     text
 }

@@ -51,11 +51,12 @@ pub(super) enum Trouble {
     StoreAhead,
     StoreBack,
     Open,
+    Forgets,
     Alone,
 }
 
 /// Each trouble, and its rows.
-pub(super) const ALL: [(Trouble, &str); 17] = [
+pub(super) const ALL: [(Trouble, &str); 18] = [
     (Trouble::Calm, "calm"),
     (Trouble::Skewed, "clocks 3 h ahead and 2 h behind, 2 % fast and slow"),
     (Trouble::WallSteps, "nodes' wall clocks step by hours"),
@@ -72,6 +73,7 @@ pub(super) const ALL: [(Trouble, &str); 17] = [
     (Trouble::StoreAhead, "store's clock jumps ahead"),
     (Trouble::StoreBack, "store's clock goes back"),
     (Trouble::Open, "broken on purpose: open while the store is away"),
+    (Trouble::Forgets, "broken on purpose: whole after a loss"),
     (Trouble::Alone, "broken on purpose: each node counts by itself"),
 ];
 
@@ -93,13 +95,14 @@ impl Trouble {
 
     /// Whether too much must be found to be admitted.
     pub(super) const fn is_broken(self) -> bool {
-        matches!(self, Self::Open | Self::Alone)
+        matches!(self, Self::Open | Self::Forgets | Self::Alone)
     }
 
     /// How limits are configured.
     pub(super) const fn policy(self) -> Policy {
         match self {
             Self::Open => Policy::Open,
+            Self::Forgets => Policy::Forgets,
             Self::Alone => Policy::Alone,
             _ => Policy::Closed,
         }
@@ -188,7 +191,6 @@ impl Store {
     /// Kills it and starts it again, with what it finds.
     fn restart(&mut self) {
         self.master.stop();
-        sleep(BRIEFLY);
         self.master.run();
     }
 
@@ -248,9 +250,9 @@ pub(super) fn happen(
             sleep(BETWEEN * 2);
             store.restart();
         }
-        Trouble::StoreFlushed => {
+        Trouble::StoreFlushed | Trouble::Forgets => {
             store.master.cli(&["FLUSHALL"]);
-            sleep(BETWEEN * 2);
+            sleep(BETWEEN);
             store.master.cli(&["FLUSHALL"]);
         }
         Trouble::Failover => fail_over(store)?,
