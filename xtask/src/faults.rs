@@ -1,11 +1,13 @@
 //! `cargo xtask faults`: the gateway while it is stopped, while its upstream dies, wholly or in part, before
-//! clients that hardly read, while its config changes, and while the store of its limits is away. Each run has goals; one that is missed fails the task.
+//! clients that hardly read, while its config changes, while the store of its limits is away, and, with others, while what they
+//! share limits over fails. Each run has goals; one that is missed fails the task.
 
 mod discovery;
 mod drain;
 mod endpoint;
 mod endpoints;
 mod laggard;
+mod limits;
 mod memory;
 mod overload;
 mod place;
@@ -51,6 +53,9 @@ pub(crate) struct Args {
     /// Rounds of changes of the endpoints that are found, for each place where they are.
     #[arg(long, default_value_t = 3)]
     changes: usize,
+    /// Rounds of all that happens to gateways that share limits.
+    #[arg(long, default_value_t = 1)]
+    limit_rounds: u32,
     /// The cargo profile of the programs; figures count with `release` only.
     #[arg(long, default_value = "release")]
     profile: String,
@@ -86,9 +91,11 @@ pub(crate) enum Fault {
     Stalled,
     /// The store of limits is stopped, hangs, is slow, full, read-only, or comes back empty.
     Store,
+    /// Three gateways share limits: their clocks are wrong, they hang and are killed, and so is the store.
+    Limits,
 }
 
-const ALL: [Fault; 11] = [
+const ALL: [Fault; 12] = [
     Fault::Drain,
     Fault::Reload,
     Fault::Restart,
@@ -100,6 +107,7 @@ const ALL: [Fault; 11] = [
     Fault::SlowReader,
     Fault::Stalled,
     Fault::Store,
+    Fault::Limits,
 ];
 
 /// Makes the runs and prints what was found beside what was to be found.
@@ -122,6 +130,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             Fault::SlowReader => memory::slow_reader(&rig, &mut report)?,
             Fault::Stalled => stalled::run(&rig, args.rounds, &mut report)?,
             Fault::Store => store::run(&rig, &mut report)?,
+            Fault::Limits => limits::run(workspace, &rig, args.limit_rounds, &mut report)?,
         }
     }
     println!("\n{report}");

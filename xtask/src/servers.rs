@@ -1,10 +1,10 @@
 //! Servers that keep configs or limits, fetched or built from their packages into the cache folder.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::apt;
 use crate::cache;
@@ -65,6 +65,24 @@ pub(crate) fn redis(workspace: &Workspace) -> Result<()> {
     apt::unpack(&state, &apt::system()?, &REDIS, &beside)?;
     fs::rename(&beside, &wanted)?;
     Ok(())
+}
+
+/// libfaketime, under which a program's clocks are others: its library, for programs with several threads.
+pub(crate) fn faketime(workspace: &Workspace) -> Result<PathBuf> {
+    const LIBRARY: &str = "usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+    let wanted = cache::folder(workspace)?.join("faketime");
+    if !wanted.join(LIBRARY).exists() {
+        println!("fetching libfaketime into {}", wanted.display());
+        let beside = cache::fresh(&wanted.with_extension("partial"))?;
+        let state = cache::folder(workspace)?.join("apt/state");
+        apt::unpack(&state, &apt::system()?, &["libfaketime"], &beside)?;
+        if !beside.join(LIBRARY).exists() {
+            bail!("{LIBRARY} is not in the package");
+        }
+        cache::fresh(&wanted)?;
+        fs::rename(&beside, &wanted)?;
+    }
+    Ok(wanted.join(LIBRARY))
 }
 
 /// Builds into the folder `name` of the cache, unless what is there was built from the same files.

@@ -67,6 +67,12 @@ impl Subject {
         Err(failure.context("not tried")?)
     }
 
+    /// A process that listens at this address, where one like it did before.
+    pub(crate) fn on(name: &'static str, address: &str, command: &mut Command) -> Result<Self> {
+        let process = Running::start(name, command.stdin(Stdio::null()).stdout(Stdio::null()))?;
+        Ok(Self { name, address: address.to_owned(), process: listening(process, address.parse()?)? })
+    }
+
     /// How the process ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
         self.process.ended()

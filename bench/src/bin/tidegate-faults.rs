@@ -48,9 +48,9 @@ enum Role {
         address: String,
         #[arg(long)]
         protocol: Protocol,
-        /// The host that is asked.
-        #[arg(long, default_value = "bench.local")]
-        host: String,
+        /// The host that is asked; several are by turns.
+        #[arg(long = "host", default_value = "bench.local")]
+        hosts: Vec<String>,
         #[arg(long, default_value_t = 64)]
         connections: usize,
         /// Requests a second.
@@ -126,7 +126,7 @@ async fn run(role: Role) -> Result<()> {
         Role::Traffic {
             address,
             protocol,
-            host,
+            hosts,
             connections,
             rate,
             streams,
@@ -143,7 +143,7 @@ async fn run(role: Role) -> Result<()> {
             let told = Cell::new(false);
             let plan = Rc::new(Plan {
                 address,
-                host,
+                hosts,
                 protocol,
                 connections,
                 rate,

@@ -27,11 +27,11 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
             let Some(number) = number else { return };
             let sent = Instant::now();
             let mut body = Vec::new();
-            let ask = request(&plan.host, &plan.ask(number));
+            let ask = request(plan.host(number), &plan.ask(number));
             let asked = within(connection.ask(&ask, |piece| body.extend_from_slice(piece))).await;
             match asked {
                 Ok(head) => {
-                    ledger.answered(sent, head.status, &body);
+                    ledger.answered(number, sent, head.status, &body);
                     if head.close {
                         break;
                     }
@@ -51,7 +51,7 @@ pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, target: String) 
         let mut connection = Connection::on(connection);
         let mut last = Vec::new();
         let ended: Result<_> =
-            connection.ask(&request(&plan.host, &Ask::get(&target)), |piece| keep_last(&mut last, piece)).await;
+            connection.ask(&request(plan.host(0), &Ask::get(&target)), |piece| keep_last(&mut last, piece)).await;
         ledger.stream_ended(ended.map(drop).map_err(|error| format!("{error:#}")), &last);
         if ledger.is_closed() {
             return;

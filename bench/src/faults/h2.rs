@@ -54,7 +54,7 @@ pub(super) async fn requests(plan: Rc<Plan>, ledger: Rc<Ledger>) {
                 }
             };
             let sent = Instant::now();
-            match self::send(&mut send, &plan.host, plan.ask(number)) {
+            match self::send(&mut send, plan.host(number), plan.ask(number)) {
                 Ok(response) => {
                     exchanges.spawn_local(exchange(response, Rc::clone(&ledger), plan.native, number, sent));
                 }
@@ -77,9 +77,9 @@ async fn exchange(response: ResponseFuture, ledger: Rc<Ledger>, native: bool, nu
     match within(read(response, |piece| body.extend_from_slice(piece))).await {
         Ok(End { status, native: Some(code) }) if native => {
             let (status, body) = native::as_rest(status, code, &body);
-            ledger.answered(sent, status, body.as_bytes());
+            ledger.answered(number, sent, status, body.as_bytes());
         }
-        Ok(End { status, .. }) => ledger.answered(sent, status, &body),
+        Ok(End { status, .. }) => ledger.answered(number, sent, status, &body),
         Err(error) => match error.downcast_ref::<h2::Error>() {
             Some(error) if surely_not_processed(error) => ledger.turned_away(),
             _ => ledger.unanswered(number, &error),
@@ -117,7 +117,7 @@ pub(super) async fn streams(plan: Rc<Plan>, ledger: Rc<Ledger>, length: Length) 
         let mut last = Vec::new();
         let ended: Result<_> = async {
             let mut send = send.ready().await.context("not sent")?;
-            let response = self::send(&mut send, &plan.host, plan.stream(length)).context("not sent")?;
+            let response = self::send(&mut send, plan.host(0), plan.stream(length)).context("not sent")?;
             let End { status, native } = read(response, |piece| keep_last(&mut last, piece)).await?;
             if plan.native {
                 last = native::last_line(status, native).into();

@@ -21,10 +21,12 @@ pub struct Ledger {
     queue: RefCell<VecDeque<u64>>,
     filled: Notify,
     closed: Cell<bool>,
-    /// When, how long, the status, and which end.
-    samples: RefCell<Vec<(u64, u64, u16, Option<usize>)>>,
+    /// When, how long, the status, which end, and the request's number.
+    samples: RefCell<Vec<(u64, u64, u16, Option<usize>, u64)>>,
     /// Sent, and not answered.
     unanswered: Tally,
+    /// The numbers of those.
+    lost: RefCell<Vec<u64>>,
     /// 503 whose body is no `google.rpc.Status` with `UNAVAILABLE`, and other answers that are wrong.
     wrong: Tally,
     /// Answered by GOAWAY or `REFUSED_STREAM`: surely not processed, and free to be sent elsewhere.
@@ -57,16 +59,17 @@ impl Tally {
 
 impl Default for Ledger {
     fn default() -> Self {
-        let since_unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (epoch, epoch_us) = epoch();
         Self {
-            epoch: Instant::now(),
-            epoch_us: micros(since_unix),
+            epoch,
+            epoch_us,
             ends: Vec::new(),
             queue: RefCell::default(),
             filled: Notify::new(),
             closed: Cell::new(false),
             samples: RefCell::default(),
             unanswered: Tally::default(),
+            lost: RefCell::default(),
             wrong: Tally::default(),
             turned_away: Cell::new(0),
             streams_complete: Cell::new(0),
@@ -119,8 +122,8 @@ impl Ledger {
         self.closed.get()
     }
 
-    /// A request that was sent at this moment was answered now.
-    pub(super) fn answered(&self, sent: Instant, status: u16, body: &[u8]) {
+    /// The request with this number, that was sent at this moment, was answered now.
+    pub(super) fn answered(&self, number: u64, sent: Instant, status: u16, body: &[u8]) {
         let end = self.ends.iter().position(|(end, _)| body.ends_with(end.as_bytes()));
         if let Some(end) = end {
             increment(&self.ends[end].1);
@@ -129,11 +132,12 @@ impl Ledger {
             self.wrong.add(format!("{status}: {}", String::from_utf8_lossy(&body[..body.len().min(200)])));
         }
         let at = self.epoch_us + micros(sent.duration_since(self.epoch));
-        self.samples.borrow_mut().push((at, micros(sent.elapsed()), status, end));
+        self.samples.borrow_mut().push((at, micros(sent.elapsed()), status, end, number));
     }
 
     pub(super) fn unanswered(&self, number: u64, why: &dyn std::fmt::Display) {
         self.unanswered.add(format!("request {number}: {why:#}"));
+        self.lost.borrow_mut().push(number);
     }
 
     pub(super) fn turned_away(&self) {
@@ -158,6 +162,7 @@ impl Ledger {
     pub fn to_json(&self) -> Value {
         json!({
             "samples": *self.samples.borrow(),
+            "lost": *self.lost.borrow(),
             "not_sent": self.queue.borrow().len(),
             "ends": self.ends.iter().map(|(_, seen)| seen.get()).collect::<Vec<_>>(),
             "turned_away": self.turned_away.get(),
@@ -168,6 +173,18 @@ impl Ledger {
             "streams_cut": self.streams_cut.to_json(),
         })
     }
+}
+
+/// A moment on both clocks. Whoever compares what several processes saw needs the two read at once, which they are not
+/// if others are served in between: the closest of some tries counts.
+fn epoch() -> (Instant, u64) {
+    let read = || {
+        let before = Instant::now();
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        (before.elapsed(), before, micros(wall))
+    };
+    let (_, instant, wall) = (0..64).map(|_| read()).min().unwrap_or_else(read);
+    (instant, wall)
 }
 
 fn well_formed(status: u16, body: &[u8]) -> bool {
@@ -194,7 +211,7 @@ mod tests {
     fn an_answer_that_ends_otherwise_is_wrong_and_the_others_are_counted() {
         let ledger = Ledger::expecting(&[r#""a"}"#.to_owned(), r#""b"}"#.to_owned()]);
         for body in [r#"{"id":"a"}"#, r#"{"id":"b"}"#, r#"{"id":"b"}"#, r#"{"id":"c"}"#] {
-            ledger.answered(ledger.epoch, 200, body.as_bytes());
+            ledger.answered(7, ledger.epoch, 200, body.as_bytes());
         }
         let found = ledger.to_json();
         assert_eq!((&found["ends"], &found["wrong"]["count"]), (&json!([1, 2]), &json!(1)));
@@ -210,7 +227,7 @@ mod tests {
             (200, br#"{"code":14,"message":"no"}"#),
             (404, br#"{"code":5,"message":"no"}"#),
         ] {
-            ledger.answered(ledger.epoch, status, body);
+            ledger.answered(7, ledger.epoch, status, body);
         }
         ledger.stream_ended(Ok(()), b"{\"id\":\"item\"}\n{\"id\":\"item\"}\n");
         ledger.stream_ended(Ok(()), b"{\"id\":\"item\"}\n{\"error\":{\"code\":14,\"message\":\"stop\"}}\n");

@@ -48,8 +48,8 @@ pub enum Protocol {
 pub struct Plan {
     /// Where the gateway listens.
     pub address: String,
-    /// The host that they ask.
-    pub host: String,
+    /// The hosts that they ask, by turns; at least one. Streams are of the first.
+    pub hosts: Vec<String>,
     /// What the clients speak.
     pub protocol: Protocol,
     /// Connections for unary calls.
@@ -98,6 +98,12 @@ pub(super) async fn within<T>(work: impl Future<Output = Result<T>>) -> Result<T
 }
 
 impl Plan {
+    /// The host of the request with this number.
+    pub(super) fn host(&self, number: u64) -> &str {
+        let turn = usize::try_from(number % self.hosts.len().max(1) as u64).unwrap_or(0);
+        self.hosts.get(turn).map_or("", String::as_str)
+    }
+
     /// The request for a stream.
     pub(super) fn stream(&self, length: Length) -> Ask {
         if self.native { native::stream(length) } else { Ask::get(&length.target()) }

@@ -46,6 +46,7 @@ fn debian(name: &str) -> Option<Command> {
 pub struct Redis {
     program: Program,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     folder: TempDir,
     certificates: Option<Certificates>,
     port: u16,
@@ -69,6 +70,18 @@ impl Redis {
     #[must_use]
     pub fn start_with(program: Program, arguments: &[&str]) -> Option<Self> {
         Self::new(program, arguments, None)
+    }
+
+    /// Starts one with further arguments and variables of the environment.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    #[must_use]
+    pub fn start_under(program: Program, arguments: &[&str], environment: &[(String, String)]) -> Option<Self> {
+        let mut redis = Self::idle(program, arguments, None)?;
+        redis.environment = environment.to_vec();
+        redis.run();
+        Some(redis)
     }
 
     /// Starts Redis 7 with TLS alone; clients need a certificate.
@@ -117,7 +130,7 @@ impl Redis {
         program.command()?;
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Some(Self { program, arguments, folder, certificates, port: 0, server: None })
+        Some(Self { program, arguments, environment: Vec::new(), folder, certificates, port: 0, server: None })
     }
 
     /// Starts it again, empty, at the same address.
@@ -148,6 +161,7 @@ impl Redis {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "exec \"$0\" \"$@\" 1>&2"]).arg(server.get_program());
         command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let is_sentinel = self.arguments.iter().any(|argument| argument == "--sentinel");
         if is_sentinel {
             command.args(&self.arguments);

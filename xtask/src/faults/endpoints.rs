@@ -171,8 +171,13 @@ mod tests {
     fn trouble_is_detected_when_it_is_felt_no_more() {
         let times = Times { begin: 1_000_000, end: 9_000_000, even: 9_000_000 };
         // A hundred a second; those that are sent between 1 s and 1.5 s take longer.
-        let sample =
-            |at: u64, slow: bool, status: u16| Sample { at, took: if slow { 30 } else { 10 }, status, end: None };
+        let sample = |at: u64, slow: bool, status: u16| Sample {
+            at,
+            took: if slow { 30 } else { 10 },
+            status,
+            end: None,
+            number: 0,
+        };
         let mut samples: Vec<_> = (0..900)
             .map(|number| number * 10_000)
             .map(|at| sample(at, (1_000_000..1_500_000).contains(&at), 200))

@@ -42,6 +42,8 @@ pub(super) struct Traffic {
     /// How often each of the expected ends was seen.
     pub(super) ends: Vec<u64>,
     pub(super) unanswered: Tally,
+    /// The numbers of those.
+    pub(super) lost: Vec<u64>,
     pub(super) wrong: Tally,
     pub(super) streams_cut: Tally,
 }
@@ -56,6 +58,8 @@ pub(super) struct Sample {
     pub(super) status: u16,
     /// Which of the expected ends it had.
     pub(super) end: Option<usize>,
+    /// Its client's count of requests before it.
+    pub(super) number: u64,
 }
 
 impl Rig {
@@ -68,6 +72,11 @@ impl Rig {
     pub(super) fn of(workspace: &Workspace, gateway: PathBuf, faults: PathBuf) -> Result<Self> {
         let folder = cache::fresh(&cache::folder(workspace)?.join("faults"))?;
         Ok(Self { gateway, faults, proto: workspace.root.join("bench/proto"), folder })
+    }
+
+    /// The gateway's program.
+    pub(super) fn program(&self) -> Command {
+        Command::new(&self.gateway)
     }
 
     /// A part of the rig, by its subcommand.
@@ -222,7 +231,13 @@ impl Traffic {
         let sample = |sample: &Value| {
             let status = u16::try_from(sample[2].as_u64()?).ok()?;
             let end = sample[3].as_u64().and_then(|end| usize::try_from(end).ok());
-            Some(Sample { at: sample[0].as_u64()?, took: sample[1].as_u64()?, status, end })
+            Some(Sample {
+                at: sample[0].as_u64()?,
+                took: sample[1].as_u64()?,
+                status,
+                end,
+                number: sample[4].as_u64()?,
+            })
         };
         Some(Self {
             samples: found["samples"].as_array()?.iter().map(sample).collect::<Option<_>>()?,
@@ -231,6 +246,7 @@ impl Traffic {
             streams_with_status: found["streams_with_status"].as_u64()?,
             ends: found["ends"].as_array()?.iter().map(Value::as_u64).collect::<Option<_>>()?,
             unanswered: tally("unanswered")?,
+            lost: found["lost"].as_array()?.iter().map(Value::as_u64).collect::<Option<_>>()?,
             wrong: tally("wrong")?,
             streams_cut: tally("streams_cut")?,
         })
@@ -275,13 +291,14 @@ mod tests {
     fn a_report_of_the_traffic_is_read_whole_or_not_at_all() {
         let tally = json!({"count": 2, "first": ["why"]});
         let mut report = json!({
-            "samples": [[7, 8, 200, 1], [9, 1, 503, null]], "turned_away": 3, "streams_complete": 4, "streams_with_status": 5, "ends": [1],
-            "unanswered": tally, "wrong": tally, "streams_cut": tally,
+            "samples": [[7, 8, 200, 1, 0], [9, 1, 503, null, 2]], "turned_away": 3, "streams_complete": 4,
+            "streams_with_status": 5, "ends": [1], "lost": [1], "unanswered": tally, "wrong": tally, "streams_cut": tally,
         });
         let found = Traffic::read(&report).expect("it is whole");
-        let refused = Sample { at: 9, took: 1, status: 503, end: None };
-        assert_eq!(found.samples, [Sample { at: 7, took: 8, status: 200, end: Some(1) }, refused]);
+        let refused = Sample { at: 9, took: 1, status: 503, end: None, number: 2 };
+        assert_eq!(found.samples, [Sample { at: 7, took: 8, status: 200, end: Some(1), number: 0 }, refused]);
         assert_eq!((found.turned_away, found.streams_complete, found.streams_with_status), (3, 4, 5));
+        assert_eq!(found.lost, [1]);
         assert_eq!((found.wrong.count, found.wrong.first, found.ends), (2, vec!["why".to_owned()], vec![1]));
         report["samples"][0][2] = json!("200");
         assert!(Traffic::read(&report).is_none());
