@@ -46,7 +46,7 @@ impl Clocks {
         Ok(variables)
     }
 
-    /// Sets clocks that follow this file so many seconds ahead of ours. It takes a second until they do.
+    /// Sets clocks that follow this file so many seconds ahead of ours. It takes some seconds until they do.
     pub(super) fn step(&self, file: &str, seconds: i64) -> Result<()> {
         let beside = self.file("step.new");
         fs::write(&beside, format!("{seconds:+}s\n"))?;

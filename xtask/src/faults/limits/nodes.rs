@@ -30,15 +30,6 @@ pub(super) struct Node<'a> {
 /// The host of a limit that lets one request pass each second of the gateway's own clock.
 const TURNS: &str = "turns.local";
 
-/// What is seen of a gateway's clocks from outside.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
-    /// Hours ahead of ours: -11 to 12.
-    pub(super) hours: i64,
-    /// Seconds of its monotonic time in one of ours.
-    pub(super) speed: f64,
-}
-
 impl<'a> Node<'a> {
     /// Starts one; `number` tells its files from others'.
     pub(super) fn start(
@@ -103,17 +94,19 @@ impl<'a> Node<'a> {
         self.rig.traffic(&self.address, &plan)
     }
 
-    /// Looks at its clocks from outside: at the date that it tells, and at how long a second of it is, by two turns of
-    /// a limit that shapes.
-    pub(super) fn clocks(&self) -> Result<Seen> {
-        let answer = self.ask(TURNS)?;
-        let first = Instant::now();
-        let here = now_us() / 1_000_000 % 86_400;
-        let there = time_of_day(&answer).context("no date")?;
+    /// Hours that its wall clock is ahead of ours, by the id that it gives to a request.
+    pub(super) fn hours(&self) -> Result<i64> {
+        let there = made_at(&self.ask("nobody.local")?).context("an answer without a request id")?;
+        let ahead = there - i64::try_from(now_us() / 1000)?;
+        Ok((ahead + 1_800_000).div_euclid(3_600_000))
+    }
+
+    /// Seconds of its monotonic time in one of ours, by two turns of a limit that shapes, a second apart.
+    pub(super) fn speed(&self) -> Result<f64> {
         self.ask(TURNS)?;
-        let speed = 1.0 / first.elapsed().as_secs_f64();
-        let ahead = (i64::try_from(there)? - i64::try_from(here)? + 1800).rem_euclid(86_400) / 3600;
-        Ok(Seen { hours: if ahead > 12 { ahead - 24 } else { ahead }, speed })
+        let first = Instant::now();
+        self.ask(TURNS)?;
+        Ok(1.0 / first.elapsed().as_secs_f64())
     }
 
     /// What it answers to a request to this host.
@@ -139,21 +132,22 @@ fn command(rig: &Rig, config: &PathBuf, environment: &[(String, String)]) -> Com
     command
 }
 
-/// The seconds of the day in an answer's `date`.
-fn time_of_day(answer: &str) -> Option<u64> {
-    let date = answer.lines().find_map(|line| line.strip_prefix("date: "))?;
-    let time = date.split_whitespace().find(|word| word.contains(':'))?;
-    time.split(':').try_fold(0, |sum, part| Some(sum * 60 + part.parse::<u64>().ok()?))
+/// When an answer's request id was made, in milliseconds since the Unix epoch: RFC 9562, section 5.7. Its `date` would not
+/// do, which stands still while the clock goes back.
+fn made_at(answer: &str) -> Option<i64> {
+    let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: "))?;
+    let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(12).collect();
+    i64::from_str_radix(&digits, 16).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::time_of_day;
+    use super::made_at;
 
     #[test]
-    fn the_time_of_day_is_found_in_an_answer() {
-        let answer = "HTTP/1.1 200 OK\r\ndate: Tue, 24 Nov 2026 03:01:24 GMT\r\n\r\n{}";
-        assert_eq!(time_of_day(answer), Some(3 * 3600 + 84));
-        assert_eq!(time_of_day("HTTP/1.1 200 OK\r\n\r\n"), None);
+    fn the_time_is_found_in_a_request_id() {
+        let answer = "HTTP/1.1 404 Not Found\r\nx-request-id: 01a20b80-4154-7da4-ad65-6c94537415f0\r\n\r\n{}";
+        assert_eq!(made_at(answer), Some(1_795_489_284_436));
+        assert_eq!(made_at("HTTP/1.1 404 Not Found\r\n\r\n"), None);
     }
 }
