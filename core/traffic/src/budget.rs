@@ -6,9 +6,11 @@
 //!
 //! Time is counted in seconds: what was in second *n* is forgotten when second *n* + 10 begins.
 
+#[cfg(all(test, tidegate_loom))]
+mod loom;
+
 use crate::share::Share;
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering::Relaxed};
 use std::time::Duration;
 
 /// The seconds of the window, and the retries that it has at least.
@@ -42,7 +44,7 @@ impl Budget {
     pub fn new(share: Share) -> Self {
         Self {
             share: AtomicU32::new(share.billionths()),
-            firsts: [const { AtomicU64::new(0) }; SLOTS],
+            firsts: std::array::from_fn(|_| AtomicU64::new(0)),
             retries: Mutex::new([(0, 0); SLOTS]),
             refused: AtomicU64::new(0),
         }

@@ -1,4 +1,4 @@
-//! The lock and the atomics that breakers and the counts of endpoints share among threads; loom's, where loom explores the orders of threads.
+//! The lock and the atomics that breakers, budgets and the counts of endpoints share among threads; loom's, where loom explores the orders of threads.
 
 #[cfg(not(all(test, tidegate_loom)))]
 pub(crate) use parking_lot::Mutex;

@@ -24,8 +24,8 @@ use directory::{Directory, Kind};
 const KINDS: [Kind; 3] = [Kind::Addresses, Kind::Services, Kind::Etcd];
 /// Endpoints at the beginning.
 const FIRST: usize = 3;
-/// Endpoints that come in each round; with each failure of the directory comes another one.
-const EACH_ROUND: usize = 5;
+/// Endpoints that come in each round, and the one whose share is taken; with each failure of the directory comes another one.
+const EACH_ROUND: usize = 5 + 1;
 /// What a share is taken of.
 const SHARE_OF: Duration = Duration::from_secs(2);
 /// How long the directory is away.
@@ -51,6 +51,7 @@ pub(super) fn run(workspace: &Workspace, rig: &Rig, rounds: usize, report: &mut 
             scene.round()?;
         }
         scene.directory_fails(report)?;
+        scene.takes_shares(rounds)?;
         scene.tell(report)?;
     }
     Ok(())
@@ -62,7 +63,11 @@ struct Scene<'r> {
     rig: &'r Rig,
     directory: Directory,
     gateway: Gateway,
+    /// Clients that have streams, and those that have none.
+    streaming: Vec<Child>,
     clients: Vec<Child>,
+    /// What clients found that have ended.
+    found: Vec<Traffic>,
     /// Of all endpoints that there will be, in the order of coming.
     names: Vec<String>,
     /// How many of them came.
@@ -91,13 +96,14 @@ impl<'r> Scene<'r> {
             rig.proto().display()
         ))?;
         let ends: Vec<String> = names.iter().map(|name| endpoint::end(name)).collect();
-        let start = |(rate, arguments): (&str, &[&str])| {
+        let (mut streaming, mut clients) = (Vec::new(), Vec::new());
+        for (rate, arguments) in RATES {
             let mut all = vec!["--seconds", "600", "--until-told", "--rate", rate];
             all.extend(arguments);
             all.extend(ends.iter().flat_map(|end| ["--ends", end.as_str()]));
-            rig.traffic(gateway.address(), &all)
-        };
-        let clients = RATES.into_iter().map(start).collect::<Result<_>>()?;
+            let child = rig.traffic(gateway.address(), &all)?;
+            if arguments.contains(&"--streams") { streaming.push(child) } else { clients.push(child) }
+        }
         sleep(SHARE_OF);
         let (added, removed, shares, removals) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
         Ok(Self {
@@ -105,7 +111,9 @@ impl<'r> Scene<'r> {
             rig,
             directory,
             gateway,
+            streaming,
             clients,
+            found: Vec::new(),
             names,
             came: FIRST,
             listed,
@@ -120,9 +128,7 @@ impl<'r> Scene<'r> {
     fn round(&mut self) -> Result<()> {
         let new = self.start()?;
         self.change(vec![new], 0)?;
-        let (name, from) = (self.names[self.came - 1].clone(), now_us());
         sleep(SHARE_OF);
-        self.shares.push((name, from, now_us(), self.listed.len()));
 
         let old = self.change(Vec::new(), 1)?;
         self.end_when_idle(old, "one less")?;
@@ -160,6 +166,24 @@ impl<'r> Scene<'r> {
             self.added.pop();
             self.removed.pop();
             self.end_when_idle(old, "after a failure of the directory")?;
+        }
+        Ok(())
+    }
+
+    /// What part of the calls one gets that comes. Without streams: what is evened out is what is in flight, and beside streams,
+    /// which last a second, the share of calls of any endpoint is anything from half to one and a half in two seconds.
+    fn takes_shares(&mut self, times: usize) -> Result<()> {
+        for client in self.streaming.drain(..) {
+            self.found.push(Traffic::of(client)?);
+        }
+        for _ in 0..times {
+            let new = self.start()?;
+            self.change(vec![new], 0)?;
+            let (name, from) = (self.names[self.came - 1].clone(), now_us());
+            sleep(SHARE_OF);
+            self.shares.push((name, from, now_us(), self.listed.len()));
+            let old = self.change(Vec::new(), 1)?;
+            self.end_when_idle(old, "one less, without streams")?;
         }
         Ok(())
     }
@@ -206,14 +230,16 @@ impl<'r> Scene<'r> {
     }
 
     /// What clients found of all that.
-    fn tell(self, report: &mut Report) -> Result<()> {
+    fn tell(mut self, report: &mut Report) -> Result<()> {
         let name = self.kind.name();
         let mut samples = Vec::new();
         let [mut unanswered, mut wrong, mut cut] = [const { Tally { count: 0, first: Vec::new() } }; 3];
         let (mut turned_away, mut streams, mut with_status) = (0, 0, 0);
-        for client in self.clients {
-            let traffic = Traffic::of(client)?;
-            samples.extend(traffic.samples);
+        for client in self.clients.drain(..) {
+            self.found.push(Traffic::of(client)?);
+        }
+        for traffic in &self.found {
+            samples.extend_from_slice(&traffic.samples);
             unanswered.add(&traffic.unanswered);
             wrong.add(&traffic.wrong);
             cut.add(&traffic.streams_cut);

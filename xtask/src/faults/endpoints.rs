@@ -22,13 +22,17 @@ struct Trouble {
     name: &'static str,
     what: What,
     detected_us: u64,
+    /// How long it is left alone the first time.
+    ejection: &'static str,
 }
 
-const TROUBLES: [Trouble; 4] = [
-    Trouble { name: "endpoint killed", what: What::Killed, detected_us: 1_000_000 },
-    Trouble { name: "endpoint paused", what: What::Paused, detected_us: 5_000_000 },
-    Trouble { name: "endpoint 10x slower", what: What::Slow, detected_us: 5_000_000 },
-    Trouble { name: "endpoint fails half", what: What::Failing, detected_us: 5_000_000 },
+/// With ejections of 5 s it comes back into its trouble several times.
+const TROUBLES: [Trouble; 5] = [
+    Trouble { name: "endpoint killed", what: What::Killed, detected_us: 1_000_000, ejection: "30s" },
+    Trouble { name: "endpoint paused", what: What::Paused, detected_us: 5_000_000, ejection: "30s" },
+    Trouble { name: "endpoint 10x slower", what: What::Slow, detected_us: 5_000_000, ejection: "30s" },
+    Trouble { name: "endpoint fails half", what: What::Failing, detected_us: 5_000_000, ejection: "30s" },
+    Trouble { name: "fails half, 5 s ejections", what: What::Failing, detected_us: 5_000_000, ejection: "5s" },
 ];
 
 /// When the endpoint was in trouble, in microseconds of the samples' clock.
@@ -52,7 +56,7 @@ pub(super) fn run(rig: &Rig, seconds: u64, report: &mut Report) -> Result<()> {
 
 fn one(rig: &Rig, trouble: Trouble, seconds: u64, report: &mut Report) -> Result<()> {
     let mut endpoints = endpoint::three(rig)?;
-    let gateway = gateway(rig, &endpoints)?;
+    let gateway = gateway(rig, &endpoints, trouble.ejection)?;
     let all = Duration::from_secs(seconds);
     let reading = endpoint::traffic(rig, gateway.address(), 1000, all, "r", false)?;
     let writing = endpoint::traffic(rig, gateway.address(), 100, all, "w", true)?;
@@ -61,11 +65,13 @@ fn one(rig: &Rig, trouble: Trouble, seconds: u64, report: &mut Report) -> Result
     endpoints[2].falls_ill(trouble.what)?;
     let gone = now_us();
     sleep(all / 3);
+    let ejections = gateway.metric("tidegate_endpoint_ejections_total")?;
     endpoints[2].recovers(rig, trouble.what)?;
     let end = now_us();
     sleep(all / 3);
     let times = Times { begin, end, even: now_us() };
     let (reading, writing) = (Traffic::of(reading)?, Traffic::of(writing)?);
+    report.note(trouble.name, "ejections while it was in trouble", ejections);
     tell(trouble, &reading, times, report);
     if trouble.what == What::Killed {
         let name = trouble.name;
@@ -126,7 +132,7 @@ fn all_down(rig: &Rig, report: &mut Report) -> Result<()> {
     const NAME: &str = "all endpoints down";
     println!("\n{NAME}: under 1 000 requests a second");
     let mut endpoints = endpoint::three(rig)?;
-    let gateway = gateway(rig, &endpoints)?;
+    let gateway = gateway(rig, &endpoints, "30s")?;
     let reading = endpoint::traffic(rig, gateway.address(), 1000, 10 * SECOND, "r", false)?;
     sleep(3 * SECOND);
     for endpoint in &mut endpoints {
@@ -147,7 +153,7 @@ fn all_down(rig: &Rig, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn gateway(rig: &Rig, endpoints: &[Endpoint; 3]) -> Result<Gateway> {
+fn gateway(rig: &Rig, endpoints: &[Endpoint; 3], ejection: &str) -> Result<Gateway> {
     let proto = rig.proto().display();
     let addresses = endpoints.each_ref().map(|endpoint| endpoint.address.as_str()).join(", ");
     rig.gateway_with(&format!(
@@ -155,7 +161,7 @@ fn gateway(rig: &Rig, endpoints: &[Endpoint; 3]) -> Result<Gateway> {
          \x20 items:\n\
          \x20   endpoints: [{addresses}]\n\
          \x20   schema: {{ proto: [{proto}] }}\n\
-         \x20   outlier: {{ slow: 3 }}\n\
+         \x20   outlier: {{ slow: 3, ejection: {ejection} }}\n\
          routes:\n\
          \x20 - service: tidegate.bench.v1.Items\n\
          \x20   upstream: items\n\

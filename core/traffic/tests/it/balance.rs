@@ -1,7 +1,7 @@
 //! The choice of an endpoint, beside one that is written as it is explained.
 //!
-//! What breaks what: without the panic threshold, `who_may_be_picked…` fails; weights ignored in the draw or in the
-//! comparison, `shares_follow_the_weights…` or `of_two_the_less_busy…`; the second draw not different from the first,
+//! What breaks what: without the panic threshold, `who_may_be_picked…` fails; weights ignored in the first
+//! draw, in the second or in the comparison, `shares_follow_the_weights…`, `the_second_of_two…` or `of_two_the_less_busy…`; the second draw not different from the first,
 //! `of_two_the_less_busy…`; a ring whose points depend on the other endpoints, `an_endpoint_that_goes…`; an order of turns that
 //! serves an endpoint in one go, `turns_are_taken…`.
 
@@ -142,6 +142,24 @@ fn shares_follow_the_weights_when_nobody_is_busy() {
             }
         }
     }
+}
+
+#[test]
+fn the_second_of_two_is_drawn_by_weight_too() {
+    let (names, weights) = (names(3), [1, 1, 8]);
+    let table = Table::new(&Policy::LeastRequest, &candidates(&names, &weights));
+    // The first is never the better one; the others are as busy as their weights say, so that the one drawn first is picked.
+    let loads = [1_000, 0, 7].map(|in_flight| Load { in_flight, cost: 0.0 });
+    let mut counts = [0_u32; 3];
+    let mut bits = Bits(11);
+    for _ in 0..SCHEDULES {
+        let ask = Ask { chance: chance(&mut bits), ..Ask::default() };
+        counts[table.pick(ask, |at| loads[at], || 0).expect("there are endpoints")] += 1;
+    }
+    // Drawn first in a tenth; second behind the busy one in a ninth of another tenth.
+    let (share, expected) = (f64::from(counts[1]) / SCHEDULES as f64, 0.1 + 0.1 / 9.0);
+    assert_eq!(counts[0], 0);
+    assert!((share - expected).abs() < 0.005, "{share} for {expected}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Planned removals: a directory that changes, fails and is slow, behind a resolver that remembers its answers, and a gateway
 //! that asks as the shipped [`Pace`] says, in virtual time.
 //!
-//! What breaks what: a pause that does not follow the TTL, or is not bounded from above, fails `a_change_is_seen…`, which
-//! finds it late; one that is not bounded from below fails it too; failures that are not counted, or a hurry that waits as
-//! long as everybody, fail `who_is_in_a_hurry…`.
+//! What breaks what: a pause that does not follow the TTL, or is not bounded from above after an error, fails `a_change_is_seen…`, which
+//! finds it late; one that is not bounded from below fails it too; one that is not bounded from above after an answer, failures
+//! that are not counted or not forgotten, or a hurry that waits as long as everybody, fail `who_is_in_a_hurry…`.
 
 use crate::plans::Bits;
 use std::time::Duration;

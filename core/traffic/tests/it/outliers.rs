@@ -3,7 +3,8 @@
 //! What breaks what: ejection without the cap, a success that does not end a row, a release that comes early or never,
 //! or a length that does not grow, a trial that is not begun, passed by a failure or counts one call more, each fails
 //! `it_ejects_whom_one_ejects…`; a reason that is given twice by two threads fails `threads_that_fail_together…`; without the
-//! gap of five points `one_that_fails_a_thousandth…` fails; where few endpoints are not judged, or one is measured by a mean that it
+//! gap of five points `one_that_fails_a_thousandth…` fails; without
+//! the deviations `one_of_many_that_differ…` does; where few endpoints are not judged, or one is measured by a mean that it
 //! is part of, `one_of_three_that_fails…` fails; without the test of proportions `endpoints_that_fail_alike…` does.
 
 use crate::plans::Bits;
@@ -199,6 +200,15 @@ fn one_that_fails_a_thousandth_of_its_calls_does_not_although_the_others_never_d
 }
 
 #[test]
+fn one_of_many_that_differ_does_not_stand_out_by_what_is_usual_among_them() {
+    // The mean is 78 %, the deviation 14.1 points: 1.9 of them below it is 51 %.
+    let mut samples = [0, 10, 20, 30, 40].map(|failed| sample(100, failed + 2, 5));
+    assert_eq!(of_rates(&samples), [0; 0], "by far more than five points lower");
+    samples = [5, 5, 5, 5, 60].map(|failed| sample(100, failed, 5));
+    assert_eq!(of_rates(&samples), [4]);
+}
+
+#[test]
 fn one_of_three_that_fails_half_of_its_calls_stands_out_by_default() {
     let of = |samples: &[Sample]| judge(&Settings::default(), samples);
     let good = sample(300, 0, 5);
@@ -280,6 +290,12 @@ fn an_endpoint_that_is_many_times_as_slow_as_the_others_stands_out() {
     let why = Why::Slow { took: Duration::from_millis(50), others: Duration::from_millis(5) };
     assert_eq!(of(&[good, sample(50, 0, 50), good]), [(1, why)]);
     assert_eq!(of(&[good, sample(50, 0, 50)]), [(1, why)], "of two, the quicker one is the measure");
+    let both = of(&[good, sample(100, 0, 30), sample(100, 0, 50)]);
+    assert_eq!(
+        both.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
+        [2, 1],
+        "of two others, the quicker one is the measure"
+    );
     assert_eq!(of(&[good, sample(50, 0, 24), good]), [], "less than five times");
     assert_eq!(of(&[good, sample(19, 0, 50), good]), [], "too few calls");
     assert_eq!(of(&[sample(100, 0, 1), sample(100, 0, 9)]), [], "nine times, but 8 ms are nothing");

@@ -140,6 +140,10 @@ fn what_is_wrong_with_endpoints_has_one_error_at_its_place() {
             "error: `etcd` must be a prefix of keys in etcd, not `web`: it begins and ends with a slash: `/endpoints/shop/`, or `etcd://10.0.0.1:2379/endpoints/shop/`",
         ),
         (
+            "{ etcd: 'etcd://root:secret@10.0.0.1:2379/web/' }",
+            "error: `etcd` must be a prefix of keys in etcd, not `etcd://root:secret@10.0.0.1:2379/web/`: a URL without credentials: those of the environment are used",
+        ),
+        (
             "{ dns: web:80, servers: [consul:8600] }",
             "error: each of `servers` must be a DNS server, not `consul:8600`: write its IP address, with a port if that is not 53: `127.0.0.1:8600`",
         ),
