@@ -11,7 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tidegate_limit::front::{self, Front, Outcome, Terms, Ticket};
 use tidegate_limit::ports::{
-    Answer, Asked, Batch, CounterStore, Item, LATENCY_BOUNDS_US, Looking, SharedLimits, Standing, StoreError,
+    Answer, Asked, Batch, CounterStore, Item, Looking, SharedLimits, Standing, StoreError, Times,
 };
 use tidegate_limit::{Ask, Key, Policy, Receipt};
 use tokio::sync::{Notify, oneshot};
@@ -60,13 +60,6 @@ struct State {
     front: Front,
     waiting: HashMap<Ticket, oneshot::Sender<Outcome>>,
     next: u64,
-}
-
-/// How long batches took.
-#[derive(Debug, Default)]
-struct Times {
-    counts: [u64; LATENCY_BOUNDS_US.len() + 1],
-    sum: Duration,
 }
 
 type Replied = Result<Vec<Answer>, StoreError>;
@@ -221,15 +214,6 @@ async fn send(shared: Arc<Shared>, store: Arc<dyn CounterStore>, batch: Batch, b
     let reply = timeout(budget, store.decide(batch)).await.unwrap_or(Err(StoreError::Unanswered));
     shared.times.lock().took((shared.clock)().saturating_sub(began));
     reply
-}
-
-impl Times {
-    fn took(&mut self, time: Duration) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let place = LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound).unwrap_or(LATENCY_BOUNDS_US.len());
-        self.counts[place] += 1;
-        self.sum += time;
-    }
 }
 
 impl Shared {
