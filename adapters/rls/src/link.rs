@@ -19,6 +19,11 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::tls;
 
+/// Unread bytes of all replies.
+const WINDOW: u32 = 4 << 20;
+/// What HTTP/2 may hold of short replies, for each call.
+const REPLY: usize = 1024;
+
 /// The connection of a service.
 pub(crate) struct Link {
     config: Config,
@@ -155,7 +160,14 @@ impl Link {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let greeted = client::Builder::new().enable_push(false).handshake(stream).await;
+        let mut builder = client::Builder::new();
+        // All calls can be answered at one time, each by a short message: that is no flood.
+        builder
+            .enable_push(false)
+            .initial_connection_window_size(WINDOW)
+            .data_frame_budget(self.config.calls.saturating_mul(REPLY))
+            .max_local_error_reset_streams(None);
+        let greeted = builder.handshake(stream).await;
         let (send, connection) = greeted.map_err(|error| self.unreachable(&error.to_string()))?;
         let number = self.made.fetch_add(1, Relaxed) + 1;
         let link = Arc::downgrade(self);

@@ -92,15 +92,10 @@ impl fmt::Debug for Store {
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) name: String,
+    /// It is a rate limit service, which has rules of its own.
+    pub(super) is_service: bool,
     /// `None` if something is wrong with it; its name is known all the same.
     pub(super) config: Option<Store>,
-}
-
-impl Declared {
-    /// Whether it is a rate limit service, which has rules of its own.
-    pub(super) fn is_service(&self) -> bool {
-        self.config.as_ref().is_some_and(|store| store.domain.is_some())
-    }
 }
 
 pub(super) fn read(fields: &mut Fields<'_>, folder: &Path, cx: &mut Context) -> Vec<Declared> {
@@ -115,11 +110,13 @@ fn declared(entry: &Entry, folder: &Path, cx: &mut Context) -> Declared {
     } else if entry.key == LOCAL {
         cx.error_with(entry.key_span, "`local` cannot name a store", |d| d.label("it is the word for this process"));
     }
-    Declared { name: entry.key.clone(), config: store(entry, folder, cx) }
+    let (kind, config) = store(entry, folder, cx);
+    Declared { name: entry.key.clone(), is_service: kind == Some(Kind::Service), config }
 }
 
-fn store(entry: &Entry, folder: &Path, cx: &mut Context) -> Option<Store> {
-    let mut fields = Fields::of(&entry.value, "a store", cx)?;
+/// What its URL leads to, and the store if nothing is wrong with it.
+fn store(entry: &Entry, folder: &Path, cx: &mut Context) -> (Option<Kind>, Option<Store>) {
+    let Some(mut fields) = Fields::of(&entry.value, "a store", cx) else { return (None, None) };
     let url = fields.required("url", cx, value::text);
     let domain = fields.optional("domain", cx, domain);
     let kind = url.as_ref().map(|url| Kind::of(&url.value));
@@ -155,11 +152,8 @@ fn store(entry: &Entry, folder: &Path, cx: &mut Context) -> Option<Store> {
     };
     let is_service = kind == Some(Kind::Service);
     let default_budget = if is_service { DEFAULT_SERVICE_BUDGET } else { DEFAULT_BUDGET };
-    let url = url?;
-    if is_service && domain.is_none() {
-        return None;
-    }
-    Some(Store {
+    let Some(url) = url.filter(|_| domain.is_some() || !is_service) else { return (kind, None) };
+    let store = Store {
         store: gateway::Store {
             name: entry.key.clone(),
             secret: secret.map(|secret| secret.value).unwrap_or_default(),
@@ -177,7 +171,8 @@ fn store(entry: &Entry, folder: &Path, cx: &mut Context) -> Option<Store> {
         evicting: evicting.is_some_and(|evicting| evicting.value),
         forgiving,
         url_place: url.span.place(),
-    })
+    };
+    (kind, Some(store))
 }
 
 /// What a URL leads to.

@@ -46,22 +46,26 @@ fn the_service_knows_parts_of_keys_by_names() {
 
 #[test]
 fn what_makes_no_sense_of_a_service_is_told_at_its_place() {
+    // Nothing is told of the limit besides: it would be right if the store were.
+    const LIMIT: &str = "key: peer, store: mesh";
     for (store, column, message) in [
-        ("mesh: { url: rls://a }", 17, "a rate limit service needs `domain`"),
-        ("mesh: { url: rls://a, domain: '' }", 39, "`domain` must be a domain and is empty"),
-        ("mesh: { url: redis://a, domain: edge }", 33, "`domain` is for a rate limit service"),
-        ("mesh: { url: rls://a, domain: e, prefix: x }", 42, "`prefix` has no meaning for a rate limit service"),
-        ("mesh: { url: rls://a, domain: e, secret: x }", 42, "`secret` has no meaning for a rate limit service"),
-        ("mesh: { url: rls://a, domain: e, combine: true }", 42, "`combine` has no meaning for a rate limit service"),
-        ("mesh: { url: rls://a, domain: e, evicting: true }", 42, "`evicting` has no meaning for a rate limit service"),
+        ("mesh: { url: rls://a }", 19, "a rate limit service needs `domain`"),
+        ("mesh: { url: rls://a, domain: '' }", 41, "`domain` must be a domain and is empty"),
+        ("mesh: { url: rls://a, domain: e, prefix: x }", 44, "`prefix` has no meaning for a rate limit service"),
+        ("mesh: { url: rls://a, domain: e, secret: x }", 44, "`secret` has no meaning for a rate limit service"),
+        ("mesh: { url: rls://a, domain: e, combine: true }", 44, "`combine` has no meaning for a rate limit service"),
+        ("mesh: { url: rls://a, domain: e, evicting: true }", 44, "`evicting` has no meaning for a rate limit service"),
         (
             "mesh: { url: rls://a, domain: e, after_loss: whole }",
-            42,
+            44,
             "`after_loss` has no meaning for a rate limit service",
         ),
     ] {
-        told(&config(store, "rate: 5/s"), &format!("error: {message}\n --> tidegate.yaml:4:{column}"));
+        told(&config(store, LIMIT), &format!("error: {message}\n --> tidegate.yaml:4:{column}"));
     }
+    let store = "mesh: { url: redis://a, domain: edge }";
+    let want = "error: `domain` is for a rate limit service\n --> tidegate.yaml:4:35";
+    told(&config(store, "rate: 5/s"), want);
     let rls = "rate_limit_service: { resp: 127.0.0.1:6380, store: mesh }";
     let text = lines(&[&config(MESH, "rate: 5/s"), rls]);
     told(&text, "error: `mesh` is a rate limit service itself\n --> tidegate.yaml:6:52");

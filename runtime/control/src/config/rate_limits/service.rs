@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 256;
 pub(super) fn named<'s>(fields: &Fields<'_>, stores: &'s [Declared]) -> Option<&'s str> {
     let store = fields.entries().iter().find(|entry| entry.key == "store")?;
     let Kind::Scalar(name) = &store.value.kind else { return None };
-    stores.iter().find(|store| store.name == *name && store.is_service()).map(|store| store.name.as_str())
+    stores.iter().find(|store| store.name == *name && store.is_service).map(|store| store.name.as_str())
 }
 
 /// `descriptor` of a limit that no service is asked about.

@@ -54,7 +54,7 @@ pub(super) fn read(
         cx.unknown_name("store", &store, stores.iter().map(|store| store.name.as_str()).chain([LOCAL]));
         return Shared::default();
     };
-    if known.is_service() {
+    if known.is_service {
         of_service(&known.name, failure, lease.as_ref(), fields.has("rate"), cx);
     }
     let shares = |failure| matches!(failure, FailurePolicy::LocalShare | FailurePolicy::Reserve(_));
