@@ -222,6 +222,19 @@ fn a_service_that_hangs_or_is_gone_leaves_each_limit_to_its_policy() {
 }
 
 #[test]
+fn a_certificate_of_a_store_that_changes_is_taken_and_a_wrong_one_changes_nothing() {
+    let config = CONFIG.replace("rls://SERVICE', ", "rlss://127.0.0.1:1', ca: ca.pem, ");
+    let pem = || rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate").cert.pem();
+    let here = folder(&[("tidegate.yaml", &config), ("ca.pem", &pem())]);
+    let mut gateway = Running::start_with(&mut program(here.path(), &["run"]), 2);
+    crate::replace(here.path().join("ca.pem"), pem());
+    gateway.wait_for_log("the config is in force");
+    crate::replace(here.path().join("ca.pem"), "nothing");
+    let line = gateway.wait_for_log("has no certificate in PEM");
+    assert!(line.contains("ca.pem"), "{line}");
+}
+
+#[test]
 fn check_asks_no_service_and_tells_what_is_wrong_with_its_url() {
     let config = CONFIG.replace("SERVICE", "limits");
     let here = folder(&[("tidegate.yaml", &config)]);

@@ -68,7 +68,7 @@ fn what_makes_no_sense_of_a_service_is_told_at_its_place() {
     told(&config(store, "rate: 5/s"), want);
     let rls = "rate_limit_service: { resp: 127.0.0.1:6380, store: mesh }";
     let text = lines(&[&config(MESH, "rate: 5/s"), rls]);
-    told(&text, "error: `mesh` is a rate limit service itself\n --> tidegate.yaml:6:52");
+    told(&text, "error: `mesh` is a rate limit service itself\n --> tidegate.yaml:7:52");
 }
 
 #[test]
