@@ -187,6 +187,9 @@ fn key(limit: &Value) -> String {
 }
 
 fn quota(quota: &Value) -> String {
+    if quota["algorithm"] == "of_service" {
+        return quota["rate"].as_str().map_or_else(|| "the service's".to_owned(), |rate| format!("{rate}, told"));
+    }
     let mut out = format!("{} {}", text(&quota["algorithm"]), text(&quota["rate"]));
     for name in ["burst", "queue"] {
         if let Some(units) = quota[name].as_u64() {

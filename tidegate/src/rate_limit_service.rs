@@ -123,7 +123,7 @@ impl ForOthers {
         let store = said.store.as_ref().and_then(|name| stores.get(name));
         let secret = |name: &String| loaded.stores.iter().find(|store| store.store.name == *name);
         let secret = said.store.as_ref().and_then(secret).map(|store| &store.store.secret);
-        match (store, secret) {
+        match (store.and_then(|store| store.counters()), secret) {
             (Some(store), Some(secret)) => (Limits::Shared(Arc::clone(store)), Keys::of_text(secret)),
             _ => (Limits::Local, self.keys),
         }

@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tidegate_control::config::Store;
 use tidegate_gateway as gateway;
+use tidegate_gateway::OpenStore;
 use tidegate_gateway::config::Place;
 use tidegate_limit::front;
-use tidegate_limit::ports::{CounterStore, SharedLimits};
-use tidegate_redis::{Address, Clock, Config, Driver, DriverConfig, Redis, Tls};
+use tidegate_limit::ports::{CounterStore, LimitService, SharedLimits, Standing};
+use tidegate_redis::{Address, AddressError, Clock, Config, Driver, DriverConfig, Redis, Tls};
+use tidegate_rls as rls;
 use tidegate_telemetry::clock;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -30,7 +32,7 @@ pub(crate) struct Stores {
 #[derive(Debug)]
 struct Kept {
     config: Store,
-    store: Arc<dyn SharedLimits>,
+    store: OpenStore,
 }
 
 /// The thread that speaks with stores: answers must not wait for what the control runtime does, and workers come to
@@ -54,26 +56,56 @@ impl Stores {
             let kept = kept.or_else(|| Some(Kept { store: start(&runtime, store)?, config }));
             self.open.extend(kept.map(|kept| (store.store.name.clone(), kept)));
         }
-        self.open.iter().map(|(name, kept)| (name.clone(), Arc::clone(&kept.store))).collect()
+        self.open.iter().map(|(name, kept)| (name.clone(), kept.store.clone())).collect()
     }
 }
 
 /// Says what is wrong with a store, as far as that can be told without asking it.
 pub(crate) fn check(store: &Store) -> Result<(), (Place, String)> {
-    let address = Address::parse(&store.url).map_err(|error| {
+    let wrong = |error: String| {
         let message = format!("the URL of the store `{}` cannot be used: {error}", store.store.name);
         (store.url_place, message)
-    })?;
-    if let Some(file) = store.files().next().filter(|_| !address.tls) {
-        return Err((file.place, "certificates have no meaning without TLS: write `rediss://`".to_owned()));
+    };
+    let (is_tls, with_tls) = match &store.domain {
+        Some(_) => (rls::Address::parse(&store.url).map_err(|error| wrong(error.to_string()))?.tls, "rlss://"),
+        None => (Address::parse(&store.url).map_err(|error| wrong(told(&error)))?.tls, "rediss://"),
+    };
+    if let Some(file) = store.files().next().filter(|_| !is_tls) {
+        return Err((file.place, format!("certificates have no meaning without TLS: write `{with_tls}`")));
     }
     let place = store.files().next().map_or(store.url_place, |file| file.place);
-    tls(store).check().map_err(|why| (place, format!("the store `{}` cannot be used: {why}", store.store.name)))
+    let checked = match &store.domain {
+        Some(_) => tls_of_service(store).check().map_err(|why| why.to_string()),
+        None => tls(store).check().map_err(|why| why.to_string()),
+    };
+    checked.map_err(|why| (place, format!("the store `{}` cannot be used: {why}", store.store.name)))
+}
+
+/// Who mistook the scheme may have meant the other kind of store.
+fn told(error: &AddressError) -> String {
+    match error {
+        AddressError::Scheme(_) | AddressError::NoScheme => format!("{error}; a rate limit service is rls://host:port"),
+        _ => error.to_string(),
+    }
 }
 
 /// Checked before: `None` never comes.
-fn start(runtime: &Handle, store: &Store) -> Option<Arc<dyn SharedLimits>> {
+fn start(runtime: &Handle, store: &Store) -> Option<OpenStore> {
     let clock: Clock = Arc::new(|| clock::now().saturating_duration_since(*ORIGIN));
+    let _runtime = runtime.enter();
+    let name = store.store.name.clone();
+    if let Some(domain) = &store.domain {
+        let config = rls::Config {
+            tls: tls_of_service(store),
+            budget: store.budget,
+            connect: store.connect,
+            ..rls::Config::new(rls::Address::parse(&store.url).ok()?, domain, clock)
+        };
+        let service: Arc<dyn LimitService> = Arc::new(rls::Service::start(config));
+        let weak = Arc::downgrade(&service);
+        runtime.spawn(tell(name, move || weak.upgrade().map(|service| service.standing())));
+        return Some(service.into());
+    }
     let config = Config {
         tls: tls(store),
         prefix: store.prefix.clone(),
@@ -84,11 +116,11 @@ fn start(runtime: &Handle, store: &Store) -> Option<Arc<dyn SharedLimits>> {
     };
     let front = front::Config { combine: store.combine, ..front::Config::default() };
     let driver = DriverConfig { front, budget: store.budget };
-    let _runtime = runtime.enter();
     let redis: Arc<dyn CounterStore> = Arc::new(Redis::start(config));
     let driver: Arc<dyn SharedLimits> = Arc::new(Driver::start(redis, driver, clock));
-    runtime.spawn(tell(store.store.name.clone(), Arc::downgrade(&driver)));
-    Some(driver)
+    let weak = Arc::downgrade(&driver);
+    runtime.spawn(tell(name, move || weak.upgrade().map(|driver| driver.standing())));
+    Some(driver.into())
 }
 
 /// How often it is looked whether a store is down.
@@ -97,13 +129,12 @@ const LOOK: Duration = Duration::from_millis(100);
 const BACK: u32 = 10;
 
 /// Says once when a store goes down, and once when it is back.
-async fn tell(name: String, store: Weak<dyn SharedLimits>) {
+async fn tell(name: String, store: impl Fn() -> Option<Standing>) {
     let mut down: Option<(Instant, u64)> = None;
     let mut answered = 0;
     loop {
         tokio::time::sleep(LOOK).await;
-        let Some(store) = store.upgrade() else { return };
-        let standing = store.standing();
+        let Some(standing) = store() else { return };
         let reason = standing.servers.failure.as_deref().unwrap_or("no answer within its budget");
         answered = if standing.down { 0 } else { answered + 1 };
         match down {
@@ -130,6 +161,11 @@ async fn tell(name: String, store: Weak<dyn SharedLimits>) {
             _ => {}
         }
     }
+}
+
+fn tls_of_service(store: &Store) -> rls::Tls {
+    let Tls { ca, identity } = tls(store);
+    rls::Tls { ca, identity }
 }
 
 fn tls(store: &Store) -> Tls {

@@ -14,8 +14,7 @@ use parking_lot::Mutex;
 use slab::Slab;
 use tidegate_limit::front::{self, Front, Outcome, Terms, Ticket};
 use tidegate_limit::ports::{
-    Answer, Asked, Batch, CounterStore, Inbox, Item, LATENCY_BOUNDS_US, Looking, Outbox, SharedLimits, Standing,
-    StoreError,
+    Answer, Asked, Batch, CounterStore, Inbox, Item, Looking, Outbox, SharedLimits, Standing, StoreError, Times,
 };
 use tidegate_limit::{Ask, Key, Policy, Receipt};
 use tokio::sync::{Notify, oneshot};
@@ -67,13 +66,6 @@ struct State {
     waiting: Slab<Waiting>,
     /// The task knows that there is something to do, or looks when the batch that is under way comes back.
     awake: bool,
-}
-
-/// How long batches took.
-#[derive(Debug, Default)]
-struct Times {
-    counts: [u64; LATENCY_BOUNDS_US.len() + 1],
-    sum: Duration,
 }
 
 type Replied = Result<Vec<Answer>, StoreError>;
@@ -245,15 +237,6 @@ async fn send(shared: Arc<Shared>, store: Arc<dyn CounterStore>, batch: Batch, b
     let reply = timeout(budget, store.decide(batch)).await.unwrap_or(Err(StoreError::Unanswered));
     shared.times.lock().took((shared.clock)().saturating_sub(began));
     reply
-}
-
-impl Times {
-    fn took(&mut self, time: Duration) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let place = LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound).unwrap_or(LATENCY_BOUNDS_US.len());
-        self.counts[place] += 1;
-        self.sum += time;
-    }
 }
 
 impl Shared {

@@ -101,7 +101,7 @@ impl Redis {
     fn failed(&self, failure: &Failure) -> StoreError {
         let error = StoreError::from(failure);
         count(match error {
-            StoreError::Unreachable => &self.means.counts.unreachable,
+            StoreError::Unreachable | StoreError::Declined => &self.means.counts.unreachable,
             StoreError::Unanswered => &self.means.counts.unanswered,
         });
         error

@@ -27,6 +27,7 @@ use crate::ask::{Ask, Decision, Receipt, Retry};
 use crate::gcra::Gcra;
 use crate::key::{Key, OfKeys};
 use crate::ports::{Answer, Batch, StoreError};
+use crate::quota::Rate;
 
 use entry::{Entry, Waiter};
 pub use failure::Failure;
@@ -129,6 +130,12 @@ impl Terms {
         &self.failure
     }
 
+    /// The refusal of a cost that is more than the quota ever holds, if it is.
+    #[must_use]
+    pub fn never(&self, ask: Ask) -> Option<Outcome> {
+        impossible(&self.policy, ask).map(|decision| Outcome { decision, by: By::Terms })
+    }
+
     /// Whether units are taken in advance.
     #[must_use]
     pub const fn has_leases(&self) -> bool {
@@ -153,6 +160,11 @@ pub enum By {
     Failure,
     /// The limit's terms alone: it never admits such a cost.
     Terms,
+    /// A service that has rules of its own.
+    Service {
+        /// The quota that it told; `None`: it has no such limit.
+        quota: Option<Rate>,
+    },
 }
 
 /// A decision, and who made it.
@@ -271,8 +283,8 @@ impl Front {
     pub fn ask(&mut self, now: Duration, key: Key, terms: &Terms, ask: Ask, ticket: Ticket) -> Option<Outcome> {
         let now = self.tick(now);
         self.stats.asked += 1;
-        if let Some(decision) = impossible(&terms.policy, ask) {
-            return Some(Outcome { decision, by: By::Terms });
+        if let Some(outcome) = terms.never(ask) {
+            return Some(outcome);
         }
         let known = self.entries.contains_key(&(key, terms.class));
         if !known && self.entries.len() >= self.config.keys {
@@ -361,7 +373,7 @@ impl Front {
         let now = self.tick(now);
         let Some(sent) = self.take_sent(id) else { return Vec::new() };
         if answers.len() != sent.items.len() {
-            return self.fail(now, sent);
+            return self.fail(now, sent, StoreError::Unanswered);
         }
         self.failures = 0;
         self.down = None;
@@ -376,18 +388,24 @@ impl Front {
         outcomes
     }
 
-    /// The store did not answer a batch. It is not sent again, for it may have been applied.
-    pub fn failed(&mut self, now: Duration, id: u64, _error: StoreError) -> Vec<(Ticket, Outcome)> {
+    /// The store did not answer a batch. It is not sent again, for it may have been applied. A store that declines is
+    /// there: who can choose what is asked cannot make it count as down.
+    pub fn failed(&mut self, now: Duration, id: u64, error: StoreError) -> Vec<(Ticket, Outcome)> {
         let now = self.tick(now);
         let Some(sent) = self.take_sent(id) else { return Vec::new() };
-        self.fail(now, sent)
+        self.fail(now, sent, error)
     }
 
-    fn fail(&mut self, now: Duration, sent: Sent) -> Vec<(Ticket, Outcome)> {
+    fn fail(&mut self, now: Duration, sent: Sent, error: StoreError) -> Vec<(Ticket, Outcome)> {
         self.stats.failed += 1;
-        self.failures = self.failures.saturating_add(1);
-        if self.failures >= self.config.failures {
-            self.down = Some(now + self.config.pause);
+        match error {
+            StoreError::Declined => (self.failures, self.down) = (0, None),
+            StoreError::Unreachable | StoreError::Unanswered => {
+                self.failures = self.failures.saturating_add(1);
+                if self.failures >= self.config.failures {
+                    self.down = Some(now + self.config.pause);
+                }
+            }
         }
         let mut outcomes = Vec::new();
         for item in sent.items {

@@ -1,5 +1,8 @@
 //! What this core needs of others: a store that several nodes share.
 
+mod service;
+mod times;
+
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::pin::Pin;
@@ -10,6 +13,9 @@ use crate::algorithm::Policy;
 use crate::ask::{Ask, Decision, Receipt};
 use crate::front::{self, Outcome, Terms};
 use crate::key::Key;
+
+pub use service::{LimitService, Question};
+pub use times::Times;
 
 /// One key's part of a batch. The store does, at once and in this order: give back, decide, lend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +65,9 @@ pub enum StoreError {
     /// It may have been taken: no answer came in time. A batch is never sent again.
     #[error("the store of the limit did not answer in time")]
     Unanswered,
+    /// Nothing was taken: it is there, and does not take this question.
+    #[error("the store of the limit does not take such a question")]
+    Declined,
 }
 
 /// The future of [`CounterStore::decide`].

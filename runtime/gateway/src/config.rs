@@ -18,7 +18,7 @@ pub use edits::HeaderEdits;
 pub use forward::{Action, Forward, Redirect, Respond, Rewrite, Upgrade};
 pub use limits::Limits;
 pub use metadata::{B3, Case, Mapping, MetadataPolicy, Preset};
-pub use rate_limits::{LimitName, RateLimit, Secret, Tells};
+pub use rate_limits::{LimitName, QUOTA_OF_SERVICE, RateLimit, Secret, Tells};
 pub use resilience::{Priority, PriorityHeader, Protection, Resilience};
 pub use stores::Store;
 pub use template::{BadTemplate, Placeholder, Template};

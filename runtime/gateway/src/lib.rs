@@ -47,6 +47,6 @@ pub use hints::SchemaHints;
 pub use memory::Budget;
 pub use peer::Peer;
 pub use phase::Phase;
-pub use sinks::{InUse, Sinks, Stores, Unused};
+pub use sinks::{InUse, OpenStore, Sinks, Stores, Unused};
 pub use snapshot::Snapshot;
 pub use upstreams::{Pools, Single, Upstreams};

@@ -57,6 +57,8 @@ pub struct Limited {
     counter: Arc<Counter>,
     /// The store that it shares with other gateways, if it does and that is open.
     store: Option<Arc<Store>>,
+    /// What a service knows the parts of its key by, if its store is one.
+    names: Vec<String>,
 }
 
 // === impl Limits ===
@@ -131,6 +133,12 @@ impl Limited {
         &self.rule
     }
 
+    /// Whether a rate limit service keeps it, by rules of its own.
+    #[must_use]
+    pub fn is_of_service(&self) -> bool {
+        !self.names.is_empty()
+    }
+
     /// What it counted.
     #[must_use]
     pub fn counter(&self) -> &Arc<Counter> {
@@ -177,7 +185,9 @@ impl Limited {
         ask: impl FnOnce(&dyn SharedLimits) -> Looking,
     ) -> Result<Usage, StoreError> {
         let store = self.store.as_ref().ok_or(StoreError::Unreachable)?;
-        let Decision { remaining, reset, .. } = ask(&**store.limits()).await?;
+        // What is used of the limits of a service only that knows.
+        let counters = store.limits().counters().ok_or(StoreError::Declined)?;
+        let Decision { remaining, reset, .. } = ask(&**counters).await?;
         Ok(Usage { algorithm: *budget.algorithm, remaining, reset })
     }
 }

@@ -5,13 +5,72 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::ops::Deref;
 use std::sync::Arc;
-use tidegate_limit::ports::SharedLimits;
+use tidegate_limit::ports::{LimitService, SharedLimits, Standing};
 use tidegate_telemetry::access_log::AccessLog;
 use tidegate_telemetry::tracer::Tracer;
 use tokio::sync::oneshot;
 
 /// Stores of limits by their names, each open as long as somebody has it.
-pub type Stores = HashMap<String, Arc<dyn SharedLimits>>;
+pub type Stores = HashMap<String, OpenStore>;
+
+/// Where limits are kept that gateways share.
+#[derive(Clone, Debug)]
+pub enum OpenStore {
+    /// Counters: what limits are is said here.
+    Counters(Arc<dyn SharedLimits>),
+    /// A service that has rules of its own.
+    Service(Arc<dyn LimitService>),
+}
+
+impl OpenStore {
+    /// Its counters, if it has any.
+    #[must_use]
+    pub fn counters(&self) -> Option<&Arc<dyn SharedLimits>> {
+        match self {
+            Self::Counters(limits) => Some(limits),
+            Self::Service(_) => None,
+        }
+    }
+
+    /// The service, if it is one.
+    #[must_use]
+    pub fn service(&self) -> Option<&Arc<dyn LimitService>> {
+        match self {
+            Self::Counters(_) => None,
+            Self::Service(service) => Some(service),
+        }
+    }
+
+    /// How things stand, for operators.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match self {
+            Self::Counters(limits) => limits.standing(),
+            Self::Service(service) => service.standing(),
+        }
+    }
+
+    /// Whether it is this one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Counters(one), Self::Counters(other)) => Arc::ptr_eq(one, other),
+            (Self::Service(one), Self::Service(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl From<Arc<dyn SharedLimits>> for OpenStore {
+    fn from(limits: Arc<dyn SharedLimits>) -> Self {
+        Self::Counters(limits)
+    }
+}
+
+impl From<Arc<dyn LimitService>> for OpenStore {
+    fn from(service: Arc<dyn LimitService>) -> Self {
+        Self::Service(service)
+    }
+}
 
 /// The access log, the traces and the stores of a config: what the program opens.
 #[derive(Clone, Debug, Default)]

@@ -15,6 +15,7 @@ mod exit_codes;
 mod from;
 mod generations;
 mod hot_telemetry;
+mod limit_service;
 mod limits;
 mod mesh;
 mod named_upstream;

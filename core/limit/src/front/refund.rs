@@ -35,7 +35,7 @@ impl Front {
                     self.ready.push_back(place);
                 }
             }
-            By::Refusal | By::Failure | By::Terms => {}
+            By::Refusal | By::Failure | By::Terms | By::Service { .. } => {}
         }
     }
 

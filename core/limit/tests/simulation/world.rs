@@ -342,7 +342,7 @@ impl<'a> World<'a> {
             By::Lease => self.seen.leased += 1,
             By::Refusal => self.seen.repeated += 1,
             By::Failure => self.seen.fallen_back += 1,
-            By::Store | By::Terms => {}
+            By::Store | By::Terms | By::Service { .. } => {}
         }
         // Another limit refused: at once, or after its store's answer.
         if outcome.decision.is_admitted() && self.dice.is(self.plan.gives_back) {

@@ -5,6 +5,7 @@ use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tidegate_gateway::config::QUOTA_OF_SERVICE;
 use tidegate_gateway::limits::{Limited, Refused, Store, Usage};
 use tidegate_gateway::{Gateway, Snapshot};
 use tidegate_limit::ports::{Standing, StoreError};
@@ -38,6 +39,7 @@ pub(super) async fn one(gateway: &Gateway, name: &str, query: Option<&str>) -> A
     answer["usage"] = match limited.usage(&borrowed(&values)).await {
         None => json!("unlimited"),
         Some(Ok(usage)) => used(&usage),
+        Some(Err(StoreError::Declined)) => json!({ "unknown": elsewhere(limited, "looked at") }),
         Some(Err(error)) => json!({ "unknown": away(limited, &error) }),
     };
     ok(&answer)
@@ -61,6 +63,9 @@ pub(super) async fn reset(gateway: &Gateway, name: &str, query: Option<&str>) ->
             answer["usage"] = match limited.reset(&borrowed(&values)).await {
                 None => return error(StatusCode::BAD_REQUEST, "they have no limit: there is nothing to reset"),
                 Some(Ok(usage)) => used(&usage),
+                Some(Err(StoreError::Declined)) => {
+                    return error(StatusCode::BAD_REQUEST, &elsewhere(limited, "made whole"));
+                }
                 Some(Err(error)) => {
                     return super::reply::error(StatusCode::SERVICE_UNAVAILABLE, &away(limited, &error));
                 }
@@ -80,6 +85,12 @@ fn away(limited: &Limited, why: &StoreError) -> String {
     let failure = limited.store().and_then(|store| store.limits().standing().servers.failure);
     let why = failure.unwrap_or_else(|| why.to_string());
     format!("the store `{name}` does not answer: {why}")
+}
+
+/// A budget that a rate limit service keeps.
+fn elsewhere(limited: &Limited, done: &str) -> String {
+    let name = limited.rule().store().unwrap_or_default();
+    format!("the rate limit service `{name}` keeps it: only there can it be {done}")
 }
 
 /// The parts of the key that differ from request to request.
@@ -131,7 +142,7 @@ fn shown(limited: &Limited, snapshot: &Snapshot) -> Value {
     let mut shown = json!({
         "name": rule.name(),
         "key": key,
-        "quota": quota(rule.algorithm()),
+        "quota": if limited.is_of_service() { quota_of_service(rule.algorithm()) } else { quota(rule.algorithm()) },
         "enforcedPercent": rule.enforce().get(),
         "store": rule.store().unwrap_or("local"),
         "admitted": figures.admitted,
@@ -209,6 +220,16 @@ fn quota(algorithm: &Algorithm) -> Value {
         quota[name] = json!(units);
     }
     quota
+}
+
+/// What a rate limit service is told, if it is told any.
+fn quota_of_service(algorithm: &Algorithm) -> Value {
+    match algorithm {
+        Algorithm::TokenBucket { rate, .. } if *algorithm != QUOTA_OF_SERVICE => {
+            json!({ "algorithm": "of_service", "rate": as_written(rate) })
+        }
+        _ => json!({ "algorithm": "of_service" }),
+    }
 }
 
 /// `100/s`, as a config has it.

@@ -69,6 +69,12 @@ pub(super) fn read(
     {
         cx.unknown_name("store", store, stores.iter().map(|store| store.name.as_str()));
     }
+    if let Some(store) = &store
+        && stores.iter().any(|known| known.name == store.value && known.is_service)
+    {
+        let message = format!("`{}` is a rate limit service itself", store.value);
+        cx.error_with(store.span, message, |d| d.label("it counts in this process, or in Redis"));
+    }
     if let (None, Some(on_failure)) = (&store, &on_failure) {
         let _ = on_failure;
         cx.error(span, "`on_failure` of `rate_limit_service` has no meaning without a `store`");

@@ -3,6 +3,7 @@
 mod key;
 mod parts;
 mod quota;
+mod service;
 mod shared;
 
 use super::stores::Declared as Store;
@@ -52,7 +53,14 @@ fn limit(entry: &Entry, stores: &[Store], cx: &mut Context) -> Option<RateLimit>
     let key = fields.node("key", cx).map(|node| key::read(node, &mut sources, cx)).unwrap_or_default();
     let absent = fields.word("absent", cx, &[("counts", Absent::Counts), ("skips", Absent::Skips)]).unwrap_or_default();
     let when = fields.node("when", cx).map(|node| parts::conditions(node, &mut sources, cx)).unwrap_or_default();
-    let algorithm = quota::of_limit(&mut fields, cx);
+    let named = service::named(&fields, stores);
+    let (algorithm, descriptor) = match named {
+        Some(name) => service::read(&mut fields, name, &key, cx),
+        None => {
+            service::refuse_descriptor(&mut fields, cx);
+            (quota::of_limit(&mut fields, cx), Vec::new())
+        }
+    };
     let of = algorithm.as_ref();
     let overrides = fields.node("overrides", cx).map(|node| parts::overrides(node, key.len(), of, cx));
     let classes = fields.node("classes", cx).map(|node| parts::classes(node, &mut sources, cx)).unwrap_or_default();
@@ -78,7 +86,16 @@ fn limit(entry: &Entry, stores: &[Store], cx: &mut Context) -> Option<RateLimit>
         limit.cost = cost?;
     }
     let sources = sources.into_iter().map(|(source, span)| (source, span.place())).collect();
-    Some(RateLimit { limit, headers, legacy_headers, gives_back, signed, place: entry.key_span.place(), sources })
+    Some(RateLimit {
+        limit,
+        headers,
+        legacy_headers,
+        gives_back,
+        signed,
+        descriptor,
+        place: entry.key_span.place(),
+        sources,
+    })
 }
 
 /// The secret that services behind are told with what the limit spent.

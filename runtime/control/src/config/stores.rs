@@ -11,6 +11,8 @@ use tidegate_gateway::config::{self as gateway, Place};
 
 /// How long a question waits for its answer, where the config does not say.
 const DEFAULT_BUDGET: Duration = Duration::from_millis(5);
+/// The same of a rate limit service, which may ask a store itself: as long as Envoy waits.
+const DEFAULT_SERVICE_BUDGET: Duration = Duration::from_millis(20);
 /// The longest time to connect, where the config does not say.
 const DEFAULT_CONNECT: Duration = Duration::from_secs(1);
 /// What keys begin with, where the config does not say.
@@ -21,6 +23,7 @@ pub(super) const LOCAL: &str = "local";
 /// Longer than this nobody waits to be limited.
 const LONGEST_BUDGET: Duration = Duration::from_secs(1);
 const LONGEST_PREFIX: usize = 64;
+const LONGEST_DOMAIN: usize = 256;
 const MOST_NODES: u64 = 10_000;
 
 /// A store of limits.
@@ -30,6 +33,8 @@ pub struct Store {
     pub store: gateway::Store,
     /// Where it is. User and password in it are secret.
     pub url: String,
+    /// Which domain is asked, if it is a rate limit service; of those nothing below but TLS, `budget` and `connect` counts.
+    pub domain: Option<String>,
     /// Whose certificates are believed if it is reached by TLS; without it, whom the system believes.
     pub ca: Option<CertificateFile>,
     /// Our own certificate and its key, if servers ask for one.
@@ -76,6 +81,7 @@ impl fmt::Debug for Store {
         f.debug_struct("Store")
             .field("store", &self.store)
             .field("url", &super::redact::url(&self.url))
+            .field("domain", &self.domain)
             .field("prefix", &self.prefix)
             .field("budget", &self.budget)
             .finish_non_exhaustive()
@@ -86,6 +92,8 @@ impl fmt::Debug for Store {
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) name: String,
+    /// It is a rate limit service, which has rules of its own.
+    pub(super) is_service: bool,
     /// `None` if something is wrong with it; its name is known all the same.
     pub(super) config: Option<Store>,
 }
@@ -102,12 +110,19 @@ fn declared(entry: &Entry, folder: &Path, cx: &mut Context) -> Declared {
     } else if entry.key == LOCAL {
         cx.error_with(entry.key_span, "`local` cannot name a store", |d| d.label("it is the word for this process"));
     }
-    Declared { name: entry.key.clone(), config: store(entry, folder, cx) }
+    let (kind, config) = store(entry, folder, cx);
+    Declared { name: entry.key.clone(), is_service: kind == Some(Kind::Service), config }
 }
 
-fn store(entry: &Entry, folder: &Path, cx: &mut Context) -> Option<Store> {
-    let mut fields = Fields::of(&entry.value, "a store", cx)?;
+/// What its URL leads to, and the store if nothing is wrong with it.
+fn store(entry: &Entry, folder: &Path, cx: &mut Context) -> (Option<Kind>, Option<Store>) {
+    let Some(mut fields) = Fields::of(&entry.value, "a store", cx) else { return (None, None) };
     let url = fields.required("url", cx, value::text);
+    let domain = fields.optional("domain", cx, domain);
+    let kind = url.as_ref().map(|url| Kind::of(&url.value));
+    if let Some(kind) = kind {
+        check_kind(kind, &fields, cx);
+    }
     let ca = fields.optional("ca", cx, value::text);
     let cert = fields.optional("cert", cx, value::text);
     let key = fields.optional("key", cx, value::text);
@@ -135,8 +150,10 @@ fn store(entry: &Entry, folder: &Path, cx: &mut Context) -> Option<Store> {
         }
         (None, None) => None,
     };
-    let url = url?;
-    Some(Store {
+    let is_service = kind == Some(Kind::Service);
+    let default_budget = if is_service { DEFAULT_SERVICE_BUDGET } else { DEFAULT_BUDGET };
+    let Some(url) = url.filter(|_| domain.is_some() || !is_service) else { return (kind, None) };
+    let store = Store {
         store: gateway::Store {
             name: entry.key.clone(),
             secret: secret.map(|secret| secret.value).unwrap_or_default(),
@@ -144,16 +161,65 @@ fn store(entry: &Entry, folder: &Path, cx: &mut Context) -> Option<Store> {
             place: entry.key_span.place(),
         },
         url: url.value,
+        domain: domain.map(|domain| domain.value),
         ca: ca.map(file),
         identity,
         prefix: prefix.map_or_else(|| DEFAULT_PREFIX.to_owned(), |prefix| prefix.value),
-        budget: budget.map_or(DEFAULT_BUDGET, |budget| budget.value),
+        budget: budget.map_or(default_budget, |budget| budget.value),
         connect: connect.map_or(DEFAULT_CONNECT, |connect| connect.value),
         combine: combine.is_none_or(|combine| combine.value),
         evicting: evicting.is_some_and(|evicting| evicting.value),
         forgiving,
         url_place: url.span.place(),
-    })
+    };
+    (kind, Some(store))
+}
+
+/// What a URL leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Redis, Valkey, or nothing that is known: the program says what is wrong with it.
+    Counters,
+    /// A rate limit service.
+    Service,
+}
+
+impl Kind {
+    fn of(url: &str) -> Self {
+        if url.starts_with("rls://") || url.starts_with("rlss://") { Self::Service } else { Self::Counters }
+    }
+}
+
+/// What only one kind of store has.
+fn check_kind(kind: Kind, fields: &Fields<'_>, cx: &mut Context) {
+    if kind == Kind::Counters {
+        if fields.has("domain") {
+            cx.error_with(fields.key_span("domain"), "`domain` is for a rate limit service", |d| {
+                d.label("its URL is `rls://host:port`")
+            });
+        }
+        return;
+    }
+    if !fields.has("domain") {
+        cx.error_with(fields.key_span("url"), "a rate limit service needs `domain`", |d| {
+            d.label("which of its rules are meant: `domain: edge`")
+        });
+    }
+    for key in ["prefix", "secret", "combine", "evicting", "after_loss"] {
+        if fields.has(key) {
+            let message = format!("`{key}` has no meaning for a rate limit service");
+            cx.error_with(fields.key_span(key), message, |d| d.label("it is for Redis: remove it"));
+        }
+    }
+}
+
+fn domain(text: &str) -> Result<String, Wrong> {
+    let fits = (1..=LONGEST_DOMAIN).contains(&text.len()) && !text.chars().any(char::is_control);
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(Wrong::new("a domain", "from 1 to 256 bytes, without control characters"))
+    }
 }
 
 fn prefix(text: &str) -> Result<String, Wrong> {

@@ -1,7 +1,8 @@
-//! The files that a config names: descriptors, `.proto` folders, http rules, rules of the rate limit service.
+//! The files that a config names: descriptors, `.proto` folders, http rules, rules of the rate limit service, certificates
+//! of stores.
 
 use super::watch::{self, Rest, Watch};
-use crate::config::Loaded;
+use crate::config::{Loaded, Store};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -82,6 +83,7 @@ fn paths(config: &Loaded) -> Vec<PathBuf> {
         }
         paths.extend(upstream.schema.http_rules.iter().map(|(file, _)| PathBuf::from(file)));
     }
+    paths.extend(config.stores.iter().flat_map(Store::files).map(|file| file.path.clone()));
     paths.extend(config.rate_limit_service.iter().flat_map(|service| service.files.iter().cloned()));
     paths.sort();
     paths.dedup();

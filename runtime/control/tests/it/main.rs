@@ -22,6 +22,7 @@ mod rejects;
 mod resilience;
 mod routes;
 mod schemas;
+mod service_stores;
 mod stores;
 mod syntax;
 mod telemetry;

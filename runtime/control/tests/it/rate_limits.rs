@@ -34,6 +34,7 @@ fn a_limit_of_few_words_is_a_token_bucket_for_all() {
         legacy_headers: false,
         gives_back: false,
         signed: None,
+        descriptor: Vec::new(),
         place: Place { line: 4, column: 11 },
         sources: vec![],
     };

@@ -29,6 +29,7 @@ fn a_store_has_defaults() {
     let want = Store {
         store,
         url: "redis://127.0.0.1:6379".into(),
+        domain: None,
         ca: None,
         identity: None,
         prefix: "tidegate:".into(),
@@ -57,6 +58,7 @@ fn all_that_is_said_of_a_store_arrives_and_secrets_are_not_shown() {
     let want = Store {
         store: gateway::Store { name: "r-1".into(), secret: "hush".into(), nodes: Some(4), place: Place::default() },
         url: "rediss://me:geheim@a:1".into(),
+        domain: None,
         ca: Some(file("ca.pem")),
         identity: Some((file("c.pem"), file("k.pem"))),
         prefix: "x:".into(),

@@ -3,6 +3,12 @@
 use super::Place;
 use std::fmt;
 use tidegate_limit::rules::{Limit, Source};
+use tidegate_limit::{Algorithm, Rate};
+
+/// Stands for the quota of a limit that a service keeps by rules of its own: it refuses only what no call of the service
+/// can ask for.
+pub const QUOTA_OF_SERVICE: Algorithm =
+    Algorithm::TokenBucket { rate: Rate::per_second(1_000_000_000), burst: u32::MAX as u64 };
 
 /// A limit, and what its callers are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +23,9 @@ pub struct RateLimit {
     pub gives_back: bool,
     /// Services behind are told what it spent, signed with this secret.
     pub signed: Option<Secret>,
+    /// What a rate limit service knows the parts of its key by, if its store is one; else empty. Its algorithm is then
+    /// a token bucket that is sent along, or [`QUOTA_OF_SERVICE`].
+    pub descriptor: Vec<String>,
     /// Its name in the file.
     pub place: Place,
     /// What it looks at of a request, each where the file says so.

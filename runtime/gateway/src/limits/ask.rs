@@ -19,7 +19,7 @@ use tidegate_limit::front::{By, Failure};
 use tidegate_limit::local::{Part, decide_all};
 use tidegate_limit::rules::{Percent, Ruling};
 use tidegate_limit::{Ask, Decision, Receipt, Retry};
-use tidegate_telemetry::random;
+use tidegate_telemetry::{clock, random};
 use tidegate_transcode::Status;
 
 /// A limit that has something to say, and what.
@@ -92,13 +92,22 @@ impl Limits {
         }
         let request = Request { limits: self, asked, facts, patience, explain, told };
         let mut verdict = request.ask_process();
-        let waits = if verdict.refused.is_none() { shared::ask(&request.asked, &mut verdict) } else { Waits::new() };
+        let mut waits =
+            if verdict.refused.is_none() { shared::ask(&request.asked, &mut verdict) } else { Waits::new() };
+        if waits.is_empty() {
+            waits = request.ask_services(&mut verdict);
+        }
         if waits.is_empty() {
             return Asking::Done(request.close(verdict));
         }
         Asking::Waits(Box::pin(async move {
-            let patience = request.patience;
-            let late = shared::wait(waits, &request.asked, patience, &mut verdict).await;
+            let began = clock::now();
+            let mut late = shared::wait(waits, &request.asked, request.patience, &mut verdict).await;
+            let waits = if late.is_none() { request.ask_services(&mut verdict) } else { Waits::new() };
+            if !waits.is_empty() {
+                let left = request.patience.saturating_sub(clock::now().saturating_duration_since(began));
+                late = shared::wait(waits, &request.asked, left, &mut verdict).await;
+            }
             match late {
                 None => request.close(verdict),
                 Some(late) => {
@@ -115,7 +124,11 @@ impl Limits {
         for spent in told.spent.drain(..) {
             match spent {
                 Spent::Process { counter, key, policy, receipt } => counter.store().refund(key, now, &policy, receipt),
-                Spent::Store { store, key, terms, outcome } => store.limits().give_back(key, &terms, &outcome),
+                Spent::Store { store, key, terms, outcome } => {
+                    if let Some(counters) = store.limits().counters() {
+                        counters.give_back(key, &terms, &outcome);
+                    }
+                }
             }
         }
     }
@@ -123,6 +136,11 @@ impl Limits {
 
 fn is_in_part(percent: Percent) -> bool {
     percent != Percent::ALL && percent != Percent::NONE
+}
+
+/// Whether a limit refuses the request.
+fn is_short(((_, ruling), heard): (&Asked<'_>, &Heard)) -> bool {
+    ruling.enforced && !heard.decision.is_admitted()
 }
 
 fn part<'a>((limited, ruling): &Asked<'a>) -> Part<'a> {
@@ -182,12 +200,19 @@ impl Request<'_> {
         verdict
     }
 
+    /// Asks the services, if nothing refused the request.
+    fn ask_services(&self, verdict: &mut Verdict) -> Waits {
+        if verdict.refused.is_some() || self.asked.iter().zip(&verdict.heard).any(is_short) {
+            return Waits::new();
+        }
+        shared::ask_services(&self.asked, self.facts, verdict)
+    }
+
     /// All is heard: what becomes of the request.
     fn close(mut self, mut verdict: Verdict) -> Result<Duration, Refusal> {
         let wait = verdict.heard.iter().map(|heard| heard.decision.wait).max().unwrap_or_default();
         if verdict.refused.is_none() {
-            let short = |(asked, heard): (&Asked<'_>, &Heard)| asked.1.enforced && !heard.decision.is_admitted();
-            verdict.refused = self.asked.iter().zip(&verdict.heard).position(short);
+            verdict.refused = self.asked.iter().zip(&verdict.heard).position(is_short);
             if verdict.refused.is_none() && wait > self.patience {
                 // The turn of the request would come too late: the limit refuses it whose turn is the last.
                 verdict.refused = verdict.heard.iter().position(|heard| heard.decision.wait == wait);

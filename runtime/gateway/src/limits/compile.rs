@@ -63,6 +63,7 @@ impl Limits {
             gives_back: limit.gives_back,
             signed,
             store: None,
+            names: limit.descriptor.clone(),
         };
         let all = rules.iter().zip(&config.rate_limits).zip(signed).map(limited).collect();
         let mut limits = Self { all, of_listeners: Vec::new(), stores: Vec::new(), origin };

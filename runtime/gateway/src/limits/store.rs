@@ -1,19 +1,19 @@
 //! A store of limits that gateways share, as requests ask it and operators see it.
 
-use std::sync::Arc;
-use tidegate_limit::ports::{LATENCY_BOUNDS_US, SharedLimits, Standing};
+use crate::sinks::OpenStore;
+use tidegate_limit::ports::{LATENCY_BOUNDS_US, Standing};
 use tidegate_telemetry::metrics::limit_stores::{Figures, LimitStore};
 
 /// A store by its name.
 #[derive(Debug)]
 pub struct Store {
     name: String,
-    limits: Arc<dyn SharedLimits>,
+    limits: OpenStore,
 }
 
 impl Store {
-    pub(super) fn new(name: &str, limits: &Arc<dyn SharedLimits>) -> Self {
-        Self { name: name.to_owned(), limits: Arc::clone(limits) }
+    pub(super) fn new(name: &str, limits: &OpenStore) -> Self {
+        Self { name: name.to_owned(), limits: limits.clone() }
     }
 
     /// As limits name it.
@@ -24,13 +24,13 @@ impl Store {
 
     /// Who asks it.
     #[must_use]
-    pub fn limits(&self) -> &Arc<dyn SharedLimits> {
+    pub fn limits(&self) -> &OpenStore {
         &self.limits
     }
 
     /// Whether it is this one.
-    pub(super) fn is(&self, name: &str, limits: &Arc<dyn SharedLimits>) -> bool {
-        self.name == name && Arc::ptr_eq(&self.limits, limits)
+    pub(super) fn is(&self, name: &str, limits: &OpenStore) -> bool {
+        self.name == name && self.limits.is(limits)
     }
 }
 

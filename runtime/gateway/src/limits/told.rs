@@ -3,11 +3,12 @@
 use super::ask::{Asked, Heard, Verdict, Voice};
 use super::spent::Sealed;
 use super::{Counter, Facts, Limited, Store};
-use crate::config::Tells;
+use crate::config::{QUOTA_OF_SERVICE, Tells};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 use std::fmt::Write;
 use std::sync::Arc;
+use tidegate_limit::Algorithm;
 use tidegate_limit::fields::Fields;
 use tidegate_limit::front::{By, Outcome, Terms};
 use tidegate_limit::rules::Ruling;
@@ -69,8 +70,15 @@ pub(super) fn tell(asked: &[Asked<'_>], verdict: &Verdict, told: &mut Option<Box
         if !tells || !ruling.enforced || heard.is_blind(ruling) {
             continue;
         }
+        let quota = match heard.by {
+            // What it told is told; of a limit that it does not have there is nothing to tell.
+            Voice::Store(By::Service { quota: None }) => continue,
+            Voice::Store(By::Service { quota: Some(rate) }) => Algorithm::FixedWindow(rate),
+            _ if *ruling.algorithm == QUOTA_OF_SERVICE => continue,
+            _ => *ruling.algorithm,
+        };
         let told = told.get_or_insert_default();
-        told.fields.tell(limited.rule.name(), ruling.algorithm, decision, refuses, limited.legacy_headers);
+        told.fields.tell(limited.rule.name(), &quota, decision, refuses, limited.legacy_headers);
     }
 }
 
@@ -111,6 +119,7 @@ const fn voice(by: Voice) -> Option<&'static str> {
         Voice::Store(By::Refusal) => "refusal_before",
         Voice::Store(By::Failure) => "on_failure",
         Voice::Store(By::Terms) => "quota",
+        Voice::Store(By::Service { .. }) => "service",
     })
 }
 

@@ -33,6 +33,7 @@ fn of(name: &str, key: &[Source], algorithm: Algorithm) -> RateLimit {
         legacy_headers: false,
         gives_back: false,
         signed: None,
+        descriptor: Vec::new(),
         place: Place::default(),
         sources: key.iter().map(|source| (source.clone(), Place::default())).collect(),
     }

@@ -15,6 +15,8 @@ pub(super) enum Word {
     SlidingWindow,
     SlidingLog,
     FixedWindow,
+    /// No word of the config: a rate limit service counts as it likes.
+    OfService,
 }
 
 const WORDS: [(&str, Word); 5] = [
@@ -40,6 +42,9 @@ pub(super) fn of_limit(fields: &mut Fields<'_>, cx: &mut Context) -> Option<Give
 
 /// `rate`, and `burst` or `queue` where the algorithm has one.
 pub(super) fn read(fields: &mut Fields<'_>, word: Word, cx: &mut Context) -> Option<Algorithm> {
+    if word == Word::OfService {
+        return of_service(fields, cx);
+    }
     let rate = fields.required("rate", cx, rate);
     let burst = fields.optional("burst", cx, units);
     let queue = fields.optional("queue", cx, units);
@@ -55,12 +60,41 @@ pub(super) fn read(fields: &mut Fields<'_>, word: Word, cx: &mut Context) -> Opt
     let rate = rate?.value;
     let least = rate.count();
     Some(match word {
-        Word::TokenBucket => Algorithm::TokenBucket { rate, burst: burst.map_or(least, |burst| burst.value) },
+        Word::TokenBucket | Word::OfService => {
+            Algorithm::TokenBucket { rate, burst: burst.map_or(least, |burst| burst.value) }
+        }
         Word::LeakyBucket => Algorithm::LeakyBucket { rate, queue: queue.map_or(least, |queue| queue.value) },
         Word::SlidingWindow => Algorithm::SlidingWindow(rate),
         Word::SlidingLog => Algorithm::SlidingLog(rate),
         Word::FixedWindow => Algorithm::FixedWindow(rate),
     })
+}
+
+/// A quota that a rate limit service is told: so many requests in one of its units.
+fn of_service(fields: &mut Fields<'_>, cx: &mut Context) -> Option<Algorithm> {
+    for key in ["burst", "queue"] {
+        if fields.has(key) {
+            let message = format!("`{key}` cannot be told to a rate limit service");
+            cx.error_with(fields.key_span(key), message, |d| d.label("it is told `rate` alone: remove this"));
+        }
+        fields.pass_over(key);
+    }
+    let rate = fields.required("rate", cx, told_rate)?.value;
+    Some(Algorithm::TokenBucket { rate, burst: rate.count() })
+}
+
+/// A rate whose time is a unit of the protocol, and whose count fits into 32 bits.
+fn told_rate(text: &str) -> Result<Rate, Wrong> {
+    let rate = rate(text)?;
+    if ![1, 60, 3600, 24 * 3600].contains(&rate.per().as_secs()) || rate.per().subsec_nanos() > 0 {
+        let hint = "a rate limit service counts by `s`, `m`, `h` or `d`, and by one of them: `100/s`, `5000/h`";
+        return Err(Wrong { expected: "a rate of a rate limit service", hint: hint.into() });
+    }
+    if rate.count() > u32::MAX.into() {
+        let hint = format!("a rate limit service is told at most {} in a time", u32::MAX);
+        return Err(Wrong { expected: "a rate of a rate limit service", hint });
+    }
+    Ok(rate)
 }
 
 /// A cost beyond what the limit holds would never be admitted.

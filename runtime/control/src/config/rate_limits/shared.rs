@@ -54,6 +54,9 @@ pub(super) fn read(
         cx.unknown_name("store", &store, stores.iter().map(|store| store.name.as_str()).chain([LOCAL]));
         return Shared::default();
     };
+    if known.is_service {
+        of_service(&known.name, failure, lease.as_ref(), fields.has("rate"), cx);
+    }
     let shares = |failure| matches!(failure, FailurePolicy::LocalShare | FailurePolicy::Reserve(_));
     if let Some((_, span)) = failure.filter(|(failure, _)| shares(*failure))
         && known.config.as_ref().is_some_and(|store| store.store.nodes.is_none())
@@ -66,6 +69,36 @@ pub(super) fn read(
         store: Some(store.value),
         failure: failure.map(|(failure, _)| failure).unwrap_or_default(),
         lease: lease.and_then(|lease| lease.value),
+    }
+}
+
+/// What a rate limit service cannot do.
+fn of_service(
+    store: &str,
+    failure: Option<(FailurePolicy, Span)>,
+    lease: Option<&Located<Option<Duration>>>,
+    has_rate: bool,
+    cx: &mut Context,
+) {
+    match failure {
+        Some((FailurePolicy::Reserve(_), span)) => {
+            cx.error_with(
+                span,
+                format!("a part of what the rate limit service `{store}` keeps cannot be reserved"),
+                |d| d.label("say `open`, `closed` or `local_share`"),
+            );
+        }
+        Some((FailurePolicy::LocalShare, span)) if !has_rate => {
+            cx.error_with(span, format!("a share of a quota that only the rate limit service `{store}` knows"), |d| {
+                d.label("say the quota: `rate`, which the service is told then")
+            });
+        }
+        _ => {}
+    }
+    if let Some(lease) = lease.filter(|lease| lease.value.is_some()) {
+        cx.error_with(lease.span, format!("the rate limit service `{store}` lends nothing in advance"), |d| {
+            d.label("remove it")
+        });
     }
 }
 

@@ -94,7 +94,7 @@ fn connect(gateway: &Arc<Gateway>, script: &[Says]) -> Arc<Scripted> {
     let config = Config::clone(&gateway.snapshot().config);
     let schemas = Schemas::from([("up".to_owned(), schema(&[("echo.proto", ECHO)]))]);
     let snapshot = Snapshot::compile(config, &schemas, &gateway.telemetry().metrics, 1).expect("the config compiles");
-    let stores = Stores::from([("redis".to_owned(), Arc::clone(&store) as Arc<dyn SharedLimits>)]);
+    let stores = Stores::from([("redis".to_owned(), (Arc::clone(&store) as Arc<dyn SharedLimits>).into())]);
     gateway.apply_with(snapshot, Some(Sinks { stores, ..Sinks::default() }));
     store
 }
