@@ -3,7 +3,7 @@
 //! **Owns** the traffic that gateways are compared with ([`scenario`]), the upstream that answers
 //! it from memory ([`upstream`]), the closed-loop client that counts and checks every answer
 //! ([`load`]), a bare proxy without translation ([`floor`]), reading a process's cost
-//! ([`process`]), the codec's work by itself ([`codec`]), a collector of
+//! ([`process`]), the codec's work by itself ([`codec`]), decisions about limits by themselves ([`decide`]), a collector of
 //! telemetry that keeps nothing ([`collector`]), calls of a rate limit service ([`rls`]), and traffic through what goes
 //! wrong ([`faults`]).
 //!
@@ -14,6 +14,7 @@
 
 pub mod codec;
 pub mod collector;
+pub mod decide;
 pub mod faults;
 pub mod floor;
 pub mod load;

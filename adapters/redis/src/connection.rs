@@ -54,6 +54,17 @@ impl Connection {
         replies: usize,
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<Vec<Value>, Failure> {
+        self.send(write).await?;
+        let mut values = Vec::with_capacity(replies);
+        while values.len() < replies {
+            values.push(self.reply().await?);
+        }
+        Ok(values)
+    }
+
+    /// Sends what `write` writes; its replies come after those of what was sent before. If it is dropped before its end,
+    /// the connection is of no use.
+    pub(crate) async fn send(&mut self, write: impl FnOnce(&mut BytesMut)) -> Result<(), Failure> {
         self.output.clear();
         write(&mut self.output);
         let sent = self.stream.write_all(&self.output).await;
@@ -61,18 +72,20 @@ impl Connection {
             Ok(()) => self.stream.flush().await,
             Err(error) => Err(error),
         };
-        sent.map_err(|error| self.broken(&error))?;
-        let mut values = Vec::with_capacity(replies);
-        while values.len() < replies {
+        sent.map_err(|error| self.broken(&error))
+    }
+
+    /// The next reply. May be dropped: nothing of it is lost.
+    pub(crate) async fn reply(&mut self) -> Result<Value, Failure> {
+        loop {
             match resp::take(&mut self.input) {
-                Ok(Some(value)) => values.push(value),
+                Ok(Some(value)) => return Ok(value),
                 Ok(None) => self.read().await?,
                 Err(reason) => {
                     return Err(Failure::Strange { address: self.address.clone(), reason: reason.to_owned() });
                 }
             }
         }
-        Ok(values)
     }
 
     /// One command; an error that it is answered with is a failure.

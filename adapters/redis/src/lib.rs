@@ -24,6 +24,7 @@ mod script;
 mod server;
 mod stats;
 mod store;
+mod talk;
 mod tls;
 mod watch;
 

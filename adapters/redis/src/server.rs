@@ -14,8 +14,9 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::handshake::{self, Greeted};
 use crate::resp::Value;
-use crate::script::{self, Call, Said};
+use crate::script::{Call, Said};
 use crate::stats::{Counts, count};
+use crate::talk::{Flight, Replies, Talk};
 use crate::watch::{Step, Watch};
 
 /// Questions that wait for the connection. More than one caller's are seldom.
@@ -48,9 +49,6 @@ impl Means {
         }
     }
 }
-
-/// The answer to each call of a job.
-pub(crate) type Replies = Vec<Result<Said, Failure>>;
 
 struct Job {
     calls: Arc<Vec<Call>>,
@@ -131,39 +129,50 @@ struct Task {
     watch: Watch,
 }
 
+/// What comes next to a server's task.
+enum Event {
+    Asked(Option<Job>),
+    Replied(Value),
+    /// The connection is of no use any more; of what is under way there is no answer.
+    Lost(Failure),
+    /// It ended while nothing was under way.
+    Ended,
+}
+
 impl Task {
     async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut greeted: Option<Greeted> = None;
+        let mut talk: Option<Talk> = None;
         loop {
-            let job = match &mut greeted {
-                None => queue.recv().await,
-                Some(server) => tokio::select! {
-                    biased;
-                    job = queue.recv() => job,
-                    () = server.connection.ended() => {
-                        self.leave(&mut greeted);
-                        continue;
-                    }
-                },
+            let room = talk.as_ref().is_none_or(Talk::has_room);
+            let event = tokio::select! {
+                biased;
+                event = next(&mut talk) => event,
+                job = queue.recv(), if room => Event::Asked(job),
             };
-            let Some(job) = job else { return };
-            self.serve(&mut greeted, job).await;
+            match event {
+                Event::Asked(None) => return,
+                Event::Asked(Some(job)) => self.begin(&mut talk, job).await,
+                Event::Replied(value) => self.replied(&mut talk, &value).await,
+                Event::Lost(failure) => self.lose(&mut talk, &failure),
+                Event::Ended => self.leave(&mut talk),
+            }
         }
     }
 
-    fn leave(&self, greeted: &mut Option<Greeted>) {
-        *greeted = None;
+    fn leave(&self, talk: &mut Option<Talk>) {
+        *talk = None;
         self.seen.lock().connected = None;
     }
 
-    async fn serve(&mut self, greeted: &mut Option<Greeted>, job: Job) {
+    /// Sends what a job asks, over a connection that is made if there is none.
+    async fn begin(&mut self, talk: &mut Option<Talk>, job: Job) {
         // Nobody waits any more: it is not charged either.
         if job.reply.is_closed() {
             return;
         }
-        if greeted.is_none() {
+        if talk.is_none() {
             match self.connect().await {
-                Ok(server) => *greeted = Some(server),
+                Ok(server) => *talk = Some(Talk::new(server, &self.means.config)),
                 Err(failure) => {
                     // Whatever went wrong, no call had been sent.
                     let nothing = Failure::Unreachable { address: self.address.clone(), reason: failure.to_string() };
@@ -173,32 +182,48 @@ impl Task {
                 }
             }
         }
-        let Some(server) = greeted.as_mut() else { return };
+        let Some(server) = talk.as_mut() else { return };
         if job.reply.is_closed() {
             return;
         }
         job.sent.store(true, Relaxed);
-        let asked = (self.means.config.clock)();
-        let patience = self.means.config.patience;
-        let replies = match timeout(patience, ask(server, &job.calls, &self.means.counts)).await {
-            Ok(replies) => replies,
-            Err(_) => {
-                let address = server.connection.address().to_owned();
-                vec![Err(Failure::NoAnswer { address, within: patience }); job.calls.len()]
-            }
-        };
-        self.look(asked, &replies);
-        if replies.iter().any(|reply| reply.as_ref().is_err_and(Failure::ends_connection)) {
-            self.leave(greeted);
+        let flight = Flight::new(job.calls, job.reply, (self.means.config.clock)());
+        if let Err(failure) = server.send(flight, &self.means.counts).await {
+            self.lose(talk, &failure);
         }
-        // Whoever asked may have given up.
-        drop(job.reply.send(replies));
+    }
+
+    /// A reply to the oldest of what is under way.
+    async fn replied(&mut self, talk: &mut Option<Talk>, value: &Value) {
+        let Some(server) = talk.as_mut() else { return };
+        match server.replied(value, &self.means.counts).await {
+            Ok(Some(flight)) => {
+                self.look(flight.asked, &flight.replies);
+                let mut replies = flight.replies.iter().flatten();
+                server.spoilt |= replies.any(|reply| reply.as_ref().is_err_and(Failure::ends_connection));
+                flight.end(&Failure::Busy);
+            }
+            Ok(None) => {}
+            Err(failure) => return self.lose(talk, &failure),
+        }
+        if server.is_over() {
+            self.leave(talk);
+        }
+    }
+
+    /// Of what is under way nothing is known.
+    fn lose(&self, talk: &mut Option<Talk>, failure: &Failure) {
+        self.seen.lock().failure = Some(failure.clone());
+        for flight in talk.take().into_iter().flat_map(|talk| talk.flights) {
+            flight.end(failure);
+        }
+        self.leave(talk);
     }
 
     /// What answers say about the server.
-    fn look(&mut self, asked: Duration, replies: &Replies) {
+    fn look(&mut self, asked: Duration, replies: &[Option<Result<Said, Failure>>]) {
         let answered = (self.means.config.clock)();
-        for reply in replies {
+        for reply in replies.iter().flatten() {
             match reply {
                 Err(failure) => self.seen.lock().failure = Some(failure.clone()),
                 Ok(said) => {
@@ -242,45 +267,12 @@ impl Task {
     }
 }
 
-/// Sends all calls at once; those that the server does not know the script for go again with its text.
-async fn ask(server: &mut Greeted, calls: &[Call], counts: &Counts) -> Replies {
-    let mut replies: Vec<Option<Result<Said, Failure>>> = calls.iter().map(|_| None).collect();
-    for with_text in [false, true] {
-        let open: Vec<usize> = (0..calls.len()).filter(|place| replies[*place].is_none()).collect();
-        if open.is_empty() {
-            break;
-        }
-        let Greeted { connection, run, .. } = server;
-        // One text is enough: the others follow it on the same connection.
-        let values = connection.ask(open.len(), |out| {
-            for (index, place) in open.iter().enumerate() {
-                count(&counts.calls);
-                let text = (with_text && index == 0).then_some(script::TEXT);
-                if text.is_some() {
-                    count(&counts.texts);
-                }
-                calls[*place].write(out, run, text);
-            }
-        });
-        let values = match values.await {
-            Ok(values) => values,
-            Err(failure) => {
-                open.iter().for_each(|place| replies[*place] = Some(Err(failure.clone())));
-                break;
-            }
-        };
-        for (place, value) in open.into_iter().zip(values) {
-            let address = connection.address();
-            replies[place] = match &value {
-                Value::Error(said) if said.starts_with("NOSCRIPT") && !with_text => None,
-                Value::Error(said) => Some(Err(Failure::of_reply(address, said))),
-                value => Some(
-                    calls[place]
-                        .read(value)
-                        .map_err(|reason| Failure::Strange { address: address.to_owned(), reason: reason.to_owned() }),
-                ),
-            };
-        }
+/// What happens on the connection; never anything, if there is none. May be dropped.
+async fn next(talk: &mut Option<Talk>) -> Event {
+    let Some(talk) = talk else { return std::future::pending().await };
+    match talk.next().await {
+        Some(Ok(value)) => Event::Replied(value),
+        Some(Err(failure)) => Event::Lost(failure),
+        None => Event::Ended,
     }
-    replies.into_iter().map(|reply| reply.unwrap_or(Err(Failure::Busy))).collect()
 }

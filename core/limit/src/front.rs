@@ -39,7 +39,7 @@ pub struct Config {
     pub combine: bool,
     /// Items in a batch, at least 1.
     pub batch: usize,
-    /// Batches under way at one time, at least 1.
+    /// Batches under way at one time, at least 1. With two the store decides one while the next is on its way to it.
     pub under_way: usize,
     /// Requests that may wait; further ones are answered by their limit's failure policy.
     pub waiting: usize,
@@ -58,7 +58,7 @@ impl Default for Config {
         Self {
             combine: true,
             batch: 256,
-            under_way: 1,
+            under_way: 2,
             waiting: 65_536,
             keys: 65_536,
             refusal: Duration::from_secs(1),
@@ -67,6 +67,10 @@ impl Default for Config {
         }
     }
 }
+
+/// How often it is looked for keys of which nothing has to be remembered any more, while there are as many as there
+/// is room for: a look takes about a millisecond, in which nobody else is answered.
+const PRUNE: Duration = Duration::from_millis(20);
 
 /// The terms of a limit for one class of callers, the same on every node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -441,9 +445,9 @@ impl Front {
         }
     }
 
-    /// Forgets what says nothing any more; at most once a millisecond, for it looks at every key.
+    /// Forgets what says nothing any more; now and then, for it looks at every key.
     fn prune(&mut self, now: Duration) {
-        if now >= self.pruned + Duration::from_millis(1) {
+        if now >= self.pruned + PRUNE {
             self.pruned = now;
             self.entries.retain(|_, entry| !entry.is_idle(now));
         }

@@ -6,10 +6,11 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
+use super::instructions::Counter;
 use crate::proc::Workspace;
 
 /// Options of the subcommand.
@@ -39,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     );
     let mut missed = Vec::new();
     for shape in SHAPES {
-        let count = |work: &str| counter.per_byte(&program, shape, work);
+        let count = |work: &str| per_byte(counter, &program, shape, work);
         let (ignored, bytes) = count("ignore")?;
         for way in ["to-wire", "to-json"] {
             let (ours, _) = count(&format!("ours-{way}"))?;
@@ -70,87 +71,16 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Who counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counter {
-    Perf,
-    Valgrind,
-}
-
-impl Counter {
-    fn find() -> Result<Self> {
-        if Self::Perf.count(&Command::new("true")).is_ok() {
-            return Ok(Self::Perf);
-        }
-        let valgrind = Self::Valgrind.count(&Command::new("true"));
-        valgrind.context("neither perf nor valgrind can count instructions here")?;
-        Ok(Self::Valgrind)
-    }
-
-    /// Instructions of a program in user mode, and what it printed.
-    fn count(self, program: &Command) -> Result<(f64, String)> {
-        let mut command = match self {
-            Self::Perf => {
-                let mut command = Command::new("perf");
-                command.args(["stat", "-x", ",", "-e", "instructions:u"]);
-                command
-            }
-            Self::Valgrind => {
-                let mut command = Command::new("valgrind");
-                command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
-                command
-            }
-        };
-        command.arg(program.get_program()).args(program.get_args());
-        let output = command.stdin(Stdio::null()).output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if !output.status.success() {
-            bail!("{command:?}: {said}");
-        }
-        let count = match self {
-            Self::Perf => perf_count(&said),
-            Self::Valgrind => valgrind_count(&said),
-        };
-        let printed = String::from_utf8(output.stdout)?;
-        Ok((count.with_context(|| format!("no count in {said}"))?, printed))
-    }
-
-    /// Instructions for each byte of JSON, and the number of bytes.
-    fn per_byte(self, program: &Path, shape: &str, work: &str) -> Result<(f64, usize)> {
-        let run = |times: u32| {
-            let mut command = Command::new(program);
-            command.args(["--shape", shape, "--work", work, "--times", &times.to_string()]);
-            self.count(&command)
-        };
-        // The first runs grow the buffers; the rest is all alike.
-        let (few, many) = if shape == "small" { (10, 510) } else { (3, 23) };
-        let ((before, _), (after, printed)) = (run(few)?, run(many)?);
-        let bytes: usize = printed.trim().parse()?;
-        Ok(((after - before) / f64::from(many - few) / bytes as f64, bytes))
-    }
-}
-
-/// `12345,,instructions:u,…`; `<not supported>` is no count.
-fn perf_count(said: &str) -> Option<f64> {
-    let line = said.lines().find(|line| line.contains("instructions"))?;
-    line.split(',').next()?.parse().ok()
-}
-
-/// `==7== I   refs:      1,234,567`
-pub(super) fn valgrind_count(said: &str) -> Option<f64> {
-    let line = said.lines().find(|line| line.contains(" refs:") && line.contains("== I"))?;
-    line.rsplit_once(':')?.1.trim().replace(',', "").parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_are_read_as_the_tools_print_them() {
-        assert_eq!(perf_count("1234567,,instructions:u,400,100.00,,\n"), Some(1_234_567.0));
-        assert_eq!(perf_count("<not supported>,,instructions:u,0,100.00,,\n"), None);
-        assert_eq!(valgrind_count("==7== \n==7== I   refs:      1,234,567\n"), Some(1_234_567.0));
-        assert_eq!(valgrind_count("==7== nothing\n"), None);
-    }
+/// Instructions for each byte of JSON, and the number of bytes.
+fn per_byte(counter: Counter, program: &Path, shape: &str, work: &str) -> Result<(f64, usize)> {
+    let run = |times: u32| {
+        let mut command = Command::new(program);
+        command.args(["--shape", shape, "--work", work, "--times", &times.to_string()]);
+        counter.count(&command)
+    };
+    // The first runs grow the buffers; the rest is all alike.
+    let (few, many) = if shape == "small" { (10, 510) } else { (3, 23) };
+    let ((before, _), (after, printed)) = (run(few)?, run(many)?);
+    let bytes: usize = printed.trim().parse()?;
+    Ok(((after - before) / f64::from(many - few) / bytes as f64, bytes))
 }

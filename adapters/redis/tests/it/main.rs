@@ -1,6 +1,7 @@
 //! The store and its driver against real servers.
 
 mod driver;
+mod flood;
 mod outbox;
 mod store;
 mod support;

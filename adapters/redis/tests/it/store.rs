@@ -240,17 +240,17 @@ async fn a_batch_whose_reply_is_lost_is_charged_once_and_never_sent_again() {
 async fn a_batch_that_was_given_up_before_it_was_sent_is_not_charged() {
     let Some(server) = Server::start(Program::Redis7) else { return };
     let store = store(&server);
-    assert_eq!(granted(&store, 1, &[1], bucket(4)).await, Ok(vec![1]));
+    assert_eq!(granted(&store, 1, &[1], bucket(5)).await, Ok(vec![1]));
     server.pause();
     let give_up = async |id| {
-        let asked = tokio::time::timeout(Duration::from_millis(20), store.decide(batch(id, &[1], bucket(4))));
+        let asked = tokio::time::timeout(Duration::from_millis(20), store.decide(batch(id, &[1], bucket(5))));
         assert!(asked.await.is_err(), "it is paused");
     };
     let mut id = 1;
-    until("a batch under way", async || {
+    until("as many batches under way as there may be", async || {
         id += 1;
         give_up(id).await;
-        (store.status().stats.unanswered == 1).then_some(())
+        (store.status().stats.unanswered == 2).then_some(())
     })
     .await;
     let before = store.status().stats;
@@ -258,7 +258,58 @@ async fn a_batch_that_was_given_up_before_it_was_sent_is_not_charged() {
         give_up(id + later).await;
     }
     server.resume();
-    assert_eq!(granted(&store, id + 8, &[1, 1, 1], bucket(4)).await, Ok(vec![1, 1, 0]), "one was under way");
+    assert_eq!(granted(&store, id + 8, &[1, 1, 1], bucket(5)).await, Ok(vec![1, 1, 0]), "two were under way");
     let stats = store.status().stats;
-    assert_eq!((stats.unanswered, stats.unreachable), (1, before.unreachable + 7));
+    assert_eq!((stats.unanswered, stats.unreachable), (2, before.unreachable + 7));
+}
+
+/// Two batches under way at one time, each about a key of its own: what was granted, once `then` has happened.
+async fn two_under_way(server: &Server, store: &Redis, then: impl FnOnce()) -> [Result<Vec<u64>, StoreError>; 2] {
+    server.pause();
+    let sent = store.status().stats.calls + 2;
+    let both = async { tokio::join!(granted(store, 8, &[1, 2], bucket(3)), granted(store, 9, &[2], bucket(3))) };
+    let on = async {
+        until("two calls", async || (store.status().stats.calls == sent).then_some(())).await;
+        then();
+    };
+    let ((first, second), ()) = tokio::join!(both, on);
+    [first, second]
+}
+
+#[tokio::test]
+async fn two_batches_under_way_are_answered_in_their_order_and_charged_once() {
+    for program in Program::ALL {
+        let Some(server) = Server::start(program) else { return };
+        let store = store(&server);
+        assert_eq!(granted(&store, 1, &[1, 1], bucket(3)).await, Ok(vec![1, 1]));
+        let both = two_under_way(&server, &store, || server.resume()).await;
+        assert_eq!(both, [Ok(vec![1, 1]), Ok(vec![1])]);
+        // Neither finds the script: both go again, each behind the other.
+        assert_eq!(server.cli(&["script", "flush"]), "OK");
+        let before = store.status().stats;
+        let both = two_under_way(&server, &store, || server.resume()).await;
+        assert_eq!(both, [Ok(vec![0, 1]), Ok(vec![0])]);
+        let stats = store.status().stats;
+        assert_eq!((stats.calls, stats.texts), (before.calls + 4, before.texts + 2));
+    }
+}
+
+#[tokio::test]
+async fn of_two_batches_under_way_on_a_connection_that_breaks_neither_is_known() {
+    let Some(mut server) = Server::start(Program::Redis7) else { return };
+    let store = store(&server);
+    assert_eq!(granted(&store, 1, &[1], bucket(3)).await, Ok(vec![1]));
+    server.pause();
+    let (first, second) = (batch(8, &[1], bucket(3)), batch(9, &[2], bucket(3)));
+    let both = async { tokio::join!(store.decide(first), store.decide(second)) };
+    let killed = async {
+        until("two calls", async || (store.status().stats.calls == 4).then_some(())).await;
+        server.stop();
+    };
+    let ((first, second), ()) = tokio::join!(both, killed);
+    assert_eq!((first, second), (Err(StoreError::Unanswered), Err(StoreError::Unanswered)));
+    server.run();
+    assert_eq!(granted(&store, 10, &[1, 2], bucket(3)).await, Ok(vec![1, 1]));
+    let stats = store.status().stats;
+    assert_eq!((stats.connections, stats.unanswered, stats.unreachable), (2, 2, 0));
 }

@@ -112,7 +112,9 @@ impl Plan {
             way = Way::Combining;
         }
         let (terms, has_reserve) = terms(&mut dice, algorithm, way, nodes, sabotage);
-        let config = Config { combine: way != Way::Plain, pause: Duration::from_millis(5), ..Config::default() };
+        let under_way = 1 + usize::try_from(seed % 3).unwrap_or(0);
+        let pause = Duration::from_millis(5);
+        let config = Config { combine: way != Way::Plain, under_way, pause, ..Config::default() };
         let per_second = if kind >= 7 { burst * 1000 / u64::try_from(window.as_millis()).unwrap_or(1) } else { count };
         // From a half to four times what is allowed.
         let pause = (1_000_000 * 100 / per_second.max(1) / dice.between(50, 400)).clamp(5, 20_000);

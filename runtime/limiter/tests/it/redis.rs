@@ -89,6 +89,32 @@ async fn what_is_paid_afterwards_takes_what_is_left_of_a_shared_limit() {
 }
 
 #[tokio::test]
+async fn hits_beyond_all_bounds_take_nothing_of_a_shared_limit() {
+    let Some(server) = rig::Redis::start(rig::Program::Redis7) else { return };
+    for algorithm in [Algorithm::SlidingWindow, Algorithm::TokenBucket, Algorithm::FixedWindow] {
+        server.cli(&["FLUSHALL"]);
+        let mut config = config(vec![level("tokens", 10)]);
+        config.algorithm = algorithm;
+        let serving = Serving::start(&config, store(&server));
+        let channel = connect(&serving).await;
+        let hits = |hits: u64| {
+            let descriptor = RateLimitDescriptor { hits_addend: Some(hits), ..descriptor(&[("tokens", "1")]) };
+            request("d", &[descriptor])
+        };
+        let absurd = [11, 1 << 32, (1 << 53) + 1, (1 << 63) - 1, 1 << 63, u64::MAX - 10, u64::MAX];
+        for many in absurd {
+            let answer = ask(&channel, hits(many)).await.expect("an answer");
+            assert_eq!(answer.overall_code, OVER_LIMIT, "{algorithm:?}: {many}");
+        }
+        let mut codes = Vec::new();
+        for few in [4, 6, 1] {
+            codes.push(ask(&channel, hits(few)).await.expect("an answer").overall_code);
+        }
+        assert_eq!(codes, [OK, OK, OVER_LIMIT], "{algorithm:?}: what was refused took nothing, and gave nothing");
+    }
+}
+
+#[tokio::test]
 async fn without_the_store_the_policy_decides() {
     let Some(mut server) = rig::Redis::start(rig::Program::Redis7) else { return };
     for (policy, wanted) in [

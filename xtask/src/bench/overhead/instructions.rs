@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::Programs;
 use super::features::FEATURES;
-use crate::bench::codec::valgrind_count;
+use crate::bench::instructions::valgrind_count;
 use crate::proc;
 use crate::subject::Subject;
 
