@@ -56,8 +56,6 @@ struct Shared {
     times: Mutex<Times>,
     wake: Notify,
     clock: Clock,
-    /// Whether a batch may leave while another one is under way.
-    eager: bool,
 }
 
 struct State {
@@ -79,9 +77,9 @@ impl Driver {
     pub fn start(store: Arc<dyn CounterStore>, config: DriverConfig, clock: Clock) -> Self {
         let front = Front::new(config.front, clock());
         let state = Mutex::new(State { front, waiting: Slab::new(), awake: false });
-        let eager = config.front.under_way > 1;
-        let shared = Arc::new(Shared { state, times: Mutex::default(), wake: Notify::new(), clock, eager });
-        let task = tokio::spawn(run(Arc::clone(&shared), Arc::clone(&store), config.budget)).abort_handle();
+        let slots = config.front.under_way;
+        let shared = Arc::new(Shared { state, times: Mutex::default(), wake: Notify::new(), clock });
+        let task = tokio::spawn(run(Arc::clone(&shared), Arc::clone(&store), config.budget, slots)).abort_handle();
         Self { shared, store, budget: config.budget, task }
     }
 
@@ -203,7 +201,8 @@ impl fmt::Debug for Driver {
     }
 }
 
-async fn run(shared: Arc<Shared>, store: Arc<dyn CounterStore>, budget: Duration) {
+/// `slots`: batches under way at one time.
+async fn run(shared: Arc<Shared>, store: Arc<dyn CounterStore>, budget: Duration, slots: usize) {
     let mut under_way: JoinSet<Replied> = JoinSet::new();
     let mut batches: HashMap<task::Id, u64> = HashMap::new();
     loop {
@@ -211,7 +210,7 @@ async fn run(shared: Arc<Shared>, store: Arc<dyn CounterStore>, budget: Duration
             let batch = {
                 let mut state = shared.state.lock();
                 let batch = state.front.poll((shared.clock)());
-                state.awake = batch.is_some() || !under_way.is_empty();
+                state.awake = batch.is_some() || under_way.len() >= slots;
                 batch
             };
             let Some(batch) = batch else { break };
@@ -253,7 +252,7 @@ impl Shared {
 
     /// Whether the task has to be told that there is something to do.
     const fn must_wake(&self, state: &mut State) -> bool {
-        !std::mem::replace(&mut state.awake, true) || self.eager
+        !std::mem::replace(&mut state.awake, true)
     }
 
     fn deliver(&self, id: u64, reply: Replied) {
