@@ -6,6 +6,7 @@ use crate::load::{self, Ready};
 use std::path::Path;
 use tidegate_control::{Diagnostic, Report};
 use tidegate_gateway::config::Upstream;
+use tidegate_limiter::config::Descriptor;
 
 /// Checks a config file as `run` would, without binding ports. Upstreams are called only `online`: those
 /// that tell their schema.
@@ -13,18 +14,10 @@ pub(crate) fn check(path: &Path, online: bool) -> Exit {
     let loaded = if online { load::file_online(path) } else { load::file(path) };
     match loaded {
         Ok(ready) => {
-            let config = &ready.snapshot.config;
             if !online {
                 eprint!("{}", unchecked(&ready));
             }
-            exit::print(&format!(
-                "{} is right: {}, {}, {}, {}\n",
-                path.display(),
-                counted(config.listeners.len(), "listener"),
-                counted(config.upstreams.len(), "upstream"),
-                counted(config.routes.len(), "route"),
-                counted(ready.snapshot.route_lines().len(), "http rule"),
-            ))
+            exit::print(&format!("{} is right: {}\n", path.display(), summary(&ready)))
         }
         Err(failure) => {
             let exit = failure.tell();
@@ -32,6 +25,34 @@ pub(crate) fn check(path: &Path, online: bool) -> Exit {
             exit
         }
     }
+}
+
+/// What there is: of the gateway, if there is one, and of the rate limit service.
+fn summary(ready: &Ready) -> String {
+    let (config, service) = (&ready.snapshot.config, &ready.candidate.loaded.rate_limit_service);
+    let mut parts = Vec::new();
+    if !config.listeners.is_empty() || service.is_none() {
+        let rules = ready.snapshot.route_lines().iter().filter(|line| line.rpc != PLAIN).count();
+        parts.push(counted(config.listeners.len(), "listener"));
+        parts.push(counted(config.upstreams.len(), "upstream"));
+        parts.push(counted(config.routes.len() + config.plain.len(), "route"));
+        parts.push(counted(rules, "http rule"));
+    }
+    if let Some(service) = service {
+        let domains = &service.config.domains;
+        let limits = domains.iter().map(|domain| limits(&domain.descriptors)).sum();
+        let (domains, limits) = (counted(domains.len(), "domain"), counted(limits, "limit"));
+        parts.push(format!("{domains} with {limits} of the rate limit service"));
+    }
+    parts.join(", ")
+}
+
+/// What stands in the place of a method, of a route that is none of a service.
+const PLAIN: &str = "-";
+
+/// Limits of these levels and of those below.
+fn limits(descriptors: &[Descriptor]) -> usize {
+    descriptors.iter().map(|level| usize::from(level.limit.is_some()) + limits(&level.descriptors)).sum()
 }
 
 /// Warnings about what only upstreams can tell.

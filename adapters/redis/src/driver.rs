@@ -1,6 +1,6 @@
 //! Turns callers into batches for a store, and its answers into theirs, within a budget of time.
 //!
-//! One task sends; what comes while a batch is under way is the next batch. A caller whose answer is known without the
+//! One task sends; what comes while as many batches are under way as may be is the next batch. A caller whose answer is known without the
 //! store (a lease, a refusal that stands, a store that is down) never waits.
 
 mod waiting;
@@ -29,8 +29,8 @@ use waiting::{Letter, Waiting};
 pub struct DriverConfig {
     /// Combining, batches, and when the store counts as down.
     pub front: front::Config,
-    /// The longest time that a caller waits for a batch; whole milliseconds. A batch that formed while another one was
-    /// under way waits for that one too.
+    /// The longest time that a caller waits for a batch; whole milliseconds. A batch that formed while others were
+    /// under way waits for one of them too.
     pub budget: Duration,
 }
 

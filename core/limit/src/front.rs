@@ -4,7 +4,7 @@
 //! ask ───► lease? ──► admitted                            no message
 //!      ├─► refusal still stands? ──► refused              no message
 //!      └─► waits with others of its key
-//! poll ──► Batch (all that wait; the next one forms while this one is under way) ──► the store
+//! poll ──► Batch (all that wait; the next one forms while others are under way) ──► the store
 //! answered ◄── one grant for each key, handed out in the order of asking
 //! failed ◄──── each limit's own policy answers; nothing is sent twice
 //! ```

@@ -12,6 +12,38 @@ fn a_config_that_is_right_is_summed_up() {
 }
 
 #[test]
+fn routes_without_a_service_are_counted_and_are_no_http_rules() {
+    let config = "\
+listeners: [{ bind: 127.0.0.1:0 }]
+upstreams:
+  web: { endpoints: [127.0.0.1:1] }
+routes:
+  - { path: /page, upstream: web }
+  - { path: /*, respond: { status: 204 } }
+";
+    let folder = folder(&[("tidegate.yaml", config)]);
+    let right = "tidegate.yaml is right: 1 listener, 1 upstream, 2 routes, 0 http rules\n";
+    check(folder.path(), &["check"], (0, right, ""));
+}
+
+#[test]
+fn limits_for_others_are_summed_up() {
+    let config = "rate_limit_service: { bind: 127.0.0.1:0, config: [rules/] }\n";
+    let edge = "\
+domain: edge
+descriptors:
+  - key: user
+    rate_limit: { unit: minute, requests_per_unit: 10 }
+    descriptors:
+      - { key: path, rate_limit: { unit: second, requests_per_unit: 1 } }
+  - key: plan
+";
+    let folder = folder(&[("tidegate.yaml", config), ("rules/edge.yaml", edge)]);
+    let right = "tidegate.yaml is right: 1 domain with 2 limits of the rate limit service\n";
+    check(folder.path(), &["check"], (0, right, ""));
+}
+
+#[test]
 fn an_unknown_key_is_shown_with_its_line_and_a_suggestion() {
     let config = CONFIG.replace("upstream: echo", "upstrem: echo");
     let folder = folder(&[("conf/gateway.yaml", &config), ("conf/proto/echo.proto", ECHO)]);

@@ -22,6 +22,7 @@ pub(super) struct Parts {
 
 /// What a descriptor asks.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are limited, and a box would be an allocation for each")]
 pub(super) enum Part {
     /// Nothing: there is no limit for it, or another one of the request takes its place.
     Nothing,

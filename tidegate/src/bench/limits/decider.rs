@@ -16,7 +16,7 @@ const SCRIPT: &str = include_str!("naive.lua");
 pub(crate) enum Way {
     /// A connection for each caller, a call for each decision.
     Naive,
-    /// One connection; what comes while a batch is under way is the next one.
+    /// One connection, two batches under way; what comes meanwhile is the next one.
     Plain,
     /// The same, and those who ask for one key are one question.
     Combining,
