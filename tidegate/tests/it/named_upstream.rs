@@ -48,7 +48,7 @@ fn header<'a>(head: &'a [String], name: &str) -> &'a str {
     values.next().unwrap_or("nothing")
 }
 
-/// A client with one connection, which the gateway never has a reason to close.
+/// A client with one connection, which the gateway has no reason to close before its `max_requests`.
 #[derive(Debug)]
 pub(crate) struct Client {
     stream: TcpStream,
