@@ -32,6 +32,9 @@ pub(crate) struct Args {
 /// The demo's tour takes a few seconds; this is for a machine that is busy.
 const DEMO: Duration = Duration::from_secs(120);
 
+/// About four minutes on a core.
+const SCHEDULES: &str = "150000";
+
 /// Runs all tests and prints what ran and what did not.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut steps = Steps::default();
@@ -52,6 +55,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         loom::run(workspace)?;
         Ok(Outcome::Passed(String::new()))
     });
+    steps.command("limits, simulated", &mut limits(workspace));
     steps.run("protobuf conformance", || {
         if let Err(left_out) = installed(workspace, &[cache::PROTOC]) {
             return Ok(left_out);
@@ -121,6 +125,15 @@ fn cargo_test(workspace: &Workspace) -> Result<Command> {
         command.env("PROTOC", protoc);
     }
     Ok(command)
+}
+
+/// More schedules of nodes that share limits than the run of all tests has, with what happened in them.
+fn limits(workspace: &Workspace) -> Command {
+    let simulation = ["test", "--quiet", "--workspace", "--test", "simulation", "--"];
+    let mut command = workspace.cargo(simulation);
+    command.args(["--exact", "no_schedule_admits_more_than_the_limit", "--nocapture"]);
+    command.env("TIDEGATE_SCHEDULES", SCHEDULES);
+    command
 }
 
 /// The program as a user builds it makes its own tour.
