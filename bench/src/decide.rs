@@ -1,6 +1,6 @@
 //! Decisions about limits of this process, beside those of the `governor` crate.
 //!
-//! Both get a time that stands still, so that no clock is measured, and a burst beyond what is taken, so that all is
+//! Both get the same `Duration`, a time that stands still, so that no clock is measured, and a burst beyond what is taken, so that all is
 //! admitted (in the row of refusals next to nothing). Keys are what they are in a service: numbers, or text that came
 //! with a request; ours are hashed with a secret for each decision, theirs by the standard library.
 
@@ -10,11 +10,11 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use governor::clock::FakeRelativeClock;
+use governor::clock::Clock;
 use governor::{Quota, RateLimiter};
 use tidegate_limit::gcra::Gcra;
 use tidegate_limit::local::{Single, Store};
-use tidegate_limit::{Ask, Keys, KeysOfLimit, Kind, Policy, Rate, Scale};
+use tidegate_limit::{Keys, KeysOfLimit, Kind, Policy, Rate, Scale};
 
 use crate::process::resident_kib;
 
@@ -108,12 +108,12 @@ pub fn bytes_per_key(whose: Whose, is_text: bool) -> Result<u64> {
             Box::new(table)
         }
         (Whose::Governor, false) => {
-            let limiter = RateLimiter::dashmap_with_clock(quota(PLENTY), FakeRelativeClock::default());
+            let limiter = RateLimiter::dashmap_with_clock(quota(PLENTY), Still);
             (0..KEYS).for_each(|key| assert!(limiter.check_key(&key).is_ok()));
             Box::new(limiter)
         }
         (Whose::Governor, true) => {
-            let limiter = RateLimiter::dashmap_with_clock(quota(PLENTY), FakeRelativeClock::default());
+            let limiter = RateLimiter::dashmap_with_clock(quota(PLENTY), Still);
             (0..KEYS).for_each(|key| assert!(limiter.check_key(&text(key)).is_ok()));
             Box::new(limiter)
         }
@@ -121,6 +121,18 @@ pub fn bytes_per_key(whose: Whose, is_text: bool) -> Result<u64> {
     let after = resident_kib(pid)?;
     drop(held);
     Ok((after.saturating_sub(before)) * 1024 / KEYS)
+}
+
+/// The time, for governor.
+#[derive(Debug, Clone, Copy)]
+struct Still;
+
+impl Clock for Still {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        black_box(NOW)
+    }
 }
 
 /// A limit of ours with keys.
@@ -133,7 +145,7 @@ struct Table {
 impl Table {
     fn new() -> Self {
         let store = Store::new(Kind::Bucket, usize::try_from(KEYS).unwrap_or(usize::MAX));
-        Self { policy: Policy::Bucket(bucket(PLENTY)), store, keys: Keys::new(42).of("bench") }
+        Self { policy: Policy::Bucket(bucket(PLENTY)), store, keys: Keys::new(42).near("bench") }
     }
 
     #[inline]
@@ -165,13 +177,13 @@ fn one(threads: usize, times: u64, burst: u32) -> f64 {
     let (state, bucket) = (Single::new(), bucket(burst));
     measure(threads, times, |_| {
         for _ in 0..times {
-            black_box(state.decide(black_box(NOW), &bucket, Ask::spend(1)).is_admitted());
+            black_box(state.admits(black_box(NOW), &bucket, 1));
         }
     })
 }
 
 fn one_of_governor(threads: usize, times: u64, burst: u32) -> f64 {
-    let limiter = RateLimiter::direct_with_clock(quota(burst), FakeRelativeClock::default());
+    let limiter = RateLimiter::direct_with_clock(quota(burst), Still);
     measure(threads, times, |_| {
         for _ in 0..times {
             black_box(limiter.check().is_ok());
@@ -192,7 +204,7 @@ fn numbers(whose: Whose, threads: usize, times: u64, different: u64) -> f64 {
             })
         }
         Whose::Governor => {
-            let limiter = RateLimiter::dashmap_with_clock(quota(PLENTY), FakeRelativeClock::default());
+            let limiter = RateLimiter::dashmap_with_clock(quota(PLENTY), Still);
             (0..different).for_each(|key| assert!(limiter.check_key(&key).is_ok()));
             measure(threads, times, |thread| {
                 for number in 0..times {
@@ -219,7 +231,7 @@ fn texts(whose: Whose, threads: usize, times: u64) -> f64 {
             })
         }
         Whose::Governor => {
-            let limiter = RateLimiter::dashmap_with_clock(quota(PLENTY), FakeRelativeClock::default());
+            let limiter = RateLimiter::dashmap_with_clock(quota(PLENTY), Still);
             texts.iter().for_each(|key| assert!(limiter.check_key(key).is_ok()));
             measure(threads, times, |thread| {
                 for key in all(thread).take(times_) {

@@ -187,9 +187,9 @@ impl Gcra {
     #[must_use]
     pub fn spend(&self, tat: u64, now: u64, cost: u64) -> Option<u64> {
         let now = now.min(LATEST);
-        let base = tat.clamp(now, now + self.ceiling);
+        let ahead = tat.saturating_sub(now).min(self.ceiling);
         let need = cost.saturating_mul(self.interval);
-        (need <= self.tolerance.saturating_sub(base - now)).then(|| if need == 0 { tat } else { base + need })
+        (need <= self.tolerance.saturating_sub(ahead)).then(|| if need == 0 { tat } else { now + ahead + need })
     }
 
     /// Gives back what `receipt` says; the state to store, if that changes anything.

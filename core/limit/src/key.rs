@@ -2,10 +2,10 @@
 
 use std::hash::Hasher;
 
-use siphasher::sip128::SipHasher13;
+use siphasher::{sip, sip128};
 use smallvec::SmallVec;
 
-/// The 128-bit hash of everything that makes two budgets different: the limit and the values of its key.
+/// The hash of everything that makes two budgets different: the limit and the values of its key.
 ///
 /// Two keys that hash alike share a budget, which can refuse too much and never admit too much. The hash is keyed:
 /// who does not know the secret cannot make keys meet.
@@ -15,22 +15,31 @@ pub struct Key(pub u128);
 /// Makes [`Key`]s. Every process that shares a store must have the same secret.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys {
-    hasher: SipHasher13,
+    hasher: sip128::SipHasher13,
 }
 
 /// Makes the keys of one limit: its own secret follows from its name.
 #[derive(Debug, Clone, Copy)]
 pub struct KeysOfLimit {
     /// For lists of values.
-    hasher: SipHasher13,
+    hasher: Keyed,
     /// For keys that are one value, which need no lengths.
-    only: SipHasher13,
+    only: Keyed,
+}
+
+/// A hash with its secret.
+#[derive(Debug, Clone, Copy)]
+enum Keyed {
+    /// Of 128 bits, for keys that nodes have in common: of 10⁹ not two are alike.
+    Wide(sip128::SipHasher13),
+    /// Of 64 bits, which are cheaper, for those of a table in memory: of 10⁷ keys two are alike once in 3 · 10⁵ times.
+    Near(sip::SipHasher13),
 }
 
 /// A key in the making.
 #[derive(Debug, Clone)]
 pub struct KeyBuilder {
-    hasher: SipHasher13,
+    hasher: Keyed,
     parts: SmallVec<[u8; 64]>,
 }
 
@@ -42,7 +51,7 @@ impl Hasher for OfKeys {
     fn write_u128(&mut self, key: u128) {
         let (high, low) = halves(key);
         // Tables take their bits from both ends. Keys of tests are small numbers.
-        self.0 = (self.0 ^ low ^ high.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = (self.0 ^ low ^ high.rotate_left(32)).wrapping_mul(SPREAD);
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -54,6 +63,8 @@ impl Hasher for OfKeys {
     }
 }
 
+/// An odd number of random bits: 2⁶⁴ divided by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Longer values are hashed first, so that a key in the making stays small whatever is in it.
 const LONGEST: usize = 128;
 /// In place of a length: a long value's hash follows; there is no value.
@@ -65,9 +76,28 @@ const fn halves(hash: u128) -> (u64, u64) {
     ((hash >> 64) as u64, hash as u64)
 }
 
-fn keyed(secret: u128) -> SipHasher13 {
+fn keyed(secret: u128) -> sip128::SipHasher13 {
     let (high, low) = halves(secret);
-    SipHasher13::new_with_keys(high, low)
+    sip128::SipHasher13::new_with_keys(high, low)
+}
+
+fn near(secret: u128) -> Keyed {
+    let (high, low) = halves(secret);
+    Keyed::Near(sip::SipHasher13::new_with_keys(high, low))
+}
+
+impl Keyed {
+    #[inline]
+    fn hash(&self, bytes: &[u8]) -> u128 {
+        match self {
+            Self::Wide(hasher) => hasher.hash(bytes).as_u128(),
+            Self::Near(hasher) => {
+                let hash = hasher.hash(bytes);
+                // Tables take their bits from both halves.
+                u128::from(hash) << 64 | u128::from(hash.wrapping_mul(SPREAD))
+            }
+        }
+    }
 }
 
 impl Keys {
@@ -87,7 +117,14 @@ impl Keys {
     #[must_use]
     pub fn of(&self, limit: &str) -> KeysOfLimit {
         let secret = self.hasher.hash(limit.as_bytes()).as_u128();
-        KeysOfLimit { hasher: keyed(secret), only: keyed(!secret) }
+        KeysOfLimit { hasher: Keyed::Wide(keyed(secret)), only: Keyed::Wide(keyed(!secret)) }
+    }
+
+    /// The keys of `limit` for a table of this process: cheaper ones, which no other process is to know.
+    #[must_use]
+    pub fn near(&self, limit: &str) -> KeysOfLimit {
+        let secret = self.hasher.hash(limit.as_bytes()).as_u128();
+        KeysOfLimit { hasher: near(secret), only: near(!secret) }
     }
 }
 
@@ -103,7 +140,7 @@ impl KeysOfLimit {
     #[inline]
     #[must_use]
     pub fn only(&self, value: &[u8]) -> Key {
-        Key(self.only.hash(value).as_u128())
+        Key(self.only.hash(value))
     }
 }
 
@@ -117,7 +154,7 @@ impl KeyBuilder {
             self.parts.extend_from_slice(value);
         } else {
             self.parts.push(HASHED);
-            self.parts.extend_from_slice(&self.hasher.hash(value).as_u128().to_le_bytes());
+            self.parts.extend_from_slice(&self.hasher.hash(value).to_le_bytes());
         }
         self
     }
@@ -133,6 +170,6 @@ impl KeyBuilder {
     #[inline]
     #[must_use]
     pub fn key(&self) -> Key {
-        Key(self.hasher.hash(&self.parts).as_u128())
+        Key(self.hasher.hash(&self.parts))
     }
 }

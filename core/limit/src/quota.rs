@@ -118,16 +118,18 @@ pub enum Scale {
 
 /// The latest `now`, in ticks. Later ones count as this one. Local: nine years of uptime.
 pub(crate) const LATEST: u64 = 1 << 62;
+/// The second that it is in, of [`Scale::Local`].
+const LATEST_SECOND: u64 = LATEST / 16 / 1_000_000_000;
 
 impl Scale {
     /// The ticks that have surely passed within `time`: rounded down, at most 2⁶².
     #[inline]
     #[must_use]
     pub fn elapsed(self, time: Duration) -> u64 {
-        let nanos = time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()));
         match self {
-            Self::Local => nanos.saturating_mul(16),
-            Self::Shared => u64::try_from(u128::from(nanos) * 16 / 1000).unwrap_or(LATEST),
+            Self::Local if time.as_secs() > LATEST_SECOND => LATEST,
+            Self::Local => (time.as_secs() * 1_000_000_000 + u64::from(time.subsec_nanos())) * 16,
+            Self::Shared => u64::try_from(time.as_nanos() * 16 / 1000).unwrap_or(LATEST),
         }
         .min(LATEST)
     }

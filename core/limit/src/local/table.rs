@@ -78,6 +78,8 @@ pub(crate) enum Flaw {
 struct Home {
     first: usize,
     second: usize,
+    /// Where in a bucket its order begins: mostly it is found at once, without a look at others.
+    start: usize,
     shard: usize,
     mark: u128,
 }
@@ -135,13 +137,17 @@ impl Table {
         let first = low as usize & mask;
         let shard = first / BUCKETS_OF_SHARD;
         // The neighbour; itself and its neighbour differ, for there are at least two buckets.
-        Home { first, second: first ^ 1, shard, mark: u128::from(high >> 16 | 1) << (STATE_BITS + 1) }
+        let mark = u128::from(high >> 16 | 1) << (STATE_BITS + 1);
+        #[expect(clippy::cast_possible_truncation, reason = "of its low bits")]
+        let start = high as usize % WAYS;
+        Home { first, second: first ^ 1, start, shard, mark }
     }
 
     /// The `nth` slot of a key, as a number in the table.
     #[inline]
     const fn slot(home: &Home, nth: usize) -> usize {
-        if nth < WAYS { home.first * WAYS + nth } else { home.second * WAYS + nth - WAYS }
+        let bucket = if nth < WAYS { home.first } else { home.second };
+        bucket * WAYS + (home.start + nth) % WAYS
     }
 
     #[inline]

@@ -6,6 +6,7 @@ use super::*;
 use crate::algorithm::Algorithm;
 use crate::ask::{Mode, Retry};
 use crate::contract::{BucketJudge, WindowJudge};
+use crate::gcra::Gcra;
 use crate::key::Keys;
 use crate::quota::Rate;
 
@@ -339,5 +340,56 @@ fn yes_or_no_is_what_the_long_answer_says() {
             let decision = long.decide(key, now, &policy, Ask::spend(cost));
             assert_eq!(short, decision.is_admitted(), "{algorithm:?}, step {step}");
         }
+    }
+}
+
+#[test]
+fn a_limit_without_keys_says_yes_or_no_as_its_long_answer_does() {
+    let bucket = Gcra::saturating(Rate::per_second(100), 40, Scale::Local);
+    let (short, long) = (Single::new(), Single::new());
+    let mut dice = Dice(5);
+    let mut now = SECOND;
+    for step in 0..5000 {
+        // A clock that goes back now and then.
+        now = (now + Duration::from_micros(dice.roll(20_000))).saturating_sub(Duration::from_micros(dice.roll(5000)));
+        let cost = dice.roll(45);
+        let decision = long.decide(now, &bucket, Ask::spend(cost));
+        assert_eq!(short.admits(now, &bucket, cost), decision.is_admitted(), "step {step}");
+    }
+}
+
+#[test]
+fn time_is_counted_to_the_end_and_stands_still_there() {
+    let end = Duration::from_nanos((1 << 62) / 16);
+    let cases = [
+        (Duration::ZERO, 0),
+        (Duration::new(1, 1), 16_000_000_016),
+        (end - Duration::from_nanos(1), (1 << 62) - 16),
+        (end, 1 << 62),
+        (end + SECOND, 1 << 62),
+        (Duration::MAX, 1 << 62),
+    ];
+    for (time, ticks) in cases {
+        assert_eq!(Scale::Local.elapsed(time), ticks, "{time:?}");
+    }
+    let cases = [(Duration::from_nanos(1999), 31), (end, (1 << 62) / 1000), (Duration::MAX, 1 << 62)];
+    for (time, ticks) in cases {
+        assert_eq!(Scale::Shared.elapsed(time), ticks, "{time:?}");
+    }
+}
+
+/// Keys of a process have one half of their hash from the other: they must be as far apart as the wide ones, in the
+/// halves that a table looks at.
+#[test]
+fn keys_of_this_process_fill_a_table_as_evenly_as_others() {
+    let bucket = Policy::Bucket(Gcra::saturating(Rate::new(1, 1000 * SECOND).expect("legal"), 9, Scale::Local));
+    for of in [Keys::new(3).of("limit"), Keys::new(3).near("limit")] {
+        let store = Store::new(Kind::Bucket, 20_000);
+        for number in 0..20_000_u64 {
+            assert!(store.admits(of.only(&number.to_le_bytes()), SECOND, &bucket, 1), "{number}");
+        }
+        // Hardly any finds its sixteen slots taken, and none has another's budget.
+        assert!(store.crowded() < 200, "{}", store.crowded());
+        assert!(store.live(SECOND, &bucket) > 19_800, "{}", store.live(SECOND, &bucket));
     }
 }
