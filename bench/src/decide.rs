@@ -145,7 +145,7 @@ struct Table {
 impl Table {
     fn new() -> Self {
         let store = Store::new(Kind::Bucket, usize::try_from(KEYS).unwrap_or(usize::MAX));
-        Self { policy: Policy::Bucket(bucket(PLENTY)), store, keys: Keys::new(42).near("bench") }
+        Self { policy: Policy::Bucket(bucket(PLENTY)), store, keys: Keys::new(42).near().of("bench") }
     }
 
     #[inline]

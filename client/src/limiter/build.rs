@@ -86,7 +86,7 @@ impl LimiterBuilder {
     pub fn build(self) -> Result<Limiter, LimiterError> {
         let mut problems: Vec<String> = self.limits.iter().filter_map(|limit| self.problem(limit)).collect();
         // Who does not know them cannot make the keys of two callers meet.
-        let here = Keys::new(u128::from(random::u64()) << 64 | u128::from(random::u64()));
+        let here = Keys::new(u128::from(random::u64()) << 64 | u128::from(random::u64())).near();
         let rules = Rules::compile_each(&self.limits, |limit| self.context(limit, here));
         let rules = rules.unwrap_or_else(|errors| {
             problems.extend(errors.iter().map(ToString::to_string));

@@ -16,6 +16,7 @@ pub struct Key(pub u128);
 #[derive(Debug, Clone, Copy)]
 pub struct Keys {
     hasher: sip128::SipHasher13,
+    is_near: bool,
 }
 
 /// Makes the keys of one limit: its own secret follows from its name.
@@ -76,17 +77,20 @@ const fn halves(hash: u128) -> (u64, u64) {
     ((hash >> 64) as u64, hash as u64)
 }
 
-fn keyed(secret: u128) -> sip128::SipHasher13 {
+fn wide(secret: u128) -> sip128::SipHasher13 {
     let (high, low) = halves(secret);
     sip128::SipHasher13::new_with_keys(high, low)
 }
 
-fn near(secret: u128) -> Keyed {
-    let (high, low) = halves(secret);
-    Keyed::Near(sip::SipHasher13::new_with_keys(high, low))
-}
-
 impl Keyed {
+    fn new(secret: u128, is_near: bool) -> Self {
+        if !is_near {
+            return Self::Wide(wide(secret));
+        }
+        let (high, low) = halves(secret);
+        Self::Near(sip::SipHasher13::new_with_keys(high, low))
+    }
+
     #[inline]
     fn hash(&self, bytes: &[u8]) -> u128 {
         match self {
@@ -104,27 +108,27 @@ impl Keys {
     /// Keys under a secret of 128 random bits.
     #[must_use]
     pub fn new(secret: u128) -> Self {
-        Self { hasher: keyed(secret) }
+        Self { hasher: wide(secret), is_near: false }
     }
 
     /// Keys under a secret that a person made up: the same text is the same secret, on every node.
     #[must_use]
     pub fn of_text(secret: &str) -> Self {
-        Self::new(keyed(0).hash(secret.as_bytes()).as_u128())
+        Self::new(wide(0).hash(secret.as_bytes()).as_u128())
+    }
+
+    /// Keys under the same secret for tables of this process: cheaper ones, which no other process is to know.
+    #[must_use]
+    pub const fn near(self) -> Self {
+        Self { is_near: true, ..self }
     }
 
     /// The keys of `limit`, by its name.
     #[must_use]
     pub fn of(&self, limit: &str) -> KeysOfLimit {
         let secret = self.hasher.hash(limit.as_bytes()).as_u128();
-        KeysOfLimit { hasher: Keyed::Wide(keyed(secret)), only: Keyed::Wide(keyed(!secret)) }
-    }
-
-    /// The keys of `limit` for a table of this process: cheaper ones, which no other process is to know.
-    #[must_use]
-    pub fn near(&self, limit: &str) -> KeysOfLimit {
-        let secret = self.hasher.hash(limit.as_bytes()).as_u128();
-        KeysOfLimit { hasher: near(secret), only: near(!secret) }
+        let keyed = |secret| Keyed::new(secret, self.is_near);
+        KeysOfLimit { hasher: keyed(secret), only: keyed(!secret) }
     }
 }
 

@@ -20,7 +20,7 @@ fn config(upstreams: [SocketAddr; 2], which: usize) -> String {
     let ([a, b], (upstream, told)) = (upstreams, GENERATIONS[which]);
     format!(
         "\
-listeners: [{{ bind: 127.0.0.1:0, max_requests: 1000000000 }}]
+listeners: [{{ bind: 127.0.0.1:0, max_requests: 1000000 }}]
 upstreams:
   a: {{ endpoints: ['{a}'] }}
   b: {{ endpoints: ['{b}'] }}

@@ -383,11 +383,13 @@ fn time_is_counted_to_the_end_and_stands_still_there() {
 #[test]
 fn keys_of_this_process_fill_a_table_as_evenly_as_others() {
     let bucket = Policy::Bucket(Gcra::saturating(Rate::new(1, 1000 * SECOND).expect("legal"), 9, Scale::Local));
-    for of in [Keys::new(3).of("limit"), Keys::new(3).near("limit")] {
+    for of in [Keys::new(3).of("limit"), Keys::new(3).near().of("limit")] {
         let store = Store::new(Kind::Bucket, 20_000);
         for number in 0..20_000_u64 {
             assert!(store.admits(of.only(&number.to_le_bytes()), SECOND, &bucket, 1), "{number}");
         }
+        let listed = |one: &[u8], other: &[u8]| of.start().with(one).with(other).key();
+        assert_ne!(listed(b"a", b"bc"), listed(b"ab", b"c"));
         // Hardly any finds its sixteen slots taken, and none has another's budget.
         assert!(store.crowded() < 200, "{}", store.crowded());
         assert!(store.live(SECOND, &bucket) > 19_800, "{}", store.live(SECOND, &bucket));

@@ -66,7 +66,7 @@ fn rule(limit: &Limit, context: &Context, quotas: Vec<Compiled>, overrides: Tree
         algorithm: limit.algorithm,
         keys: limit.keys,
         store: limit.store.clone(),
-        hash: if limit.store.is_some() { context.keys.of(&limit.name) } else { context.keys.near(&limit.name) },
+        hash: context.keys.of(&limit.name),
         key: limit.key.clone(),
         when: limit.when.clone(),
         cost: limit.cost.clone(),

@@ -12,7 +12,7 @@ use tidegate_protojson::{FieldPath, Schema};
 use tidegate_telemetry::{clock, random};
 
 /// Who does not know it cannot make the keys of two clients meet. Keys outlive configs, and so does this.
-static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(random::u128()));
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(random::u128()).near());
 
 /// The limits of a route.
 #[derive(Debug, Default)]
