@@ -20,8 +20,9 @@ const KEYS: u64 = 200_000;
 const CALLERS: u64 = 512;
 /// What the node's process may hold more than when it began: its own tables and buffers.
 const NODE: u64 = 64 << 20;
-/// What the server may hold more at one time: keys that are used, and those that it has yet to forget.
-const SERVER: u64 = 64 << 20;
+/// What the server may hold more at one time: keys that are used, and those that it has yet to forget. They live for a
+/// second at least, so it grows with how many a second are asked for, never with how many there were.
+const SERVER: u64 = 256 << 20;
 
 #[expect(clippy::disallowed_methods, reason = "how long a run somebody wants is theirs to say")]
 fn keys() -> u64 {
